@@ -1,0 +1,260 @@
+/* messages.h: every message between supervisor and worker, as plain structs.
+ *
+ * Encoding is driven by field tables in messages.c: a message is a msgpack map from field name to
+ * value. Decoding is strict: a missing, unknown, doubled, mistyped or over-long field is
+ * BP_ERR_PROTOCOL. Texts are capped by their array; lists by their declared maximum.
+ *
+ * Descriptors do not travel here: a request says in its comment which ones the supervisor has sent
+ * before it, in order, over the control socket (evaluator/channel.h). */
+#ifndef BP_EVALUATOR_MESSAGES_H
+#define BP_EVALUATOR_MESSAGES_H
+
+#include <stdint.h>
+
+#include "base/random.h"
+#include "evaluator/frame.h"
+#include "evaluator/suite.h"
+#include "evaluator/verdict.h"
+
+#define BP_TEXT_SHORT 64
+#define BP_TEXT_LINE 512
+#define BP_TEXT_DIAGNOSTICS 16384
+#define BP_MAX_DEFINES 64
+#define BP_MAX_FILLS BP_SUITE_MAX_CASES
+
+/* Direction R: supervisor to worker. Direction A: worker to supervisor. */
+#define BP_MESSAGE_LIST(X)                                                                         \
+    X(ready)           /* A, every stage: confined, waiting for the first request */               \
+    X(failure)         /* A, every stage: the stage could not do its work; ends the child */       \
+    X(compile_request) /* R */                                                                     \
+    X(compile_result)  /* A */                                                                     \
+    X(make_request)    /* R, prepare: one master input slot and its reference */                   \
+    X(make_result)     /* A */                                                                     \
+    X(fill_request)    /* R, prepare: permuted copies for one evaluation */                        \
+    X(fill_result)     /* A */                                                                     \
+    X(run_request)     /* R */                                                                     \
+    X(plan_result)     /* A: the object is loaded, every shape has a plan */                       \
+    X(cases_request)   /* R: call the kernel once for every case */                                \
+    X(cases_result)    /* A */                                                                     \
+    X(batch_request)   /* R: timed calls */                                                        \
+    X(batch_result)    /* A */                                                                     \
+    X(judge_request)   /* R */                                                                     \
+    X(judge_result)    /* A */                                                                     \
+    X(samples_request) /* R, judge: rows of timed outputs */                                       \
+    X(samples_result)  /* A */
+
+enum bp_message_type {
+#define BP_MESSAGE_ENUM(name) BP_MESSAGE_##name,
+    BP_MESSAGE_LIST(BP_MESSAGE_ENUM)
+#undef BP_MESSAGE_ENUM
+        BP_MESSAGE_COUNT
+};
+
+struct bp_msg_ready {
+    char stage[BP_TEXT_SHORT];
+    char sandbox[BP_TEXT_LINE]; /* layers in force, comma separated: "no_new_privs,landlock7,…" */
+};
+
+/* The worker's own account of why it stops. The verdict is a claim that the supervisor accepts only
+ * within what the stage may say (harness/supervise/outcome.c). */
+struct bp_msg_failure {
+    uint32_t verdict; /* enum bp_verdict */
+    char message[BP_TEXT_LINE];
+};
+
+struct bp_define {
+    char name[BP_TEXT_SHORT];
+    char value[BP_TEXT_SHORT];
+};
+
+/* Descriptors: source (sealed), object (empty memfd, writable). */
+struct bp_msg_compile_request {
+    char device[BP_TEXT_SHORT]; /* "cpu" */
+    char arch[BP_TEXT_SHORT];   /* "native", "gfx1030", … */
+    uint64_t source_bytes;
+    uint64_t object_max_bytes;
+    uint32_t dtype;
+    uint32_t define_count;
+    struct bp_define defines[BP_MAX_DEFINES]; /* knobs */
+};
+
+struct bp_msg_compile_result {
+    uint32_t verdict; /* PASS, COMPILE_ERROR, COMPILE_LIMIT, COMPILER_CRASH */
+    uint64_t object_bytes;
+    char compiler[BP_TEXT_LINE];             /* name and version */
+    char message[BP_TEXT_LINE];              /* the first error line, or empty */
+    char diagnostics[BP_TEXT_DIAGNOSTICS];   /* cleaned of control bytes, cut at the cap */
+};
+
+/* Descriptors, with the first make_request only: masters arena, references arena (both writable,
+ * already of their final size). */
+struct bp_msg_make_request {
+    struct bp_shape shape;
+    uint32_t family;
+    uint32_t dtype;
+    uint32_t strictness;
+    uint64_t max_rows;
+    struct bp_key inputs_key;
+    struct bp_key rows_key;
+    uint64_t master_offset;    /* of the input slot, in the masters arena */
+    uint64_t reference_offset; /* in the references arena */
+    uint64_t canary;
+};
+
+struct bp_msg_make_result {
+    uint64_t rows;
+};
+
+/* One run of `slots` consecutive slots filled from one master: slot i is permuted by
+ * derive(permutation_key, "slot", i), its guards written with canary, and its output slot's guards
+ * written and tensor poisoned. */
+struct bp_fill {
+    struct bp_shape shape;
+    uint32_t dtype;
+    uint32_t slots;
+    uint64_t master_offset;
+    uint64_t input_offset;  /* of slot 0 in the inputs arena; slots are layout.bytes apart */
+    uint64_t output_offset; /* of slot 0 in the outputs arena */
+    struct bp_key permutation_key;
+    uint64_t canary;
+};
+
+/* Descriptors: inputs arena, outputs arena (writable). Masters as of the make_requests. */
+struct bp_msg_fill_request {
+    uint32_t fill_count;
+    struct bp_fill fills[BP_MAX_FILLS];
+};
+
+struct bp_msg_fill_result {
+    uint64_t bytes; /* copied */
+};
+
+struct bp_run_case {
+    struct bp_shape shape;
+    uint64_t input_offset; /* in the case inputs arena */
+    uint64_t output_offset;
+};
+
+struct bp_run_timed {
+    struct bp_shape shape;
+    uint32_t slots;
+    uint64_t input_offset; /* of slot 0 in the ring inputs arena */
+    uint64_t output_offset;
+};
+
+/* Descriptors: object (sealed), case inputs (writable), case outputs (writable), ring inputs
+ * (read-only), ring outputs (writable). */
+struct bp_msg_run_request {
+    char device[BP_TEXT_SHORT];
+    uint32_t dtype;
+    uint32_t threads; /* CPU device: pool size */
+    uint64_t object_bytes;
+    uint64_t workspace_max_bytes;
+    uint32_t case_count;
+    struct bp_run_case cases[BP_SUITE_MAX_CASES];
+    uint32_t timed_count;
+    struct bp_run_timed timed[BP_SUITE_MAX_TIMED];
+};
+
+/* The plan of one distinct shape, flattened for the record. */
+struct bp_plan_record {
+    char shape[BP_SHAPE_NAME];
+    uint32_t launches;
+    uint32_t grid[GQA_MAX_LAUNCHES * 3];
+    uint32_t block[GQA_MAX_LAUNCHES * 3];
+    uint32_t dynamic_lds[GQA_MAX_LAUNCHES];
+    uint64_t workspace_bytes;
+};
+
+#define BP_MAX_PLANS (BP_SUITE_MAX_CASES + BP_SUITE_MAX_TIMED)
+
+struct bp_msg_plan_result {
+    uint32_t plan_count; /* one a distinct shape name */
+    struct bp_plan_record plans[BP_MAX_PLANS];
+};
+
+struct bp_msg_cases_request {
+    uint32_t first, count; /* of run_request.cases */
+};
+
+struct bp_msg_cases_result {
+    uint32_t count;
+};
+
+struct bp_msg_batch_request {
+    uint32_t timed;      /* index into run_request.timed */
+    uint32_t calls;
+    uint32_t first_slot; /* call i uses slot (first_slot + i) % slots */
+};
+
+struct bp_msg_batch_result {
+    uint32_t calls;
+};
+
+struct bp_judge_item {
+    struct bp_shape shape;
+    uint32_t family;
+    uint32_t dtype;
+    uint64_t max_rows;
+    struct bp_key rows_key;
+    struct bp_key permutation_key; /* of slot 0 of the case's fill */
+    uint64_t canary;
+    uint64_t master_offset, reference_offset, input_offset, output_offset;
+};
+
+/* Descriptors, with the first judge_request or samples_request only: masters, references, case
+ * inputs, case outputs (all read-only), samples (read-only). */
+struct bp_msg_judge_request {
+    uint32_t item_count;
+    struct bp_judge_item items[BP_SUITE_MAX_CASES];
+};
+
+struct bp_case_result {
+    char shape[BP_SHAPE_NAME];
+    uint32_t family;
+    uint32_t verdict;
+    double max_ratio, rms_ratio, pooled, alpha;
+    uint64_t rows;
+};
+
+struct bp_msg_judge_result {
+    uint32_t verdict; /* PASS, WRONG_RESULT, NONFINITE, TAMPER: the first failing case's */
+    char message[BP_TEXT_LINE];
+    uint32_t case_count;
+    struct bp_case_result cases[BP_SUITE_MAX_CASES];
+};
+
+#define BP_MAX_SAMPLES 4096
+struct bp_sample {
+    uint32_t item;            /* index into items of this request */
+    uint64_t row_index;       /* in the item's row list */
+    uint64_t data_offset;     /* of head_dim elements in the samples arena */
+};
+
+/* items: shape, family, dtype, max_rows, reference_offset and rows_key matter. */
+struct bp_msg_samples_request {
+    uint32_t item_count;
+    struct bp_judge_item items[BP_SUITE_MAX_TIMED];
+    uint32_t sample_count;
+    struct bp_sample samples[BP_MAX_SAMPLES];
+};
+
+struct bp_msg_samples_result {
+    uint32_t verdict; /* PASS, WRONG_RESULT, NONFINITE */
+    char message[BP_TEXT_LINE];
+};
+
+/* Packs *message (the struct of this type) as a frame onto out. */
+int bp_message_encode(enum bp_message_type type, const void *message, uint32_t sequence,
+                      uint64_t nonce, struct bp_buffer *out, struct bp_error *err) BP_MUST_CHECK;
+
+/* Unpacks frame->body into *message, which must have room for the struct of frame->type. Every
+ * field is checked; enum-valued fields are checked against their count. */
+int bp_message_decode(const struct bp_frame *frame, void *message, struct bp_error *err)
+    BP_MUST_CHECK;
+
+/* Bytes of the struct of a type, for allocation. */
+size_t bp_message_size(enum bp_message_type type);
+const char *bp_message_name(enum bp_message_type type);
+
+#endif

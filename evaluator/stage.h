@@ -1,0 +1,13 @@
+/* stage.h: what the worker can be asked to be: one entry a stage, called after confinement. */
+#ifndef BP_EVALUATOR_STAGE_H
+#define BP_EVALUATOR_STAGE_H
+
+#include "evaluator/channel.h"
+
+/* Each serves requests until the supervisor closes the pipe; returns the exit status. */
+int bp_stage_prepare(struct bp_channel *channel);
+int bp_stage_compile(struct bp_channel *channel);
+int bp_stage_run(struct bp_channel *channel);
+int bp_stage_judge(struct bp_channel *channel);
+
+#endif

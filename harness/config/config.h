@@ -1,0 +1,64 @@
+/* config.h: a run's configuration (YAML, strict), with every default filled in. */
+#ifndef BP_HARNESS_CONFIG_CONFIG_H
+#define BP_HARNESS_CONFIG_CONFIG_H
+
+#include <stdio.h>
+
+#include "harness/config/kernel_head.h"
+
+struct bp_config {
+    char kernel[4096];   /* path of the source; relative to the config file's directory */
+    char dtype[16];      /* "f16", "bf16", "f32" */
+    char device[64];     /* "auto", "cpu", "hip:N", "cuda:N", "emu:ARCH" */
+    char suite[64];
+    char strategy[64];   /* strategy.name */
+    char output[4096];   /* parent of the run directories; relative to the working directory */
+    uint64_t seed;
+
+    struct {
+        uint32_t evaluations;
+        double seconds; /* 0 = no limit */
+    } budget;
+
+    struct {
+        double batch_ms;         /* a timed batch lasts at least this long */
+        uint32_t warmup_batches;
+        uint32_t batches;        /* timed batches a shape in the first measurement */
+        uint32_t match_rounds;   /* candidate against incumbent */
+        uint32_t final_rounds;   /* best against baseline at the end */
+        uint32_t ring_mb;        /* 0 = twice the last-level cache */
+    } timing;
+
+    struct {
+        double base_ms, factor, cap_ms;
+        uint32_t attempts;
+    } retry;
+
+    struct {
+        double compile_s, run_s, judge_s;
+        uint32_t memory_mb, workspace_mb, log_kb;
+    } limits;
+
+    uint32_t threads;        /* CPU device; 0 = every processor this process may use */
+    uint32_t parallel;       /* compiles at once; 0 = every processor */
+
+    /* The space after the config's overrides (`space: {knobs, constraints}`) and the baseline
+     * (`baseline: {BM: 64}`: the head's default with these values put in). */
+    struct bp_kernel_head head;
+    struct bp_point baseline;
+    char *source; /* owned: the kernel's text */
+    size_t source_bytes;
+    char *text;   /* owned: the config file as read, for config.yaml in the run directory */
+};
+
+/* Reads the file, fills defaults, reads and parses the kernel, applies overrides, checks everything.
+ * BP_ERR_USAGE: "file:line: unknown key 'evalutions' in budget (did you mean 'evaluations'? valid: …)". */
+int bp_config_load(const char *path, struct bp_config *config, struct bp_error *err) BP_MUST_CHECK;
+/* Defaults only, for `eval`. */
+void bp_config_defaults(struct bp_config *config);
+void bp_config_free(struct bp_config *config);
+
+/* The reference page (markdown) from the schema table. */
+void bp_config_print_reference(FILE *out);
+
+#endif

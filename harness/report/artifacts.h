@@ -1,0 +1,73 @@
+/* artifacts.h: the files of a run directory beside run.db, for people and other tools. Every file
+ * is written whole or not at all (base/io.h). */
+#ifndef BP_HARNESS_REPORT_ARTIFACTS_H
+#define BP_HARNESS_REPORT_ARTIFACTS_H
+
+#include <jansson.h>
+
+#include "harness/store/evaluation.h"
+
+/* The object `eval --json` prints (field list: docs/results.md). New reference; null: no memory. */
+json_t *bp_evaluation_json(const struct bp_evaluation *evaluation);
+
+/* eval_00042.json and eval_00042.hip in dir, and one line appended to history.jsonl. */
+int bp_artifacts_evaluation(const char *dir, const struct bp_evaluation *evaluation,
+                            struct bp_error *err) BP_MUST_CHECK;
+
+/* best/: kernel.hip, knobs.yaml, result.json, replaced as a whole. */
+int bp_artifacts_best(const char *dir, const struct bp_evaluation *best, struct bp_error *err)
+    BP_MUST_CHECK;
+
+/* One row of results.md. */
+struct bp_result_row {
+    const char *impl; /* "eager", "baseline", "evolved" */
+    bool measured;
+    double avg_ms; /* geometric mean over the timed shapes */
+    double gflops, gflops_full;
+    double speedup_vs_eager, speedup_vs_baseline;
+    double ci_low, ci_high; /* of speedup_vs_baseline, 95 %; both 0 when not compared */
+    double tuning_time_s;
+    char note[BP_TEXT_LINE];
+};
+
+/* The state of a run in a few figures, for tuning_summary.json, the progress line and the end. */
+struct bp_run_summary {
+    const char *status; /* "running", "finished", "interrupted", "failed" */
+    const char *kernel, *suite, *device, *dtype, *strategy;
+    uint64_t seed;
+    uint32_t evaluations; /* done, baseline and eager included */
+    uint32_t duplicates;
+    uint32_t verdicts[BP_VERDICT_COUNT];
+    double elapsed_s;
+    uint32_t best_number; /* 0 = none yet */
+    double best_score;    /* against the baseline */
+    double improvement_ci_low, improvement_ci_high; /* of the final comparison; 0 before it */
+    struct bp_safety safety;                        /* sums over the run */
+    uint32_t row_count;
+    struct bp_result_row rows[8];
+    uint32_t history_count;
+    const struct bp_history_entry {
+        uint32_t number;
+        enum bp_verdict verdict;
+        double score;
+        double best_so_far;         /* the champion's score after this evaluation */
+        double improvement_vs_best; /* score / best before it, 0 when there was none */
+        bool promoted;
+        bool duplicate;
+    } *history; /* borrowed */
+};
+
+/* tuning_summary.json (atomic). */
+int bp_artifacts_summary(const char *dir, const struct bp_run_summary *summary,
+                         struct bp_error *err) BP_MUST_CHECK;
+
+/* results.md: impl | avg_ms | tflops | gflops | speedup_vs_eager | tuning_time_s | note, with device,
+ * driver, dtype, suite, mask and FLOP convention stated. */
+int bp_artifacts_results(const char *dir, const struct bp_run_summary *summary,
+                         struct bp_error *err) BP_MUST_CHECK;
+
+/* The same table as text for the terminal; the caller frees *text. */
+int bp_results_text(const struct bp_run_summary *summary, char **text, struct bp_error *err)
+    BP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,91 @@
+/* evaluation.h: all that is known of one evaluation: what `eval --json` prints, what run.db and
+ * eval_00042.json keep. Plain data, owned by whoever made it. */
+#ifndef BP_HARNESS_STORE_EVALUATION_H
+#define BP_HARNESS_STORE_EVALUATION_H
+
+#include <stdbool.h>
+
+#include "evaluator/messages.h"
+
+#define BP_MAX_ATTEMPTS 16
+
+struct bp_attempt {
+    enum bp_verdict outcome;
+    enum bp_stage stage; /* reached */
+    char message[BP_TEXT_LINE];
+    double duration_ms;
+};
+
+struct bp_timing {
+    char shape[BP_SHAPE_NAME];
+    double median_ms, ci_low_ms, ci_high_ms; /* per call; interval of the median, 95 % */
+    double gflops;      /* useful FLOPs (masked pairs not counted) per second / 1e9 */
+    double gflops_full; /* the sources' convention, no causal discount */
+    double gbps;        /* q, k, v, o once, per second / 1e9 */
+    uint32_t batches, calls_per_batch;
+};
+
+struct bp_durations {
+    double prepare_ms, compile_ms, run_ms, judge_ms, time_ms, overhead_ms, total_ms;
+};
+
+struct bp_safety {
+    uint32_t command_errors, memory_violations, compilation_errors, resource_errors;
+    uint32_t total_errors, retries, fallbacks;
+    double safety_score; /* 0 to 100 */
+};
+
+enum bp_origin { BP_ORIGIN_EVAL, BP_ORIGIN_EAGER, BP_ORIGIN_BASELINE, BP_ORIGIN_SEARCH };
+
+struct bp_evaluation {
+    uint32_t number; /* 0 for `eval` */
+    enum bp_origin origin;
+    char strategy[BP_TEXT_SHORT]; /* that proposed it, empty for eval, eager, baseline */
+    uint32_t parent;              /* evaluation it was derived from, 0 = none */
+
+    char kernel_name[BP_TEXT_SHORT]; /* of the head comment */
+    char *source;                    /* owned, source_bytes long plus NUL */
+    size_t source_bytes;
+    char source_hash[BP_HASH_TEXT]; /* of source + knobs + dtype, the identity */
+    char object_hash[BP_HASH_TEXT]; /* empty when nothing was compiled */
+    enum bp_dtype dtype;
+    uint32_t knob_count;
+    struct bp_define knobs[BP_MAX_DEFINES];
+
+    char device_name[BP_TEXT_LINE]; /* "AMD EPYC …" */
+    char device_kind[BP_TEXT_SHORT]; /* "cpu" */
+    char device_arch[BP_TEXT_SHORT];
+    char device_driver[BP_TEXT_LINE]; /* compiler or driver version */
+    char suite[BP_SHAPE_NAME];
+    char sandbox[BP_TEXT_LINE]; /* layers in force in the run child */
+
+    enum bp_verdict verdict;
+    enum bp_stage stage; /* where it was decided */
+    char message[BP_TEXT_LINE];
+    bool has_score;
+    double score;          /* geometric mean of baseline / candidate time; 0 when not PASS */
+    bool duplicate;        /* answered from the record */
+    uint32_t duplicate_of; /* its evaluation number */
+
+    uint32_t attempt_count;
+    struct bp_attempt attempts[BP_MAX_ATTEMPTS];
+    uint32_t plan_count;
+    struct bp_plan_record *plans; /* owned */
+    uint32_t timing_count;
+    struct bp_timing timings[BP_SUITE_MAX_TIMED];
+    uint32_t case_count;
+    struct bp_case_result *cases; /* owned */
+    char *diagnostics;            /* owned, the compiler's text; null when none */
+    struct bp_durations duration;
+    struct bp_safety safety;
+    int64_t finished_wall_ms;
+};
+
+/* Heap-allocated and zeroed; null when there is no memory. */
+struct bp_evaluation *bp_evaluation_new(void);
+void bp_evaluation_free(struct bp_evaluation *evaluation);
+
+/* The safety block of one evaluation from its attempts' outcomes; docs/results.md has the formula. */
+void bp_evaluation_safety(struct bp_evaluation *evaluation);
+
+#endif
