@@ -564,6 +564,11 @@ const char *bp_child_log(const struct bp_child *child)
     return bp_buffer_text(&child->log);
 }
 
+bool bp_child_candidate_ran(const struct bp_child *child)
+{
+    return child->candidate_ran;
+}
+
 uint64_t bp_child_answered_ns(const struct bp_child *child)
 {
     return child->answered_ns;

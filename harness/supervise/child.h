@@ -83,6 +83,9 @@ void bp_child_release(struct bp_child **child);
 /* What it wrote to standard output and error, capped; never null, valid until release. */
 const char *bp_child_log(const struct bp_child *child);
 
+/* Whether candidate code may have run in it (its last filter is installed). */
+bool bp_child_candidate_ran(const struct bp_child *child);
+
 /* bp_clock_ns() at which the bytes of the last answer were read, and the last request written. */
 uint64_t bp_child_answered_ns(const struct bp_child *child);
 uint64_t bp_child_requested_ns(const struct bp_child *child);
