@@ -60,6 +60,8 @@ struct bp_child {
     struct bp_child_end end;
 };
 
+static void control_ready(void *context, uint32_t events);
+
 static void watch_init(struct bp_watch *watch, int fd, void (*ready)(void *, uint32_t), void *child)
 {
     *watch = (struct bp_watch){.fd = fd, .ready = ready, .context = child};
@@ -146,6 +148,9 @@ static void deliver(struct bp_child *child, enum bp_message_type type, const voi
 {
     bp_loop_stop_timer(child->loop, &child->deadline);
     child->awaiting = false;
+    /* The listener that tells whether candidate code ran may still lie in the other socket. */
+    if (type == BP_MESSAGE_failure && child->control_watch.active)
+        control_ready(child, EPOLLIN);
     if (child->handlers)
         child->handlers->answer(child->context, child, type, message);
 }
