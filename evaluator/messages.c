@@ -56,7 +56,8 @@ RECORD(shape_record, bp_shape, TEXT(bp_shape, name), U32(bp_shape, batch), U32(b
 RECORD(define_record, bp_define, TEXT(bp_define, name), TEXT(bp_define, value));
 
 RECORD(fill_record, bp_fill, NESTED(bp_fill, shape, shape_record),
-       BELOW(bp_fill, dtype, BP_DTYPE_COUNT), U32(bp_fill, slots), U64(bp_fill, master_offset),
+       BELOW(bp_fill, dtype, BP_DTYPE_COUNT), U32(bp_fill, slots), BELOW(bp_fill, parts, 4),
+       U64(bp_fill, master_offset),
        U64(bp_fill, input_offset), U64(bp_fill, output_offset), KEY(bp_fill, permutation_key),
        U64(bp_fill, canary));
 

@@ -13,13 +13,12 @@
 #include "evaluator/reference.h"
 #include "evaluator/rows.h"
 
-enum order_kind { ORDER_MAKE, ORDER_FILL_CASES, ORDER_FILL_RING };
+enum order_kind { ORDER_MAKE, ORDER_FILL_CASES, ORDER_FILL_RING, ORDER_POISON_RING };
 
 struct order {
     enum order_kind kind;
-    uint32_t index;      /* case or lane */
+    uint32_t index;      /* case, lane or ring side */
     uint64_t evaluation; /* FILL_CASES */
-    uint32_t side;       /* FILL_RING: which output ring is being filled */
     bp_bench_done done;
     void *context;
     struct order *next;
@@ -171,15 +170,11 @@ static void finish_order(struct bp_bench *bench)
     struct order *order = bench->first;
     bench->prepare_ms += bp_ns_to_ms(bp_clock_ns() - bench->sent_ns);
     bench->sent = false;
-    if (order->kind == ORDER_FILL_RING && order->side == 0) {
-        order->side = 1; /* the same order once more, for the other ring of outputs */
-    } else {
-        bench->first = order->next;
-        if (!bench->first)
-            bench->last = NULL;
-        order->done(order->context, NULL);
-        free(order);
-    }
+    bench->first = order->next;
+    if (!bench->first)
+        bench->last = NULL;
+    order->done(order->context, NULL);
+    free(order);
     work(bench);
 }
 
@@ -257,6 +252,7 @@ static int send_fill_cases(struct bp_bench *bench, const struct order *order, st
         *fill = (struct bp_fill){.shape = suite->cases[i].shape,
                                  .dtype = bench->options.dtype,
                                  .slots = 1,
+                                 .parts = BP_FILL_INPUTS | BP_FILL_OUTPUTS,
                                  .master_offset = place->master_offset,
                                  .input_offset = place->input_offset,
                                  .output_offset = place->output_offset,
@@ -267,13 +263,14 @@ static int send_fill_cases(struct bp_bench *bench, const struct order *order, st
     return send_fill(bench, request, lane->inputs_fd, lane->outputs_fd, err);
 }
 
-static int send_fill_ring(struct bp_bench *bench, const struct order *order, struct bp_error *err)
+static int send_ring(struct bp_bench *bench, uint32_t parts, enum bp_ring_side side,
+                     struct bp_error *err)
 {
     const struct bp_suite *suite = bench->options.suite;
     BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
-    if (order->side == 0)
+    if (parts & BP_FILL_INPUTS)
         bench->ring_fill++;
     request->fill_count = suite->timed_count;
     for (uint32_t i = 0; i < suite->timed_count; i++) {
@@ -282,14 +279,14 @@ static int send_fill_ring(struct bp_bench *bench, const struct order *order, str
         *fill = (struct bp_fill){.shape = suite->timed[i],
                                  .dtype = bench->options.dtype,
                                  .slots = place->slots,
+                                 .parts = parts,
                                  .master_offset = bench->cases[place->case_index].master_offset,
                                  .input_offset = place->input_offset,
                                  .output_offset = place->output_offset,
                                  .canary = canary_of(bench, "ring canary", bench->ring_fill)};
         permutation_key(bench, "ring", bench->ring_fill, i, &fill->permutation_key);
     }
-    return send_fill(bench, request, bench->ring_inputs_fd, bench->ring_outputs_fd[order->side],
-                     err);
+    return send_fill(bench, request, bench->ring_inputs_fd, bench->ring_outputs_fd[side], err);
 }
 
 static int send_order(struct bp_bench *bench, const struct order *order, struct bp_error *err)
@@ -300,7 +297,9 @@ static int send_order(struct bp_bench *bench, const struct order *order, struct 
     case ORDER_FILL_CASES:
         return send_fill_cases(bench, order, err);
     case ORDER_FILL_RING:
-        return send_fill_ring(bench, order, err);
+        return send_ring(bench, BP_FILL_INPUTS, BP_RING_A, err);
+    case ORDER_POISON_RING:
+        return send_ring(bench, BP_FILL_OUTPUTS, (enum bp_ring_side)order->index, err);
     }
     return -1;
 }
@@ -358,6 +357,14 @@ int bp_bench_fill_ring(struct bp_bench *bench, bp_bench_done done, void *context
                        struct bp_error *err)
 {
     struct order order = {.kind = ORDER_FILL_RING, .done = done, .context = context};
+    return add_order(bench, &order, err);
+}
+
+int bp_bench_poison_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
+                         void *context, struct bp_error *err)
+{
+    struct order order = {
+        .kind = ORDER_POISON_RING, .index = side, .done = done, .context = context};
     return add_order(bench, &order, err);
 }
 

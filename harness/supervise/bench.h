@@ -48,6 +48,9 @@ struct bp_bench_timed {
     uint64_t input_offset, output_offset; /* of slot 0 in the ring arenas */
 };
 
+/* The sides of a match write to different output rings. */
+enum bp_ring_side { BP_RING_A, BP_RING_B };
+
 struct bp_bench;
 
 int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **bench,
@@ -68,10 +71,12 @@ int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_bench_done done, vo
 /* Fills lane's case arenas for an evaluation: secret permutation, canaries, poison. */
 int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluation,
                         bp_bench_done done, void *context, struct bp_error *err) BP_MUST_CHECK;
-/* Refills the timed rings under a new secret permutation; both output rings are poisoned. No child
- * may be reading the rings. */
+/* Refills the timed ring of inputs under a new secret permutation. No child may be reading it. */
 int bp_bench_fill_ring(struct bp_bench *bench, bp_bench_done done, void *context,
                        struct bp_error *err) BP_MUST_CHECK;
+/* Poisons one side's ring of outputs, so that no earlier answer is left in it. */
+int bp_bench_poison_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
+                         void *context, struct bp_error *err) BP_MUST_CHECK;
 
 /* Milliseconds the prepare child has spent on orders so far. */
 double bp_bench_prepare_ms(const struct bp_bench *bench);
@@ -86,9 +91,6 @@ void bp_bench_judge_request(const struct bp_bench *bench, uint64_t evaluation,
                             struct bp_msg_judge_request *request);
 /* items of a samples request: one a timed shape, in order. */
 void bp_bench_samples_items(const struct bp_bench *bench, struct bp_msg_samples_request *request);
-
-/* The sides of a match write to different output rings. */
-enum bp_ring_side { BP_RING_A, BP_RING_B };
 
 /* Borrowed descriptors in the order that run_request and judge_request name them. object and samples
  * are the caller's. */

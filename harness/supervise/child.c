@@ -50,7 +50,7 @@ struct bp_child {
     uint64_t nonce;
     bool awaiting;                 /* an answer is owed */
     enum bp_message_type expected; /* that answer */
-    uint64_t answered_ns, requested_ns;
+    uint64_t requested_ns, busy_ns;
 
     bool dying;  /* cause decided, SIGKILL sent unless it was dead already */
     bool waited; /* pid is gone: it must not be signalled any more */
@@ -148,6 +148,8 @@ static void deliver(struct bp_child *child, enum bp_message_type type, const voi
 {
     bp_loop_stop_timer(child->loop, &child->deadline);
     child->awaiting = false;
+    if (child->requested_ns)
+        child->busy_ns += bp_clock_ns() - child->requested_ns;
     /* The listener that tells whether candidate code ran may still lie in the other socket. */
     if (type == BP_MESSAGE_failure && child->control_watch.active)
         control_ready(child, EPOLLIN);
@@ -204,7 +206,6 @@ static int read_answers(struct bp_child *child, struct bp_error *err)
             return errno == EAGAIN ? 0 : bp_fail_errno(err, "read of answers");
         if (got == 0)
             return 1;
-        child->answered_ns = bp_clock_ns();
         if (bp_buffer_add(&child->in, chunk, (size_t)got, err) < 0)
             return bp_fail(err, BP_ERR_PROTOCOL, "frame flood");
         if (take_frames(child, err) < 0)
@@ -574,9 +575,9 @@ bool bp_child_candidate_ran(const struct bp_child *child)
     return child->candidate_ran;
 }
 
-uint64_t bp_child_answered_ns(const struct bp_child *child)
+double bp_child_busy_ms(const struct bp_child *child)
 {
-    return child->answered_ns;
+    return bp_ns_to_ms(child->busy_ns);
 }
 
 uint64_t bp_child_requested_ns(const struct bp_child *child)

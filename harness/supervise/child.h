@@ -86,8 +86,11 @@ const char *bp_child_log(const struct bp_child *child);
 /* Whether candidate code may have run in it (its last filter is installed). */
 bool bp_child_candidate_ran(const struct bp_child *child);
 
-/* bp_clock_ns() at which the bytes of the last answer were read, and the last request written. */
-uint64_t bp_child_answered_ns(const struct bp_child *child);
+/* bp_clock_ns() at which the last request was written. */
 uint64_t bp_child_requested_ns(const struct bp_child *child);
+
+/* Milliseconds it has spent between requests and their answers: the stage's own work, without the
+ * start and end of the process. */
+double bp_child_busy_ms(const struct bp_child *child);
 
 #endif

@@ -103,7 +103,8 @@ static void compile_ended(void *context, struct bp_child *child, const struct bp
             job->diagnostics = strdup(bp_child_log(child));
         }
     }
-    job->duration_ms = bp_ns_to_ms(bp_clock_ns() - job->started_ns);
+    job->compiler_ms = bp_child_busy_ms(child);
+    job->total_ms = bp_ns_to_ms(bp_clock_ns() - job->started_ns);
     job->done = true;
     bp_child_release(&job->child);
 }

@@ -23,7 +23,8 @@ struct bp_compile_job {
     char object_hash[BP_HASH_TEXT];
     char compiler[BP_TEXT_LINE];
     char *diagnostics; /* owned, may be null */
-    double duration_ms;
+    double compiler_ms; /* the child's work */
+    double total_ms;    /* with its start and end */
 
     /* the job's own */
     struct bp_compile_options options;

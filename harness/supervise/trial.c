@@ -37,7 +37,8 @@ struct bp_trial {
     struct bp_case_result *cases;
     uint32_t case_count;
     char sandbox[BP_TEXT_LINE];
-    uint64_t started_ns, stage_ns;
+    uint64_t started_ns;
+    double busy_ms; /* of both children at the last change of stage */
     struct bp_durations duration;
 };
 
@@ -51,18 +52,18 @@ static const struct bp_child_settings *settings_of(const struct bp_trial *trial)
     return &bp_bench_options(trial->options.bench)->children;
 }
 
-/* Moves on to a stage; the time since the last change belongs to the stage left. */
+/* Moves on to a stage; what the children worked since the last change belongs to the stage left. */
 static void enter(struct bp_trial *trial, enum bp_stage stage)
 {
-    uint64_t now = bp_clock_ns();
-    double spent = bp_ns_to_ms(now - trial->stage_ns);
-    trial->stage_ns = now;
+    double busy_ms = bp_child_busy_ms(trial->run) + bp_child_busy_ms(trial->judge);
+    double spent_ms = busy_ms - trial->busy_ms;
+    trial->busy_ms = busy_ms;
     if (trial->stage == BP_STAGE_run)
-        trial->duration.run_ms += spent;
+        trial->duration.run_ms += spent_ms;
     else if (trial->stage == BP_STAGE_judge)
-        trial->duration.judge_ms += spent;
-    else if (trial->stage == BP_STAGE_time)
-        trial->duration.time_ms += spent;
+        trial->duration.judge_ms += spent_ms;
+    else
+        trial->duration.time_ms += spent_ms;
     trial->stage = stage;
 }
 
@@ -270,6 +271,8 @@ static void trial_ended(void *context, struct bp_child *child, const struct bp_c
     struct bp_trial *trial = context;
     bool is_run = child == trial->run;
     *(is_run ? &trial->run_ended : &trial->judge_ended) = true;
+    if (bp_trial_done(trial))
+        trial->duration.total_ms = bp_ns_to_ms(bp_clock_ns() - trial->started_ns);
     if (trial->decided)
         return;
     /* A run child that dies while the judge works is still the candidate's doing. */
@@ -313,7 +316,7 @@ int bp_trial_start(const struct bp_trial_options *options, struct bp_trial **slo
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a trial");
     trial->options = *options;
     trial->stage = BP_STAGE_run;
-    trial->started_ns = trial->stage_ns = bp_clock_ns();
+    trial->started_ns = bp_clock_ns();
     trial->samples.fd = -1;
     if (bp_samples_open(options->bench, &trial->samples, err) < 0 ||
         start_child(trial, "run", BP_POLICY_RUN_CPU, &trial->run, err) < 0 ||
@@ -357,9 +360,12 @@ void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp
     evaluation->cases = bp_steal_pointer(&trial->cases);
     evaluation->case_count = trial->case_count;
     memcpy(evaluation->sandbox, trial->sandbox, sizeof evaluation->sandbox);
-    evaluation->duration.run_ms = trial->duration.run_ms;
-    evaluation->duration.judge_ms = trial->duration.judge_ms;
-    evaluation->duration.time_ms = trial->duration.time_ms;
+    const struct bp_durations *spent = &trial->duration;
+    evaluation->duration.run_ms += spent->run_ms;
+    evaluation->duration.judge_ms += spent->judge_ms;
+    evaluation->duration.time_ms += spent->time_ms;
+    evaluation->duration.total_ms += spent->total_ms;
+    evaluation->duration.overhead_ms += spent->total_ms - trial->busy_ms;
     if (trial->outcome.verdict != BP_VERDICT_PASS || trial->times[0].count == 0)
         return;
     evaluation->timing_count = suite_of(trial)->timed_count;
