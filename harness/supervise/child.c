@@ -361,6 +361,8 @@ static void finish(struct bp_child *child)
     if (child->ended)
         return;
     child->ended = true;
+    if (child->awaiting && child->requested_ns) /* it died at work */
+        child->busy_ns += bp_clock_ns() - child->requested_ns;
     child->end.candidate_ran = child->candidate_ran;
     unwatch_all(child);
     if (child->handlers)

@@ -271,8 +271,7 @@ static void trial_ended(void *context, struct bp_child *child, const struct bp_c
     struct bp_trial *trial = context;
     bool is_run = child == trial->run;
     *(is_run ? &trial->run_ended : &trial->judge_ended) = true;
-    if (bp_trial_done(trial))
-        trial->duration.total_ms = bp_ns_to_ms(bp_clock_ns() - trial->started_ns);
+    trial->duration.total_ms = bp_ns_to_ms(bp_clock_ns() - trial->started_ns);
     if (trial->decided)
         return;
     /* A run child that dies while the judge works is still the candidate's doing. */
@@ -365,7 +364,8 @@ void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp
     evaluation->duration.judge_ms += spent->judge_ms;
     evaluation->duration.time_ms += spent->time_ms;
     evaluation->duration.total_ms += spent->total_ms;
-    evaluation->duration.overhead_ms += spent->total_ms - trial->busy_ms;
+    evaluation->duration.overhead_ms +=
+        spent->total_ms - bp_child_busy_ms(trial->run) - bp_child_busy_ms(trial->judge);
     if (trial->outcome.verdict != BP_VERDICT_PASS || trial->times[0].count == 0)
         return;
     evaluation->timing_count = suite_of(trial)->timed_count;
