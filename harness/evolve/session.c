@@ -138,9 +138,8 @@ static int prepare_masters(struct bp_session *session, struct bp_error *err)
     return 0;
 }
 
-int bp_session_open(struct bp_session *session, const struct bp_config *config,
-                    const struct bp_key *run_key, const struct bp_session_callbacks *callbacks,
-                    struct bp_error *err)
+int bp_session_init(struct bp_session *session, const struct bp_config *config,
+                    const struct bp_session_callbacks *callbacks, struct bp_error *err)
 {
     memset(session, 0, sizeof *session);
     session->loop.epoll_fd = session->loop.signal_fd = -1;
@@ -150,10 +149,18 @@ int bp_session_open(struct bp_session *session, const struct bp_config *config,
     if (!bp_dtype_parse(config->dtype, &session->dtype))
         return bp_fail(err, BP_ERR_USAGE, "unknown dtype '%s' (valid: f16, bf16, f32)",
                        config->dtype);
+    if (config->source && !config->head.dtypes[session->dtype])
+        return bp_fail(err, BP_ERR_USAGE, "kernel %s does not declare dtype %s",
+                       config->head.name, config->dtype);
     if (resolve_device(session, err) < 0 || resolve_suite(session, err) < 0 ||
         bp_launch_find_worker(session->worker_path, sizeof session->worker_path, err) < 0)
         return -1;
     apply_limits(session);
+    return 0;
+}
+
+int bp_session_open(struct bp_session *session, const struct bp_key *run_key, struct bp_error *err)
+{
     if (bp_loop_open(&session->loop, err) < 0 || open_bench(session, run_key, err) < 0 ||
         prepare_masters(session, err) < 0) {
         bp_session_close(session);

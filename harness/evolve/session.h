@@ -47,11 +47,14 @@ struct bp_session {
     struct bp_session_callbacks callbacks;
 };
 
-/* Resolves device and suite, checks that every tool is there, opens the loop, and makes masters and
- * references of the whole suite. *session is zeroed first; large: allocate it. */
-int bp_session_open(struct bp_session *session, const struct bp_config *config,
-                    const struct bp_key *run_key, const struct bp_session_callbacks *callbacks,
-                    struct bp_error *err) BP_MUST_CHECK;
+/* Resolves device and suite and checks that every tool is there; starts nothing. *session is zeroed
+ * first; large: allocate it. */
+int bp_session_init(struct bp_session *session, const struct bp_config *config,
+                    const struct bp_session_callbacks *callbacks, struct bp_error *err)
+    BP_MUST_CHECK;
+/* Opens the loop, and makes masters and references of the whole suite. */
+int bp_session_open(struct bp_session *session, const struct bp_key *run_key, struct bp_error *err)
+    BP_MUST_CHECK;
 /* Kills what still runs and waits until it is reaped (two seconds at most). */
 void bp_session_close(struct bp_session *session);
 
