@@ -57,6 +57,9 @@ struct bp_run_summary {
     } *history; /* borrowed */
 };
 
+/* The object of tuning_summary.json. New reference; null: no memory. */
+json_t *bp_summary_json(const struct bp_run_summary *summary);
+
 /* tuning_summary.json (atomic). */
 int bp_artifacts_summary(const char *dir, const struct bp_run_summary *summary,
                          struct bp_error *err) BP_MUST_CHECK;
