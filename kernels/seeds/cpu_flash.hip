@@ -23,7 +23,7 @@ knobs:
   DN: [16, 32, 64, 128, 256]                 # keys per tile
   DPACK: [0, 1, 2, 4, 8]   # rows that share one read of K and V; 0: every query head is its own block
   DRED: [0, 1]             # dot products summed over lanes: 0 one at a time, 1 a vector full at once
-  DPF: [0, 4, 8, 16, 32]   # prefetch distance in keys, 0 none
+  DPF: [0, 8, 16, 32, 64]  # prefetch distance in keys, 0 none
   DSPLIT: [1, 2, 4, 8, 16] # blocks that share the keys of one sequence, joined by a second launch
 constraints:
   - BM % PANEL == 0
@@ -71,7 +71,6 @@ default: {BM: 64, BN: 32, PANEL: 16, QK: 1, QK_R: 4, QK_C: 1, PV: 1, PV_R: 4, PV
 /* ---- constants ---- */
 constexpr int MAX_HEAD_DIM = 128; /* stride of all tiles, so that their addresses are constants */
 constexpr int DECODE_ROWS = 16;   /* up to so many packed rows a call counts as decode */
-constexpr int REDUCTION_STEP = 4; /* steps of a product per loop turn; divides every count */
 constexpr int KEY_STEP = 16;      /* a tile's keys are counted in multiples of this */
 constexpr float LOG2_E = 1.44269504f;
 constexpr float LAZY_MARGIN = 8.f; /* RESCALE 3: probabilities may grow to 2^8 before a rescale */
@@ -236,24 +235,24 @@ constexpr float EXP2_POLYNOMIAL[7][7] = {
      0.00015353362f},
 };
 
-/* exp2(x) for x <= LAZY_MARGIN. Below -100 it is 2^-100: no weight beside a row's maximum of 1,
- * yet no denormal operand for the product, which would be many times slower. */
+/* exp2(x) for x <= LAZY_MARGIN; zero below -100, and so for a masked score. No weight comes near the
+ * denormals: as operands of the product they would make it many times slower. */
 INLINE f32v exp2_v(f32v x)
 {
-    x = max_v(x, (f32v)-100.f);
+    f32v result;
     if constexpr (EXP_DEGREE == 0) {
-        f32v y;
         UNROLLED for (int i = 0; i < LANES; i++)
-            y[i] = expf(x[i] * 0.693147181f);
-        return y;
+            result[i] = expf(x[i] * 0.693147181f);
+    } else {
+        const f32v shift = 0x1.8p23f; /* leaves the nearest integer in the low bits of the sum */
+        f32v shifted = x + shift;
+        f32v f = x - (shifted - shift);
+        f32v p = EXP2_POLYNOMIAL[EXP_DEGREE][EXP_DEGREE];
+        UNROLLED for (int i = EXP_DEGREE - 1; i >= 0; i--)
+            p = p * f + EXP2_POLYNOMIAL[EXP_DEGREE][i];
+        result = (f32v)((i32v)p + ((i32v)shifted << 23));
     }
-    const f32v shift = 0x1.8p23f; /* leaves the nearest integer in the low bits of the sum */
-    f32v shifted = x + shift;
-    f32v f = x - (shifted - shift);
-    f32v p = EXP2_POLYNOMIAL[EXP_DEGREE][EXP_DEGREE];
-    UNROLLED for (int i = EXP_DEGREE - 1; i >= 0; i--)
-        p = p * f + EXP2_POLYNOMIAL[EXP_DEGREE][i];
-    return (f32v)((i32v)p + ((i32v)shifted << 23));
+    return x < -100.f ? (f32v)0.f : result;
 }
 INLINE float exp2_1(float x) { return exp2_v((f32v)x)[0]; }
 
@@ -284,11 +283,8 @@ struct packed_rows {
     }
 };
 
-/* The weights of a row that saw no key are not to be trusted: it is zero. */
-INLINE float output_factor(float maximum, float sum)
-{
-    return maximum < 0.5f * NO_MAXIMUM ? 0.f : 1.f / sum;
-}
+/* A row that saw no key has no weights, and is zero. */
+INLINE float output_factor(float sum) { return sum > 0.f ? 1.f / sum : 0.f; }
 
 /* ---- the product ---- */
 /* acc[r][c] += sum over k of a[r * a_row + k * a_step] * (vector c of b + k * b_step).
@@ -297,17 +293,16 @@ template <int R, int C, class A, class B>
 INLINE void multiply_add(f32v (&acc)[R][C], const A *a, int a_row, int a_step, const B *b,
                          gqa_i64 b_step, int count)
 {
-    for (int k = 0; k < count; k += REDUCTION_STEP)
-        UNROLLED for (int step = 0; step < REDUCTION_STEP; step++) {
-            f32v vector[C];
+    for (int k = 0; k < count; k++) {
+        f32v vector[C];
+        UNROLLED for (int c = 0; c < C; c++)
+            vector[c] = load(b + k * b_step + c * LANES);
+        UNROLLED for (int r = 0; r < R; r++) {
+            f32v scalar = a[r * a_row + k * a_step];
             UNROLLED for (int c = 0; c < C; c++)
-                vector[c] = load(b + (k + step) * b_step + c * LANES);
-            UNROLLED for (int r = 0; r < R; r++) {
-                f32v scalar = a[r * a_row + (k + step) * a_step];
-                UNROLLED for (int c = 0; c < C; c++)
-                    acc[r][c] += scalar * vector[c];
-            }
+                acc[r][c] += scalar * vector[c];
         }
+    }
 }
 
 /* ---- prefill ---- */
@@ -338,18 +333,21 @@ struct key_tile {
 INLINE void load_q_by_lane(prefill_scratch &s, const packed_rows &rows, const gqa_t *q, int first,
                            int live, float scale)
 {
-    for (int row = 0; row < live; row += LANES)
+    for (int row = 0; row < live; row += LANES) {
+        const gqa_t *from[LANES];
+        for (int i = 0; i < LANES; i++)
+            from[i] = q + rows.offset(rows.shape.q_stride,
+                                      min_int(first + row + i, rows.count() - 1));
+        float *panel = s.q + row / PANEL * PANEL * MAX_HEAD_DIM + row % PANEL;
         for (int d = 0; d < rows.shape.head_dim; d += LANES) {
             f32v x[LANES];
-            UNROLLED for (int i = 0; i < LANES; i++) {
-                int source = min_int(first + row + i, rows.count() - 1);
-                x[i] = load(q + rows.offset(rows.shape.q_stride, source) + d) * scale;
-            }
+            UNROLLED for (int i = 0; i < LANES; i++)
+                x[i] = load(from[i] + d) * scale;
             transpose(x);
-            float *panel = s.q + row / PANEL * PANEL * MAX_HEAD_DIM + row % PANEL;
             UNROLLED for (int i = 0; i < LANES; i++)
                 store(panel + (d + i) * PANEL, x[i]);
         }
+    }
 }
 
 INLINE void load_q_by_row(prefill_scratch &s, const packed_rows &rows, const gqa_t *q, int first,
@@ -631,22 +629,38 @@ INLINE void process_panel(prefill_scratch &s, int row, const key_tile &tile, int
     panel_output(s, o, tile, head_dim);
 }
 
+/* LANES consecutive rows of the output, the columns [d, d + LANES). */
+INLINE void load_output(f32v (&x)[LANES], const prefill_scratch &s, int row, int d)
+{
+    if constexpr (PV == 0) {
+        const float *panel = s.o + row / PANEL * PANEL * MAX_HEAD_DIM + row % PANEL;
+        UNROLLED for (int i = 0; i < LANES; i++)
+            x[i] = load(panel + (d + i) * PANEL);
+        transpose(x);
+    } else {
+        UNROLLED for (int i = 0; i < LANES; i++)
+            x[i] = load(s.o + (row + i) * MAX_HEAD_DIM + d);
+    }
+}
+
 INLINE void store_output(const prefill_scratch &s, const packed_rows &rows, gqa_t *o, int first,
                          int count)
 {
-    for (int row = 0; row < count; row += LANES)
+    for (int row = 0; row < count; row += LANES) {
+        const int written = min_int(LANES, count - row);
+        gqa_t *to[LANES];
+        float factor[LANES];
+        for (int i = 0; i < written; i++) {
+            to[i] = o + rows.offset(rows.shape.o_stride, first + row + i);
+            factor[i] = output_factor(s.sum[row + i]);
+        }
         for (int d = 0; d < rows.shape.head_dim; d += LANES) {
             f32v x[LANES];
-            const float *panel = s.o + row / PANEL * PANEL * MAX_HEAD_DIM;
-            UNROLLED for (int i = 0; i < LANES; i++)
-                x[i] = load(PV == 0 ? panel + (d + i) * PANEL + row % PANEL
-                                    : s.o + (row + i) * MAX_HEAD_DIM + d);
-            if constexpr (PV == 0)
-                transpose(x);
-            for (int i = 0; i < min_int(LANES, count - row); i++)
-                store_rounded(o + rows.offset(rows.shape.o_stride, first + row + i) + d,
-                              x[i] * output_factor(s.maximum[row + i], s.sum[row + i]));
+            load_output(x, s, row, d);
+            for (int i = 0; i < written; i++)
+                store_rounded(to[i] + d, x[i] * factor[i]);
         }
+    }
 }
 
 /* The packed rows [first, first + BM), as far as they exist. */
@@ -683,11 +697,11 @@ struct alignas(64) partial_row {
     float maximum, sum;
 };
 
-INLINE void prefetch_row(const gqa_t *row, int head_dim)
+template <int COUNT> INLINE void prefetch(const gqa_t *elements)
 {
     constexpr int LINE = 64 / sizeof(gqa_t);
-    UNROLLED for (int d = 0; d < head_dim; d += LINE)
-        __builtin_prefetch(row + d);
+    UNROLLED for (int i = 0; i < COUNT; i += LINE)
+        __builtin_prefetch(elements + i);
 }
 
 /* Scores of ROWS rows and the keys [begin, begin + keys), keys a multiple of KEY_STEP. */
@@ -697,10 +711,10 @@ INLINE void decode_scores(float (&score)[ROWS][DN], const float (*q)[MAX_HEAD_DI
 {
     for (int n = 0; n < keys; n += LANES) {
         f32v products[ROWS][LANES];
-        UNROLLED for (int i = 0; i < LANES; i++) {
+        for (int i = 0; i < LANES; i++) {
             const gqa_t *key = rows.key(begin + n + i);
             if constexpr (DPF > 0)
-                prefetch_row(key + DPF * rows.shape.k_stride[2], HEAD_DIM);
+                prefetch<HEAD_DIM>(key + DPF * rows.shape.k_stride[2]);
             f32v acc[ROWS] = {};
             UNROLLED for (int d = 0; d < HEAD_DIM; d += LANES) {
                 const f32v k = load(key + d);
@@ -755,7 +769,7 @@ INLINE void decode_output(float (*o)[MAX_HEAD_DIM], const float (&alpha)[ROWS],
         for (int n = 0; n < keys; n++) {
             const gqa_t *value = rows.v + (begin + n) * rows.shape.v_stride[2] + d;
             if constexpr (DPF > 0)
-                prefetch_row(value + DPF * rows.shape.v_stride[2], BLOCK * LANES);
+                prefetch<BLOCK * LANES>(value + DPF * rows.shape.v_stride[2]);
             UNROLLED for (int c = 0; c < BLOCK; c++) {
                 const f32v v = load(value + c * LANES);
                 UNROLLED for (int r = 0; r < ROWS; r++)
@@ -847,7 +861,7 @@ static void decode_item(const packed_rows &rows, int split, const gqa_t *q, gqa_
     for (int r = 0; r < rows.count(); r++) {
         if constexpr (DSPLIT == 1) {
             store_row(o + rows.offset(shape.o_stride, r), s.o[r],
-                      output_factor(s.maximum[r], s.sum[r]), shape.head_dim);
+                      output_factor(s.sum[r]), shape.head_dim);
         } else {
             const int head = rows.first_head + r % rows.heads;
             partial_row *to = partial(workspace, shape, split, rows.batch, head) + rows.token(r);
@@ -877,7 +891,7 @@ INLINE void join_splits(const gqa_shape &shape, int batch, int head, gqa_t *o, v
         }
         gqa_t *to = o + batch * shape.o_stride[0] + head * shape.o_stride[1] +
                     token * shape.o_stride[2];
-        store_row(to, total, output_factor(maximum, sum), shape.head_dim);
+        store_row(to, total, output_factor(sum), shape.head_dim);
     }
 }
 
