@@ -8,7 +8,7 @@ supports: head_dim == 64 || head_dim == 128
 knobs:
   BM: [32, 64, 96, 128, 192, 256, 384, 512]  # packed query rows per work item
   BN: [16, 32, 64, 96, 128, 192, 256]        # keys per tile
-  PANEL: [16, 32, 48, 64, 96, 128]           # rows taken through scores, softmax and output together
+  PANEL: [16, 32, 48, 64, 96, 128]           # rows that pass scores, softmax, output together
   QK: [0, 1]               # vector lanes of the score product: 0 query rows, 1 keys
   QK_R: [1, 2, 4, 6, 8, 12, 14, 16]          # its register tile: broadcast rows ...
   QK_C: [1, 2, 3, 4]                         # ... by vectors
@@ -17,12 +17,13 @@ knobs:
   PV_C: [1, 2, 3, 4]
   KTRANS: [0, 1]           # K tile transposed (QK 1) by: 0 scalar stores, 1 shuffles in registers
   VCONV: [0, 1]            # V to float: 0 in the product, for each use; 1 once per tile
-  RESCALE: [0, 1, 2, 3]    # 0 pass over O per tile; 1 only if a maximum moved; 2 in the product; 3 lazy
+  RESCALE: [0, 1, 2, 3]    # older output: 0 a pass per tile; 1 if a maximum moved; 2 in the
+                           # product; 3 as 1, and a maximum moves only when exceeded by a margin
   EXP_DEG: [0, 3, 4, 5, 6] # degree of the exp2 polynomial (at least 5 for f32); 0 calls expf
   SKIP: [0, 1]             # 1: a panel skips the tiles that its own mask hides entirely
   DN: [16, 32, 64, 128, 256]                 # keys per tile
-  DPACK: [0, 1, 2, 4, 8]   # rows that share one read of K and V; 0: every query head is its own block
-  DRED: [0, 1]             # dot products summed over lanes: 0 one at a time, 1 a vector full at once
+  DPACK: [0, 1, 2, 4, 8]   # rows that share each vector of K and V; 0: one query head per block
+  DRED: [0, 1]             # dot products over lanes: 0 summed one by one, 1 a vector full at once
   DPF: [0, 8, 16, 32, 64]  # prefetch distance in keys, 0 none
   DSPLIT: [1, 2, 4, 8, 16] # blocks that share the keys of one sequence, joined by a second launch
 constraints:
@@ -33,7 +34,6 @@ constraints:
   - "(PV == 0 ? PANEL : 64) % (16 * PV_C) == 0"
   - QK_R * QK_C <= 28
   - PV_R * PV_C <= 28
-  - DN % 16 == 0
 default: {BM: 64, BN: 32, PANEL: 16, QK: 1, QK_R: 4, QK_C: 1, PV: 1, PV_R: 4, PV_C: 1, KTRANS: 0,
           VCONV: 0, RESCALE: 0, EXP_DEG: 6, SKIP: 0, DN: 32, DPACK: 0, DRED: 0, DPF: 0, DSPLIT: 1}
 */
@@ -57,7 +57,8 @@ default: {BM: 64, BN: 32, PANEL: 16, QK: 1, QK_R: 4, QK_C: 1, PV: 1, PV_R: 4, PV
  *   PV 0   O^T[d][row]  += V[key][d] P^T[key][row]      P comes as QK 0 leaves it; no other order
  *   PV 1   O[row][d]    += P[row][key] V[key][d]        V may stay 16-bit
  *
- * Scores are in units of log2: q is multiplied by scale * log2(e), so the softmax uses exp2. */
+ * Scores are in units of log2: q is multiplied by scale * log2(e), so the softmax uses exp2. All
+ * arithmetic is fp32, for every dtype. */
 #include "gqa.h"
 
 #if !defined(GQA_CPU)
@@ -235,8 +236,8 @@ constexpr float EXP2_POLYNOMIAL[7][7] = {
      0.00015353362f},
 };
 
-/* exp2(x) for x <= LAZY_MARGIN; zero below -100, and so for a masked score. No weight comes near the
- * denormals: as operands of the product they would make it many times slower. */
+/* exp2(x) for x <= LAZY_MARGIN; zero below -100, and so for a masked score. No weight comes near
+ * the denormals: as operands of the product they would make it many times slower. */
 INLINE f32v exp2_v(f32v x)
 {
     f32v result;
