@@ -705,7 +705,8 @@ template <int COUNT> INLINE void prefetch(const gqa_t *elements)
         __builtin_prefetch(elements + i);
 }
 
-/* Scores of ROWS rows and the keys [begin, begin + keys), keys a multiple of KEY_STEP. */
+/* Scores of ROWS rows and the keys [begin, begin + keys), keys a multiple of KEY_STEP. Unrolling
+ * the loop over keys by hand makes clang compute all their addresses at once, and spill. */
 template <int HEAD_DIM, int ROWS>
 INLINE void decode_scores(float (&score)[ROWS][DN], const float (*q)[MAX_HEAD_DIM],
                           const packed_rows &rows, int begin, int keys)
@@ -805,13 +806,12 @@ static void decode_tile(decode_rows &s, const packed_rows &rows, int first, int 
 
 /* All rows, ROWS at a time and what remains by halves: the tile is in the cache after the first. */
 template <int HEAD_DIM, int ROWS>
-INLINE int decode_chunks(decode_rows &s, const packed_rows &rows, int first, int begin, int end)
+INLINE void decode_chunks(decode_rows &s, const packed_rows &rows, int first, int begin, int end)
 {
     for (; first + ROWS <= rows.count(); first += ROWS)
         decode_tile<HEAD_DIM, ROWS>(s, rows, first, begin, end);
     if constexpr (ROWS > 1)
-        return decode_chunks<HEAD_DIM, ROWS / 2>(s, rows, first, begin, end);
-    return first;
+        decode_chunks<HEAD_DIM, ROWS / 2>(s, rows, first, begin, end);
 }
 
 /* The keys [begin, end) for all rows. */
