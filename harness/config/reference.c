@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "harness/config/schema.h"
+#include "harness/evolve/strategy.h"
 
 static const char *type_name(enum bp_setting_type type)
 {
@@ -34,6 +35,13 @@ static void print_setting(const struct bp_setting *setting, FILE *out)
                 type_name(setting->type), range, setting->doc);
 }
 
+static void print_strategies(FILE *out)
+{
+    fprintf(out, "\n");
+    for (const struct bp_strategy *const *strategy = bp_strategies(); *strategy; strategy++)
+        fprintf(out, "* `%s`: %s\n", (*strategy)->name, (*strategy)->doc);
+}
+
 static void print_section(const struct bp_section *section, FILE *out)
 {
     if (section->name[0])
@@ -42,6 +50,8 @@ static void print_section(const struct bp_section *section, FILE *out)
     for (const struct bp_setting *setting = bp_settings; setting->key; setting++)
         if (strcmp(setting->section, section->name) == 0)
             print_setting(setting, out);
+    if (strcmp(section->name, "strategy") == 0)
+        print_strategies(out);
 }
 
 void bp_config_print_reference(FILE *out)

@@ -206,27 +206,27 @@ static void bytes_no_compiler_should_see_are_refused(void **state)
     free(large);
 }
 
+/* A source whose 5th line is line, with item, number, end 65 times. */
+static void expect_too_many(const char *line, const char *item, const char *end,
+                            const char *fragment)
+{
+    static char source[8192];
+    size_t used = (size_t)snprintf(source, sizeof source, "/*! bulletproof\n" NAMED "%s", line);
+    for (int i = 0; i < 65; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", i + 2);
+        used += (size_t)snprintf(source + used, sizeof source - used, "%s%s%s", item, number, end);
+    }
+    used += (size_t)snprintf(source + used, sizeof source - used, "\n*/\n");
+    expect_failure(source, used, fragment);
+}
+
 static void counts_are_bounded(void **state)
 {
     (void)state;
-    static char source[65536];
-    char *at = stpcpy(source, "/*! bulletproof\n" NAMED "knobs: {A: [0");
-    for (int i = 1; i <= 64; i++)
-        at += sprintf(at, ", %d", i);
-    stpcpy(at, "]}\n*/\n");
-    expect_failure(source, strlen(source), "knob 'A' has more than 64 values");
-
-    at = stpcpy(source, "/*! bulletproof\n" NAMED "knobs:\n");
-    for (int i = 0; i <= 64; i++)
-        at += sprintf(at, "  A%d: [1]\n", i);
-    stpcpy(at, "*/\n");
-    expect_failure(source, strlen(source), "k.hip:70: more than 64 knobs");
-
-    at = stpcpy(source, "/*! bulletproof\n" NAMED "constraints:\n");
-    for (int i = 0; i <= 64; i++)
-        at += sprintf(at, "  - 1 < %d\n", i + 2);
-    stpcpy(at, "*/\n");
-    expect_failure(source, strlen(source), "k.hip:70: more than 64 constraints");
+    expect_too_many("knobs:\n  A:\n", "    - ", "\n", "k.hip:71: knob 'A' has more than 64 values");
+    expect_too_many("knobs:\n", "  A", ": [1]\n", "k.hip:70: more than 64 knobs");
+    expect_too_many("constraints:\n", "  - 1 < ", "\n", "k.hip:70: more than 64 constraints");
 }
 
 static void paired_markers_are_accepted(void **state)

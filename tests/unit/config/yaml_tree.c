@@ -80,7 +80,7 @@ static void what_is_refused_is_named_with_its_line(void **state)
         {"a:\n  !(QK == 1)\n", "t.yaml:2: tags are not allowed; quote a text"},
         {"a: !!seq [1]\n", "t.yaml:1: tags are not allowed"},
         {"? [a]\n: 1\n", "t.yaml:1: a key must be a text"},
-        {"a: 1\n---\nb: 2\n", "t.yaml:2: more than one document"},
+        {"a: 1\n---\nb: 2\n", "t.yaml:3: more than one document"},
         {"a: \"x\\0y\"\n", "t.yaml:1: a NUL character in a text"},
         {"\"a\\0b\": 1\n", "t.yaml:1: a NUL character in a text"},
         {"a: [1, 2\nb: 3\n", "t.yaml:2: not YAML"},
