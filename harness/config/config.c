@@ -207,9 +207,9 @@ int bp_config_parse(const char *path, const char *text, size_t size, const char 
                     size_t source_bytes, struct bp_config *config, struct bp_error *err)
 {
     struct bp_yaml_node *root;
+    bp_config_defaults(config);
     if (bp_yaml_parse(path, 1, text, size, &root, err) < 0)
         return -1;
-    bp_config_defaults(config);
     struct loader loader = {.path = path, .root = root, .config = config, .err = err};
     int result = bp_schema_read(path, root, config, err);
     if (result == 0)
@@ -225,6 +225,7 @@ int bp_config_parse(const char *path, const char *text, size_t size, const char 
 int bp_config_load(const char *path, struct bp_config *config, struct bp_error *err)
 {
     struct bp_buffer buffer;
+    bp_config_defaults(config);
     bp_buffer_init(&buffer, BP_YAML_MAX_BYTES);
     int result = bp_io_read_file(path, &buffer, err);
     if (result == 0)

@@ -54,7 +54,7 @@ struct bp_config {
 
 /* A config of size bytes; path is its file, for messages and for what `kernel` is relative to.
  * source is the kernel's text, or null to read it from the file `kernel` names. On success every
- * field is set; on failure nothing needs freeing. BP_ERR_USAGE:
+ * field is set; on failure nothing needs freeing, and bp_config_free does no harm. BP_ERR_USAGE:
  * "file:line: unknown key 'evalutions' in 'budget'; did you mean 'evaluations'? (valid: …)". */
 int bp_config_parse(const char *path, const char *text, size_t size, const char *source,
                     size_t source_bytes, struct bp_config *config, struct bp_error *err)

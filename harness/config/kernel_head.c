@@ -49,8 +49,8 @@ static int check_markers(const char *path, const char *source, size_t size, stru
         if (start && end)
             return bp_yaml_fail(path, line, err, MARKER_START " and " MARKER_END " on one line");
         if (start && open_line)
-            return bp_yaml_fail(path, line, err, MARKER_START " inside the block that line %u opens",
-                                open_line);
+            return bp_yaml_fail(path, line, err,
+                                MARKER_START " inside the block that line %u opens", open_line);
         if (end && !open_line)
             return bp_yaml_fail(path, line, err, MARKER_END " without " MARKER_START);
         open_line = start ? line : end ? 0 : open_line;
@@ -212,8 +212,8 @@ static int read_supports(struct head_reader *reader, const struct bp_yaml_node *
     for (size_t i = 0; i < SHAPE_FIELDS; i++)
         names[i] = shape_fields[i].name;
     bp_choices_join(names, valid, sizeof valid);
-    return bp_yaml_fail(reader->path, node->line, reader->err, "supports: '%.100s': %s (fields: %s)",
-                        node->text, inner.msg, valid);
+    return bp_yaml_fail(reader->path, node->line, reader->err,
+                        "supports: '%.100s': %s (fields: %s)", node->text, inner.msg, valid);
 }
 
 static int read_knobs(struct head_reader *reader, const struct bp_yaml_node *node)

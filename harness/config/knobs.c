@@ -74,8 +74,8 @@ int bp_knobs_declare(const char *path, const struct bp_yaml_node *mapping, struc
     for (const struct bp_yaml_node *entry = mapping->child; entry; entry = entry->next) {
         if (!is_knob_name(entry->key))
             return bp_yaml_fail(path, entry->key_line, err,
-                                "'%.64s' cannot be a knob: letters, digits and '_', a letter first, "
-                                "at most %d characters, not GQA_…",
+                                "'%.64s' cannot be a knob: letters, digits and '_', a letter "
+                                "first, at most %d characters, not GQA_…",
                                 entry->key, BP_KNOB_NAME - 1);
         if (space->knob_count == BP_MAX_KNOBS)
             return bp_yaml_fail(path, entry->key_line, err, "more than %d knobs", BP_MAX_KNOBS);
@@ -130,7 +130,8 @@ static int add_constraint(const char *path, const struct bp_yaml_node *item,
     struct bp_error inner;
     if (item->kind != BP_YAML_SCALAR || !item->text[0])
         return bp_yaml_fail(path, item->line, err,
-                            "constraints: expected an expression such as \"BM %% BN == 0\", found %s",
+                            "constraints: expected an expression such as \"BM %% BN == 0\", "
+                            "found %s",
                             bp_yaml_found(item, found));
     if (space->constraint_count == BP_MAX_CONSTRAINTS)
         return bp_yaml_fail(path, item->line, err, "more than %d constraints", BP_MAX_CONSTRAINTS);

@@ -57,17 +57,17 @@ static void print_section(const struct bp_section *section, FILE *out)
 void bp_config_print_reference(FILE *out)
 {
     fprintf(out,
-            "<!-- Made from the table in harness/config/schema.c by tests/unit/config/print_reference.\n"
-            "     A test compares the two. -->\n"
+            "<!-- Made from the table in harness/config/schema.c by\n"
+            "     tests/unit/config/print_reference; a test compares the two. -->\n"
             "# The run config\n\n"
-            "A YAML file. Unknown keys, doubled keys, wrong types and values out of range are errors\n"
-            "with file, line and what is valid. Integers and numbers are plain decimal digits (no\n"
-            "`1e3`, no `0x10`); anchors, aliases and tags are refused. What is not given has the\n"
-            "default below.\n");
+            "A YAML file. Unknown keys, doubled keys, wrong types and values out of range are\n"
+            "errors with file, line and what is valid. Integers and numbers are plain decimal\n"
+            "digits (no `1e3`, no `0x10`); anchors, aliases and tags are refused. What is not\n"
+            "given has the default below.\n");
     for (const struct bp_section *section = bp_sections; section->name; section++)
         print_section(section, out);
     fprintf(out, "\nConstraints are C integer expressions: `+ - * / %% == != < <= > >= && || !`,\n"
-                 "parentheses, `?:`, decimal integers and knob names, in 64 bits. One that divides by\n"
-                 "zero or overflows does not hold. `kernels/CONTRACT.md` says how a kernel declares\n"
-                 "its knobs.\n");
+                 "parentheses, `?:`, decimal integers and knob names, in 64 bits. One that divides\n"
+                 "by zero or overflows does not hold. `kernels/CONTRACT.md` says how a kernel\n"
+                 "declares its knobs.\n");
 }

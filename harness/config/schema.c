@@ -11,46 +11,30 @@
 
 #define MAX_KEYS 64 /* of one section, for messages */
 
-static bool valid_dtype(const char *text)
+static void dtype_choices(const char *names[BP_SETTING_CHOICES])
 {
-    enum bp_dtype dtype;
-    return bp_dtype_parse(text, &dtype);
-}
-
-static void dtype_forms(char *text, size_t size)
-{
-    const char *names[BP_DTYPE_COUNT + 1] = {NULL};
     for (int i = 0; i < BP_DTYPE_COUNT; i++)
         names[i] = bp_dtype_name((enum bp_dtype)i);
-    bp_choices_join(names, text, size);
+    names[BP_DTYPE_COUNT] = NULL;
 }
 
-static const char *const suite_names[] = {"quick", "full", "tiny", NULL};
-
-static bool valid_suite(const char *text)
+static void suite_choices(const char *names[BP_SETTING_CHOICES])
 {
-    return bp_choices_find(suite_names, text) >= 0 ||
-           bp_choices_find(bp_suite_shape_names(), text) >= 0;
+    static const char *const suites[] = {"quick", "full", "tiny"};
+    int count = 0;
+    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++)
+        names[count++] = suites[i];
+    for (int i = 0; bp_suite_shape_names()[i] && count < BP_SETTING_CHOICES - 1; i++)
+        names[count++] = bp_suite_shape_names()[i];
+    names[count] = NULL;
 }
 
-static void suite_forms(char *text, size_t size)
+static void strategy_choices(const char *names[BP_SETTING_CHOICES])
 {
-    char suites[64];
-    bp_choices_join(suite_names, suites, sizeof suites);
-    snprintf(text, size, "%s, or the name of one shape", suites);
-}
-
-static bool valid_strategy(const char *text)
-{
-    return bp_strategy_find(text) != NULL;
-}
-
-static void strategy_forms(char *text, size_t size)
-{
-    const char *names[MAX_KEYS + 1] = {NULL};
-    for (int i = 0; bp_strategies()[i] && i < MAX_KEYS; i++)
-        names[i] = bp_strategies()[i]->name;
-    bp_choices_join(names, text, size);
+    int count = 0;
+    for (; bp_strategies()[count] && count < BP_SETTING_CHOICES - 1; count++)
+        names[count] = bp_strategies()[count]->name;
+    names[count] = NULL;
 }
 
 static bool is_index(const char *text)
@@ -76,11 +60,6 @@ static bool valid_device(const char *text)
     return strncmp(text, "emu:", 4) == 0 && is_architecture(text + 4);
 }
 
-static void device_forms(char *text, size_t size)
-{
-    snprintf(text, size, "auto, cpu, hip:N, cuda:N, emu:ARCH");
-}
-
 #define FIELD(member)                                                                              \
     .offset = offsetof(struct bp_config, member), .size = sizeof((struct bp_config *)0)->member
 #define NUMBER(kind, member, low, high, units, standard)                                           \
@@ -94,8 +73,8 @@ const struct bp_section bp_sections[] = {
     {"strategy", "How the next configs are chosen."},
     {"budget", "What ends the run, whichever comes first."},
     {"timing", "How candidates are timed."},
-    {"retry", "How failures of the harness or the device are retried: after a random wait between 0 "
-              "and min(cap_ms, base_ms × factor^n). A candidate's own failures are never retried."},
+    {"retry", "How failures of the harness or the device are retried: after a random wait between\n"
+              "0 and min(cap_ms, base_ms × factor^n). A candidate's own failures are never retried."},
     {"limits", "What one candidate may use."},
     {NULL, NULL},
 };
@@ -104,12 +83,14 @@ const struct bp_setting bp_settings[] = {
     {"", "kernel", TEXT(kernel, NULL),
      .doc = "the kernel's source, relative to this file's directory"},
     {"", "baseline", .type = BP_SETTING_VALUES, .fallback = "{}",
-     .doc = "the knob values that scores are relative to; the kernel's default for those not named"},
-    {"", "dtype", TEXT(dtype, "f16"), .valid = valid_dtype, .forms = dtype_forms,
+     .doc = "knob values that scores are relative to; those not named have the kernel's default"},
+    {"", "dtype", TEXT(dtype, "f16"), .choices = dtype_choices,
      .doc = "element type of q, k, v and o; one that the kernel declares"},
-    {"", "device", TEXT(device, "auto"), .valid = valid_device, .forms = device_forms,
+    {"", "device", TEXT(device, "auto"), .valid = valid_device,
+     .forms = "auto, cpu, hip:N, cuda:N, emu:ARCH",
      .doc = "where candidates run; auto is the first healthy of hip, cuda, cpu"},
-    {"", "suite", TEXT(suite, "quick"), .valid = valid_suite, .forms = suite_forms,
+    {"", "suite", TEXT(suite, "quick"), .choices = suite_choices,
+     .forms = "quick, full, tiny, or the name of one shape",
      .doc = "the shapes that are judged and timed"},
     {"", "output", TEXT(output, "runs"),
      .doc = "directory in which the run's directory is made, relative to the working directory"},
@@ -125,8 +106,8 @@ const struct bp_setting bp_settings[] = {
     {"space", "constraints", .type = BP_SETTING_EXPRESSIONS, .fallback = "[]",
      .doc = "expressions over knobs that must hold, beside the kernel's own"},
 
-    {"strategy", "name", TEXT(strategy, "local"), .valid = valid_strategy,
-     .forms = strategy_forms, .doc = "the search"},
+    {"strategy", "name", TEXT(strategy, "local"), .choices = strategy_choices,
+     .doc = "the search"},
 
     {"budget", "evaluations", NUMBER(U32, budget.evaluations, 1, 10000000, "", "200"),
      .doc = "candidates evaluated"},
@@ -178,9 +159,13 @@ static const char *unit_space(const struct bp_setting *setting)
 void bp_setting_range(const struct bp_setting *setting, char text[BP_SETTING_RANGE])
 {
     text[0] = '\0';
+    const char *names[BP_SETTING_CHOICES];
     if (setting->forms)
-        setting->forms(text, BP_SETTING_RANGE);
-    else if (setting->type == BP_SETTING_U64)
+        snprintf(text, BP_SETTING_RANGE, "%s", setting->forms);
+    else if (setting->choices) {
+        setting->choices(names);
+        bp_choices_join(names, text, BP_SETTING_RANGE);
+    } else if (setting->type == BP_SETTING_U64)
         snprintf(text, BP_SETTING_RANGE, "0 to %llu", (unsigned long long)UINT64_MAX);
     else if (setting->type == BP_SETTING_U32 || setting->type == BP_SETTING_REAL)
         snprintf(text, BP_SETTING_RANGE, "%.15g to %.15g%s%s", setting->min, setting->max,
@@ -257,6 +242,24 @@ static int store_real(const struct bp_setting *setting, const char *path,
     return 0;
 }
 
+static int check_text(const struct bp_setting *setting, const char *path,
+                      const struct bp_yaml_node *node, struct bp_error *err)
+{
+    const char *names[BP_SETTING_CHOICES] = {NULL};
+    char range[BP_SETTING_RANGE];
+    if (setting->choices)
+        setting->choices(names);
+    if (!setting->choices && !setting->valid)
+        return 0;
+    if (setting->valid ? setting->valid(node->text) : bp_choices_find(names, node->text) >= 0)
+        return 0;
+    const char *nearest = bp_choices_nearest(names, node->text);
+    bp_setting_range(setting, range);
+    return bp_yaml_fail(path, node->line, err, "unknown %s '%.60s'%s%s%s (valid: %s)", setting->key,
+                        node->text, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                        nearest ? "'?" : "", range);
+}
+
 static int store_text(const struct bp_setting *setting, const char *path,
                       const struct bp_yaml_node *node, struct bp_config *config,
                       struct bp_error *err)
@@ -266,12 +269,8 @@ static int store_text(const struct bp_setting *setting, const char *path,
     if (strlen(node->text) >= setting->size)
         return bp_yaml_fail(path, node->line, err, "'%s' is longer than %zu characters",
                             setting->key, setting->size - 1);
-    if (setting->valid && !setting->valid(node->text)) {
-        char range[BP_SETTING_RANGE];
-        bp_setting_range(setting, range);
-        return bp_yaml_fail(path, node->line, err, "unknown %s '%.60s' (valid: %s)", setting->key,
-                            node->text, range);
-    }
+    if (check_text(setting, path, node, err) < 0)
+        return -1;
     memcpy(field(setting, config), node->text, strlen(node->text) + 1);
     return 0;
 }

@@ -6,11 +6,13 @@
 #include "harness/config/config.h"
 #include "harness/config/yaml_tree.h"
 
+#define BP_SETTING_CHOICES 128
+
 enum bp_setting_type {
     BP_SETTING_U32,
     BP_SETTING_U64,
     BP_SETTING_REAL,   /* double */
-    BP_SETTING_TEXT,   /* char array; valid says which texts, null: any but the empty one */
+    BP_SETTING_TEXT,   /* char array */
     BP_SETTING_KNOBS,  /* mapping knob → list of integers; no field: applied to the kernel's head */
     BP_SETTING_VALUES, /* mapping knob → integer; likewise */
     BP_SETTING_EXPRESSIONS, /* list of constraints; likewise */
@@ -25,9 +27,12 @@ struct bp_setting {
     const char *unit;
     double min, max; /* numbers only, inclusive */
     const char *fallback; /* as it would be written in YAML; null: required */
-    /* Texts: whether text is valid; forms gets "a, b, c" for messages and the reference. */
+    /* Texts: choices fills in the valid ones, null-terminated; where they follow a pattern, valid
+     * decides instead. Neither: any text but the empty one. forms, when set, is what messages and
+     * the reference say instead of every choice. */
+    void (*choices)(const char *names[BP_SETTING_CHOICES]);
     bool (*valid)(const char *text);
-    void (*forms)(char *text, size_t size);
+    const char *forms;
     const char *doc;
 };
 

@@ -136,7 +136,7 @@ static int parse_name(struct parser *parser)
     size_t length = (size_t)(parser->at - start);
     int variable = parser->resolve(parser->context, start, length);
     if (variable < 0)
-        return fail_at(parser, start, "unknown name '%.*s'", (int)(length < 64 ? length : 64), start);
+        return fail_at(parser, start, "unknown name '%.*s'", length < 64 ? (int)length : 64, start);
     return emit_push(parser, OP_VARIABLE, variable);
 }
 
@@ -344,7 +344,7 @@ static int64_t compare(enum opcode opcode, int64_t a, int64_t b)
     }
 }
 
-/* One instruction over the stack whose next free slot is *top; false when the result has no value. */
+/* One instruction over the stack whose next free slot is *top; false when there is no value. */
 static bool step(const struct instruction *instruction, const int64_t *variables, int64_t **top,
                  size_t *next)
 {

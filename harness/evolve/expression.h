@@ -14,8 +14,8 @@ struct bp_expression; /* opaque, owned by whoever parsed it */
 typedef int (*bp_expression_resolve)(const void *context, const char *name, size_t length);
 
 /* Parses + - * / % == != < <= > >= && || ! unary -, parentheses, ?: and decimal integers, with C's
- * precedence; at most 4096 bytes and 64 levels of nesting. BP_ERR_USAGE says the column and what was
- * expected, or which name is unknown. */
+ * precedence; at most 4096 bytes and 64 levels of nesting. BP_ERR_USAGE says the column and what
+ * was expected, or which name is unknown. */
 int bp_expression_parse(const char *text, bp_expression_resolve resolve, const void *context,
                         struct bp_expression **expression, struct bp_error *err) BP_MUST_CHECK;
 void bp_expression_free(struct bp_expression *expression);

@@ -8,7 +8,7 @@ struct bp_observed {
     uint32_t slots[]; /* open addressing: index into observations plus 1, 0 = free */
 };
 
-/* FNV-1a over the choices (Fowler, Noll, Vo), high half folded in because the mask takes low bits. */
+/* FNV-1a over the choices (Fowler, Noll, Vo); the high half is folded in, the mask takes low bits. */
 static uint32_t hash_point(const struct bp_space *space, const struct bp_point *point)
 {
     uint64_t hash = 0xcbf29ce484222325u;

@@ -57,9 +57,9 @@ int bp_space_point(const struct bp_space *space, uint32_t count, const char *con
 uint64_t bp_space_product(const struct bp_space *space);
 
 /* A random allowed point for which skip says false (null: skips none). Rejection first; when that
- * finds none, a walk over every point: uniform either way. Products above BP_SPACE_WALK_MAX are then
- * searched in random order with constraints applied as early as possible, for a bounded time: not
- * uniform, and BP_ERR_LIMIT when it had to give up. 1: found; 0: there is none; -1: error. */
+ * finds none, a walk over every point: uniform either way. Products above BP_SPACE_WALK_MAX are
+ * then searched in random order with constraints applied as early as possible, for a bounded time:
+ * not uniform, and BP_ERR_LIMIT when it had to give up. 1: found; 0: there is none; -1: error. */
 #define BP_SPACE_WALK_MAX (1u << 20)
 typedef bool (*bp_space_skip)(const void *context, const struct bp_point *point);
 int bp_space_pick(const struct bp_space *space, struct bp_random *random, bp_space_skip skip,

@@ -37,7 +37,7 @@ static double exploration(uint32_t observations)
     return share > EXPLORE_END ? share : EXPLORE_END;
 }
 
-/* Draws one move uniformly from those offered: the n-th replaces the choice with probability 1/n. */
+/* Draws one move uniformly from those offered: the n-th replaces the choice with chance 1/n. */
 struct draw {
     uint64_t offered;
     struct bp_point point;

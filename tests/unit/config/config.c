@@ -162,7 +162,8 @@ static void mistakes_are_named_with_what_is_valid(void **state)
         {"kernel: [a]\n", "'kernel': expected a text, found a list"},
         {"kernel: 5\n", "'kernel': expected a text, found the number '5'"},
         {"kernel: true\n", "'kernel': expected a text, found the boolean 'true'"},
-        {"kernel: k\ndtype: fp16\n", "run/c.yaml:2: unknown dtype 'fp16' (valid: f16, bf16, f32)"},
+        {"kernel: k\ndtype: fp16\n",
+         "run/c.yaml:2: unknown dtype 'fp16'; did you mean 'f16'? (valid: f16, bf16, f32)"},
         {"kernel: k\ndtype: 16\n", "expected a text (f16, bf16, f32), found the number '16'"},
         {"kernel: k\ndevice: gpu\n",
          "unknown device 'gpu' (valid: auto, cpu, hip:N, cuda:N, emu:ARCH)"},
@@ -170,6 +171,8 @@ static void mistakes_are_named_with_what_is_valid(void **state)
         {"kernel: k\ndevice: 'hip:-1'\n", "unknown device 'hip:-1'"},
         {"kernel: k\ndevice: 'emu:../x'\n", "unknown device 'emu:../x'"},
         {"kernel: k\nsuite: fast\n", "unknown suite 'fast' (valid: quick, full, tiny, or the name"},
+        {"kernel: k\nsuite: qiuck\n", "unknown suite 'qiuck' (valid: quick, full, tiny"},
+        {"kernel: k\nsuite: quik\n", "unknown suite 'quik'; did you mean 'quick'? (valid: "},
         {"kernel: k\nstrategy: {name: annealing}\n",
          "unknown name 'annealing' (valid: random, local)"},
         {"kernel: k\nstrategy: local\n", "'strategy': expected keys with values, found the text"},
@@ -200,8 +203,8 @@ static void mistakes_are_named_with_what_is_valid(void **state)
 
         {"kernel: k\ndtype: bf16\n", "run/c.yaml:2: kernel 'flash' has no dtype bf16 (it declares: "
                                      "f16, f32)"},
-        {"kernel: k\ndevice: 'cuda:0'\n", "run/c.yaml:2: device cuda:0 needs target 'nvidia', which "
-                                          "kernel 'flash' does not declare"},
+        {"kernel: k\ndevice: 'cuda:0'\n",
+         "run/c.yaml:2: device cuda:0 needs target 'nvidia', which kernel 'flash' does not declare"},
         {"kernel: k\nspace:\n  knobs:\n    BX: [1]\n",
          "run/c.yaml:4: unknown knob 'BX'; did you mean 'BM'? (valid: BM, BN)"},
         {"kernel: k\nspace: {knobs: {PANEL: [1]}}\n", "unknown knob 'PANEL' (valid: BM, BN)"},
