@@ -34,6 +34,9 @@ struct bp_strategy {
                    uint64_t decision, struct bp_proposal *proposal, struct bp_error *err);
 };
 
+extern const struct bp_strategy bp_strategy_random;
+extern const struct bp_strategy bp_strategy_local;
+
 /* "random", "local"; null when unknown. */
 const struct bp_strategy *bp_strategy_find(const char *name);
 /* Null-terminated list of all strategies. */
