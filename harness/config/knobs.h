@@ -4,7 +4,7 @@
 #define BP_HARNESS_CONFIG_KNOBS_H
 
 #include "harness/config/yaml_tree.h"
-#include "harness/evolve/space.h"
+#include "harness/search/space.h"
 
 /* Fills knob's values from a list of distinct integers; the name stays. */
 int bp_knobs_values(const char *path, const struct bp_yaml_node *list, struct bp_knob *knob,

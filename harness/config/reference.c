@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "harness/config/schema.h"
-#include "harness/evolve/strategy.h"
+#include "harness/search/strategy.h"
 
 static const char *type_name(enum bp_setting_type type)
 {

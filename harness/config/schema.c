@@ -7,7 +7,7 @@
 
 #include "evaluator/suite.h"
 #include "harness/config/choices.h"
-#include "harness/evolve/strategy.h"
+#include "harness/search/strategy.h"
 
 #define MAX_KEYS 64 /* of one section, for messages */
 

@@ -3,7 +3,7 @@
 #ifndef BP_HARNESS_EVOLVE_LEDGER_H
 #define BP_HARNESS_EVOLVE_LEDGER_H
 
-#include "harness/evolve/strategy.h"
+#include "harness/search/strategy.h"
 #include "harness/report/artifacts.h"
 #include "harness/store/evaluation.h"
 

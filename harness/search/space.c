@@ -1,4 +1,4 @@
-#include "harness/evolve/space.h"
+#include "harness/search/space.h"
 
 #include <inttypes.h>
 #include <stdio.h>

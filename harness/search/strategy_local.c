@@ -4,7 +4,7 @@
  * observation instead of the champion. */
 #include <math.h>
 
-#include "harness/evolve/observed.h"
+#include "harness/search/observed.h"
 
 #define FIRST_RANDOM 4        /* observations before there is a slope to follow */
 #define EXPLORE_START 0.30    /* share of random points then, */

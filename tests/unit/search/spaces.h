@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "harness/evolve/space.h"
+#include "harness/search/space.h"
 
 static inline int resolve_knob(const void *context, const char *name, size_t length)
 {

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "harness/evolve/strategy.h"
+#include "harness/search/strategy.h"
 #include "tests/unit/evolve/spaces.h"
 
 #define MOST 4096

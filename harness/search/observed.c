@@ -1,4 +1,4 @@
-#include "harness/evolve/observed.h"
+#include "harness/search/observed.h"
 
 #include <stdlib.h>
 

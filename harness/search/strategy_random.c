@@ -1,4 +1,4 @@
-#include "harness/evolve/observed.h"
+#include "harness/search/observed.h"
 
 static int propose_random(const struct bp_history *history, const struct bp_key *seed_key,
                           uint64_t decision, struct bp_proposal *proposal, struct bp_error *err)

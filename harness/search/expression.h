@@ -1,6 +1,6 @@
 /* expression.h: C integer expressions over named variables, for constraints and `supports`. */
-#ifndef BP_HARNESS_EVOLVE_EXPRESSION_H
-#define BP_HARNESS_EVOLVE_EXPRESSION_H
+#ifndef BP_HARNESS_SEARCH_EXPRESSION_H
+#define BP_HARNESS_SEARCH_EXPRESSION_H
 
 #include <stdbool.h>
 #include <stddef.h>

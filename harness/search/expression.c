@@ -1,4 +1,4 @@
-#include "harness/evolve/expression.h"
+#include "harness/search/expression.h"
 
 #include <ctype.h>
 #include <stdarg.h>

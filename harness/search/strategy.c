@@ -1,4 +1,4 @@
-#include "harness/evolve/strategy.h"
+#include "harness/search/strategy.h"
 
 #include <string.h>
 

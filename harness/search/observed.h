@@ -1,8 +1,8 @@
 /* observed.h: the set of points a history holds, for asking whether one is new. */
-#ifndef BP_HARNESS_EVOLVE_OBSERVED_H
-#define BP_HARNESS_EVOLVE_OBSERVED_H
+#ifndef BP_HARNESS_SEARCH_OBSERVED_H
+#define BP_HARNESS_SEARCH_OBSERVED_H
 
-#include "harness/evolve/strategy.h"
+#include "harness/search/strategy.h"
 
 struct bp_observed; /* opaque, owned by whoever made it; valid while the history is unchanged */
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "harness/evolve/expression.h"
+#include "harness/search/expression.h"
 
 static const char *const names[] = {"a", "b", "BLOCK_M", "zero", "largest", "least"};
 static const int64_t values[] = {7, -3, 64, 0, INT64_MAX, INT64_MIN};

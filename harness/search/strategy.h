@@ -1,10 +1,10 @@
 /* strategy.h: how the next configs are chosen. A strategy is a pure function of the space, the
  * history and the decision number, so that a resumed run proposes what the uninterrupted one would. */
-#ifndef BP_HARNESS_EVOLVE_STRATEGY_H
-#define BP_HARNESS_EVOLVE_STRATEGY_H
+#ifndef BP_HARNESS_SEARCH_STRATEGY_H
+#define BP_HARNESS_SEARCH_STRATEGY_H
 
 #include "evaluator/verdict.h"
-#include "harness/evolve/space.h"
+#include "harness/search/space.h"
 
 struct bp_observation {
     struct bp_point point;

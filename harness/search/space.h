@@ -1,6 +1,6 @@
 /* space.h: the declared knobs, their constraints, and the points that satisfy them. */
-#ifndef BP_HARNESS_EVOLVE_SPACE_H
-#define BP_HARNESS_EVOLVE_SPACE_H
+#ifndef BP_HARNESS_SEARCH_SPACE_H
+#define BP_HARNESS_SEARCH_SPACE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "harness/evolve/expression.h"
+#include "harness/search/expression.h"
 
 #define BP_MAX_KNOBS 64
 #define BP_MAX_KNOB_VALUES 64
