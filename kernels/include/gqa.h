@@ -49,6 +49,13 @@ extern "C" __shared__ __attribute__((aligned(16))) unsigned char gqa_lds[];
 #endif
 
 #define GQA_KERNEL extern "C" __global__
+/* After GQA_KERNEL: the kernel is never launched with more threads than this, so that the compiler
+ * may give each of them more registers. */
+#if defined(GQA_CPU)
+#define GQA_LAUNCH_BOUNDS(threads)
+#else
+#define GQA_LAUNCH_BOUNDS(threads) __launch_bounds__(threads)
+#endif
 
 /* ---- storage type of q, k, v and o: bits in memory, float in registers ---- */
 #if defined(GQA_F16) + defined(GQA_BF16) + defined(GQA_F32) != 1
