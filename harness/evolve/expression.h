@@ -2,6 +2,7 @@
 #ifndef BP_HARNESS_EVOLVE_EXPRESSION_H
 #define BP_HARNESS_EVOLVE_EXPRESSION_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
