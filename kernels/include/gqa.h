@@ -49,8 +49,8 @@ extern "C" __shared__ __attribute__((aligned(16))) unsigned char gqa_lds[];
 #endif
 
 #define GQA_KERNEL extern "C" __global__
-/* After GQA_KERNEL: the kernel is never launched with more threads than this, so that the compiler
- * may give each of them more registers. */
+/* Between GQA_KERNEL and void: no block of this kernel has more threads, so the compiler may give
+ * each of them more registers. */
 #if defined(GQA_CPU)
 #define GQA_LAUNCH_BOUNDS(threads)
 #else

@@ -22,10 +22,10 @@ default: {KV_SPLITS: 8, BLOCK_N: 4, THREADS: 128, LANES: 16, ROWS: 4}
 /* Split-KV attention for few query tokens (decode): bound by the one read of K and V.
  *
  * The query heads of one kv head are packed: packed row r is query token r / group of the group's
- * head r % group. A block takes ROWS packed rows and one split of the keys, so K and V are read once
- * for all ROWS. Its teams of LANES threads walk the split, BLOCK_N keys at a time, each team with an
- * online softmax of its own in registers: no barrier in the loop. At the end the teams' results are
- * joined through LDS and written to the workspace; gqa_kernel1 joins the splits.
+ * head r % group. A block takes ROWS packed rows and one split of the keys, so K and V are read
+ * once for all ROWS. Its teams of LANES threads walk the split, BLOCK_N keys at a time, each team
+ * with an online softmax of its own in registers: no barrier in the loop. At the end the teams'
+ * results are joined through LDS and written to the workspace; gqa_kernel1 joins the splits.
  *
  * Workspace, in floats, for row = (batch * q_heads + head) * q_len + token:
  *   output [row][split][head_dim]  unnormalised, relative to the split's maximum
@@ -335,7 +335,7 @@ GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
 }
 
 /* Grid: (split, kv head and its block of packed rows, batch). */
-GQA_KERNEL void GQA_LAUNCH_BOUNDS(THREADS) gqa_kernel0(gqa_shape shape, const gqa_t *q,
+GQA_KERNEL GQA_LAUNCH_BOUNDS(THREADS) void gqa_kernel0(gqa_shape shape, const gqa_t *q,
                                                        const gqa_t *k, const gqa_t *v, gqa_t *o,
                                                        void *workspace)
 {
@@ -371,7 +371,6 @@ GQA_KERNEL void gqa_kernel1(gqa_shape shape, const gqa_t *q, const gqa_t *k, con
         sum += weight * stats[n * 2 + 1];
         total += weight * outputs[n * shape.head_dim + d];
     }
-    gqa_store(o + batch * shape.o_stride[0] + head * shape.o_stride[1] +
-                  token * shape.o_stride[2] + d,
-              sum > 0.0f ? total / sum : 0.0f); /* a row without keys is zero */
+    o += batch * shape.o_stride[0] + head * shape.o_stride[1] + token * shape.o_stride[2];
+    gqa_store(o + d, sum > 0.0f ? total / sum : 0.0f); /* a row without keys is zero */
 }

@@ -68,8 +68,8 @@ __device__ static inline float dot(const gqa_t *a, const gqa_t *b, gqa_i32 size)
     return sum;
 }
 
-/* o[0..width) = sum over the visible keys of p[key] * v[key][0..width), width <= SLICE. Inlined with
- * width known to be SLICE it has no inner branch. */
+/* o[0..width) = sum over the visible keys of p[key] * v[key][0..width), width <= SLICE. Inlined
+ * with width known to be SLICE it has no inner branch. */
 __device__ static inline void weighted_sum(const row &r, const gqa_t *v, gqa_i64 v_stride,
                                            gqa_i32 width, gqa_t *o)
 {
@@ -107,7 +107,7 @@ GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
     plan->workspace_bytes = (gqa_u64)rows * shape.kv_len * sizeof(float);
 }
 
-GQA_KERNEL void GQA_LAUNCH_BOUNDS(BLOCK) gqa_kernel0(gqa_shape shape, const gqa_t *q,
+GQA_KERNEL GQA_LAUNCH_BOUNDS(BLOCK) void gqa_kernel0(gqa_shape shape, const gqa_t *q,
                                                      const gqa_t *k, const gqa_t *v, gqa_t *o,
                                                      void *workspace)
 {
@@ -117,14 +117,14 @@ GQA_KERNEL void GQA_LAUNCH_BOUNDS(BLOCK) gqa_kernel0(gqa_shape shape, const gqa_
     const gqa_i32 key = (gqa_i32)(blockIdx.y * BLOCK + threadIdx.x);
     if (key < r.key_begin || key >= r.key_end)
         return;
-    const gqa_t *q_row = q + r.batch * shape.q_stride[0] + r.head * shape.q_stride[1] +
-                         r.token * shape.q_stride[2];
-    const gqa_t *k_row = k + r.batch * shape.k_stride[0] + r.kv_head * shape.k_stride[1] +
-                         key * shape.k_stride[2];
+    const gqa_t *q_row =
+        q + r.batch * shape.q_stride[0] + r.head * shape.q_stride[1] + r.token * shape.q_stride[2];
+    const gqa_t *k_row =
+        k + r.batch * shape.k_stride[0] + r.kv_head * shape.k_stride[1] + key * shape.k_stride[2];
     r.scores[key] = shape.scale * dot(q_row, k_row, shape.head_dim);
 }
 
-GQA_KERNEL void GQA_LAUNCH_BOUNDS(BLOCK) gqa_kernel1(gqa_shape shape, const gqa_t *q,
+GQA_KERNEL GQA_LAUNCH_BOUNDS(BLOCK) void gqa_kernel1(gqa_shape shape, const gqa_t *q,
                                                      const gqa_t *k, const gqa_t *v, gqa_t *o,
                                                      void *workspace)
 {
@@ -151,7 +151,7 @@ GQA_KERNEL void GQA_LAUNCH_BOUNDS(BLOCK) gqa_kernel1(gqa_shape shape, const gqa_
         r.scores[key] /= sum;
 }
 
-GQA_KERNEL void GQA_LAUNCH_BOUNDS(BLOCK) gqa_kernel2(gqa_shape shape, const gqa_t *q,
+GQA_KERNEL GQA_LAUNCH_BOUNDS(BLOCK) void gqa_kernel2(gqa_shape shape, const gqa_t *q,
                                                      const gqa_t *k, const gqa_t *v, gqa_t *o,
                                                      void *workspace)
 {

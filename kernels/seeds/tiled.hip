@@ -27,8 +27,8 @@ default: {BLOCK_M: 32, BLOCK_N: 32, THREADS: 128, LANES: 16, VECTOR: 8}
  * of their scores and head_dim / LANES elements of their output, and wave shuffles over the LANES
  * give the rows' maxima and sums. P changes owner through LDS.
  *
- * All tiles are floats in LDS, so that an element is converted once and not once for each use. A row
- * is padded by 4 floats: then the 16-byte reads of 8 neighbouring rows meet 32 different banks.
+ * All tiles are floats in LDS, so that an element is converted once and not once for each use. A
+ * row is padded by 4 floats: then the 16-byte reads of 8 neighbouring rows meet 32 different banks.
  * Scores are in units of log2: q is multiplied by scale * log2(e), and the softmax uses exp2. */
 #include "gqa.h"
 
@@ -56,13 +56,13 @@ __device__ static inline float4_t read4(const float *p)
 
 /* What every thread of a block knows about its work. */
 struct block_work {
-    gqa_i32 row_begin;              /* first query token */
-    gqa_i32 row_end;                /* one past the last */
-    gqa_i32 kv_len;                 /* of this sequence */
-    gqa_i32 key_begin, key_end;     /* keys that any row of the block sees */
-    const gqa_t *q, *k, *v;         /* of this batch and head */
+    gqa_i32 row_begin;          /* first query token */
+    gqa_i32 row_end;            /* one past the last */
+    gqa_i32 kv_len;             /* of this sequence */
+    gqa_i32 key_begin, key_end; /* keys that any row of the block sees */
+    const gqa_t *q, *k, *v;     /* of this batch and head */
     gqa_t *o;
-    bool vectors;                   /* every row of q, k and v starts at a multiple of VECTOR */
+    bool vectors; /* every row of q, k and v starts at a multiple of VECTOR */
 };
 
 template <gqa_i32 D> struct tile_memory {
@@ -163,13 +163,12 @@ __device__ static inline void scores(const tile_memory<D> &tile, gqa_i32 team, g
     }
 }
 
-/* One step of the online softmax: turns s into unnormalised probabilities, writes them to tile.p and
- * rescales what was summed under an older maximum. */
+/* One step of the online softmax: turns s into unnormalised probabilities, writes them to tile.p
+ * and rescales what was summed under an older maximum. */
 template <gqa_i32 D>
-__device__ static inline void softmax_step(const gqa_shape &shape, const block_work &w,
-                                           const tile_memory<D> &tile, gqa_i32 key, gqa_i32 team,
-                                           gqa_i32 lane, float s[ROWS][COLUMNS],
-                                           row_state<D> &state)
+__device__ static inline void
+softmax_step(const gqa_shape &shape, const block_work &w, const tile_memory<D> &tile, gqa_i32 key,
+             gqa_i32 team, gqa_i32 lane, float s[ROWS][COLUMNS], row_state<D> &state)
 {
 #pragma unroll
     for (gqa_i32 r = 0; r < ROWS; r++) {
@@ -292,14 +291,14 @@ GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
         plan->unsupported = GQA_UNSUPPORTED_HEAD_DIM;
         return;
     }
-    const gqa_u32 floats = (gqa_u32)((BLOCK_M + BLOCK_N) * (shape.head_dim + PAD) +
-                                     BLOCK_M * (BLOCK_N + PAD));
+    const gqa_u32 floats =
+        (gqa_u32)((BLOCK_M + BLOCK_N) * (shape.head_dim + PAD) + BLOCK_M * (BLOCK_N + PAD));
     gqa_plan_launch(plan, 0, (gqa_u32)shape.q_heads,
                     (gqa_u32)((shape.q_len + BLOCK_M - 1) / BLOCK_M), (gqa_u32)shape.batch, THREADS,
                     floats * (gqa_u32)sizeof(float));
 }
 
-GQA_KERNEL void GQA_LAUNCH_BOUNDS(THREADS) gqa_kernel0(gqa_shape shape, const gqa_t *q,
+GQA_KERNEL GQA_LAUNCH_BOUNDS(THREADS) void gqa_kernel0(gqa_shape shape, const gqa_t *q,
                                                        const gqa_t *k, const gqa_t *v, gqa_t *o,
                                                        void *workspace)
 {

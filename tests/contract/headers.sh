@@ -25,9 +25,10 @@ while IFS= read -r header; do
         */gqa.h | */gqa_simt.h) continue ;;
     esac
     # Included from a file of one line, as its users do; twice, to try the guard.
-    check "$header" "$cc" -std=gnu17 -D_GNU_SOURCE "${warnings[@]}" -fsyntax-only -I "$root" -x c - \
-        <<<"#include \"${header#"$root"/}\"
-#include \"${header#"$root"/}\""
+    include="#include \"${header#"$root"/}\""
+    check "$header" "$cc" -std=gnu17 -D_GNU_SOURCE "${warnings[@]}" -fsyntax-only -I "$root" \
+        -x c - <<<"$include
+$include"
 done < <(find "$root"/{base,sandbox,evaluator,harness,kernels/include} -name '*.h' | sort)
 
 abi=$root/kernels/include/gqa_abi.h

@@ -32,8 +32,7 @@ static const struct {
                            "gfx1030",
                            "--offload-arch=gfx1030",
                            "no hipRTC (on Debian 12: apt install libamdhip64-5)"},
-    [BP_RUNTIME_NVRTC] = {{"libnvrtc.so.13", "libnvrtc.so.12",
-                           "/usr/local/cuda/lib64/libnvrtc.so"},
+    [BP_RUNTIME_NVRTC] = {{"libnvrtc.so.13", "libnvrtc.so.12", "/usr/local/cuda/lib64/libnvrtc.so"},
                           "sm_90",
                           "--gpu-architecture=sm_90",
                           "no NVRTC (it comes with the CUDA toolkit, 12 or 13)"},
@@ -43,15 +42,15 @@ static const struct {
     size_t offset;
     const char *names[2]; /* by enum bp_runtime */
 } entries[] = {
-#define ENTRY(member, hip, cuda) {offsetof(struct bp_runtime_compiler, member), {hip, cuda}}
-    ENTRY(create, "hiprtcCreateProgram", "nvrtcCreateProgram"),
-    ENTRY(compile, "hiprtcCompileProgram", "nvrtcCompileProgram"),
-    ENTRY(log_size, "hiprtcGetProgramLogSize", "nvrtcGetProgramLogSize"),
-    ENTRY(log, "hiprtcGetProgramLog", "nvrtcGetProgramLog"),
-    ENTRY(code_size, "hiprtcGetCodeSize", "nvrtcGetCUBINSize"),
-    ENTRY(code, "hiprtcGetCode", "nvrtcGetCUBIN"),
-    ENTRY(destroy, "hiprtcDestroyProgram", "nvrtcDestroyProgram"),
-#undef ENTRY
+#define AT(member) offsetof(struct bp_runtime_compiler, member)
+    {AT(create), {"hiprtcCreateProgram", "nvrtcCreateProgram"}},
+    {AT(compile), {"hiprtcCompileProgram", "nvrtcCompileProgram"}},
+    {AT(log_size), {"hiprtcGetProgramLogSize", "nvrtcGetProgramLogSize"}},
+    {AT(log), {"hiprtcGetProgramLog", "nvrtcGetProgramLog"}},
+    {AT(code_size), {"hiprtcGetCodeSize", "nvrtcGetCUBINSize"}},
+    {AT(code), {"hiprtcGetCode", "nvrtcGetCUBIN"}},
+    {AT(destroy), {"hiprtcDestroyProgram", "nvrtcDestroyProgram"}},
+#undef AT
 };
 
 const struct bp_runtime_compiler *bp_runtime_open(enum bp_runtime runtime, const char **reason)
@@ -88,8 +87,7 @@ static bool append(program p, int (*size_of)(program, size_t *), int (*copy)(pro
         return false;
     char *data = calloc(1, size + 1);
     struct bp_error err;
-    bool copied =
-        data && copy(p, data) == 0 && bp_buffer_add(buffer, data, size, &err) == 0;
+    bool copied = data && copy(p, data) == 0 && bp_buffer_add(buffer, data, size, &err) == 0;
     free(data);
     return copied;
 }

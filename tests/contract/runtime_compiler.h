@@ -20,8 +20,8 @@ struct bp_runtime_header {
     const char *contents;
 };
 
-/* Opens the library, whichever of its known versions is installed. Null when none is; *reason (static
- * text) then says what to install. */
+/* Opens the library, whichever of its known versions is installed. Null when none is; *reason
+ * (static text) then says what to install. */
 const struct bp_runtime_compiler *bp_runtime_open(enum bp_runtime runtime, const char **reason);
 
 /* "gfx1030", "sm_90". */

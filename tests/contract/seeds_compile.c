@@ -1,7 +1,8 @@
-/* Compiles every seed kernel with a vendor's run-time compiler: in each dtype with its default knobs,
- * and at a few random points of its space. Nothing is run, so no GPU is needed.
+/* Compiles every seed kernel with a vendor's run-time compiler: in each dtype with its default
+ * knobs, and at a few random points of its space. Nothing is run, so no GPU is needed.
  *
- * seeds_compile hiprtc|nvrtc <seeds folder> <include folder>; exit 77 (skipped) without the library. */
+ * seeds_compile hiprtc|nvrtc <seeds folder> <include folder>; exit 77 (skipped) without the
+ * library. */
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -96,12 +97,13 @@ static void compile_apart(const struct job *job, struct tally *tally)
         alarm(COMPILE_LIMIT_S);
         const int status = compile(job);
         fflush(stdout);
-        _exit(status); /* exit() would run the libraries' destructors, and the leak checker on them */
+        /* exit() would run the libraries' destructors, and the leak checker on them. */
+        _exit(status);
     }
     int status = -1;
     const bool ok = child > 0 && waitpid(child, &status, 0) == child && status == 0;
-    printf("%s %s %s %s: %.2f s\n", ok ? "ok    " : "FAILED", job->name,
-           bp_dtype_name(job->dtype), knobs, bp_ns_to_ms(bp_clock_ns() - begin) * 1e-3);
+    printf("%s %s %s %s: %.2f s\n", ok ? "ok    " : "FAILED", job->name, bp_dtype_name(job->dtype),
+           knobs, bp_ns_to_ms(bp_clock_ns() - begin) * 1e-3);
     if (!ok && WIFSIGNALED(status))
         printf("       the compiler died: %s\n", strsignal(WTERMSIG(status)));
     tally->compiled++;
