@@ -51,7 +51,9 @@ bp_is_debian_12() {
 
 bp_package_present() {
     if bp_is_debian_12; then
-        dpkg -s "$BP_PACKAGE" 2>/dev/null | grep -q '^Status: install ok installed'
+        local status
+        status=$(dpkg-query --show --showformat='${db:Status-Status} ' "$BP_PACKAGE" 2>/dev/null) &&
+            [[ " $status" == *' installed '* ]] # one word an architecture
         return
     fi
     case $BP_PROBE in
