@@ -159,6 +159,23 @@ __device__ static inline void gqa_store(gqa_t *p, float value)
     *p = gqa_from_float(value);
 }
 
+/* x[n] = p[n] for n < N, whatever p's alignment. Left alone, clang converts one __fp16 at a time. */
+template <int N> __device__ static inline void gqa_load_many(const gqa_t *p, float (&x)[N])
+{
+#if defined(GQA_CPU) && defined(GQA_F16)
+    typedef __fp16 halves __attribute__((ext_vector_type(N)));
+    typedef float floats __attribute__((ext_vector_type(N)));
+    halves h;
+    __builtin_memcpy(&h, p, N * sizeof(gqa_t));
+    const floats f = __builtin_convertvector(h, floats);
+    __builtin_memcpy(x, &f, sizeof(x));
+#else
+#pragma unroll
+    for (int n = 0; n < N; n++)
+        x[n] = gqa_load(p + n);
+#endif
+}
+
 /* ---- helpers every kernel needs, so that the masks are written once ---- */
 /* Keys of sequence b. */
 __device__ static inline gqa_i32 gqa_kv_len(const gqa_shape &shape, gqa_i32 b)

@@ -32,6 +32,7 @@ default: {KV_SPLITS: 8, BLOCK_N: 4, THREADS: 128, LANES: 16, ROWS: 4}
  *   stats  [row][split][2]         maximum (in units of log2) and sum */
 #include "gqa.h"
 
+// EVOLVE-BLOCK-START
 static constexpr gqa_i32 TEAMS = THREADS / LANES;
 static constexpr gqa_i32 MAX_Q_LEN = 16;
 static constexpr float LOG2_E = 1.44269504088896341f;
@@ -374,3 +375,4 @@ GQA_KERNEL void gqa_kernel1(gqa_shape shape, const gqa_t *q, const gqa_t *k, con
     o += batch * shape.o_stride[0] + head * shape.o_stride[1] + token * shape.o_stride[2];
     gqa_store(o + d, sum > 0.0f ? total / sum : 0.0f); /* a row without keys is zero */
 }
+// EVOLVE-BLOCK-END

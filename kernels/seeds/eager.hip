@@ -20,6 +20,7 @@ default: {BLOCK: 128}
  * block are iterations of a loop. */
 #include "gqa.h"
 
+// EVOLVE-BLOCK-START
 /* Elements of the head dimension a thread takes at a time: 16 bytes of a 16-bit dtype. */
 static constexpr gqa_i32 SLICE = 8;
 static constexpr gqa_i32 MAX_HEAD_DIM = 256;
@@ -55,9 +56,12 @@ __device__ static inline float dot(const gqa_t *a, const gqa_t *b, gqa_i32 size)
     float partial[SLICE] = {};
     gqa_i32 d = 0;
     for (; d + SLICE <= size; d += SLICE) {
+        float x[SLICE], y[SLICE];
+        gqa_load_many(a + d, x);
+        gqa_load_many(b + d, y);
 #pragma unroll
         for (gqa_i32 e = 0; e < SLICE; e++)
-            partial[e] += gqa_load(a + d + e) * gqa_load(b + d + e);
+            partial[e] += x[e] * y[e];
     }
     float sum = 0.0f;
     for (; d < size; d++)
@@ -76,11 +80,15 @@ __device__ static inline void weighted_sum(const row &r, const gqa_t *v, gqa_i64
     float sum[SLICE] = {};
     for (gqa_i32 key = r.key_begin; key < r.key_end; key++) {
         const float p = r.scores[key];
-        const gqa_t *element = v + key * v_stride;
+        float x[SLICE] = {};
+        if (width == SLICE)
+            gqa_load_many(v + key * v_stride, x);
+        else
+            for (gqa_i32 e = 0; e < width; e++)
+                x[e] = gqa_load(v + key * v_stride + e);
 #pragma unroll
         for (gqa_i32 e = 0; e < SLICE; e++)
-            if (e < width)
-                sum[e] += p * gqa_load(element + e);
+            sum[e] += p * x[e];
     }
 #pragma unroll
     for (gqa_i32 e = 0; e < SLICE; e++)
@@ -171,3 +179,4 @@ GQA_KERNEL GQA_LAUNCH_BOUNDS(BLOCK) void gqa_kernel2(gqa_shape shape, const gqa_
     else
         weighted_sum(r, v_slice, shape.v_stride[2], shape.head_dim - d, o_slice);
 }
+// EVOLVE-BLOCK-END

@@ -32,6 +32,7 @@ default: {BLOCK_M: 32, BLOCK_N: 32, THREADS: 128, LANES: 16, VECTOR: 8}
  * Scores are in units of log2: q is multiplied by scale * log2(e), and the softmax uses exp2. */
 #include "gqa.h"
 
+// EVOLVE-BLOCK-START
 static constexpr gqa_i32 PAD = 4;
 static constexpr gqa_i32 ROWS = BLOCK_M * LANES / THREADS;
 static constexpr gqa_i32 COLUMNS = BLOCK_N / LANES;
@@ -309,3 +310,4 @@ GQA_KERNEL GQA_LAUNCH_BOUNDS(THREADS) void gqa_kernel0(gqa_shape shape, const gq
     else
         attend<128>(shape, work);
 }
+// EVOLVE-BLOCK-END
