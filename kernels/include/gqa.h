@@ -159,7 +159,7 @@ __device__ static inline void gqa_store(gqa_t *p, float value)
     *p = gqa_from_float(value);
 }
 
-/* x[n] = p[n] for n < N, whatever p's alignment. Left alone, clang converts one __fp16 at a time. */
+/* x[n] = p[n] for n < N, whatever p's alignment. Unasked, clang converts one __fp16 at a time. */
 template <int N> __device__ static inline void gqa_load_many(const gqa_t *p, float (&x)[N])
 {
 #if defined(GQA_CPU) && defined(GQA_F16)
@@ -180,7 +180,9 @@ template <int N> __device__ static inline void gqa_load_many(const gqa_t *p, flo
 /* Keys of sequence b. */
 __device__ static inline gqa_i32 gqa_kv_len(const gqa_shape &shape, gqa_i32 b)
 {
-    return shape.kv_lens ? shape.kv_lens[b] : shape.kv_len;
+    /* volatile, because hipRTC otherwise merges the two loads into one from either address, and so
+     * that shape has an address keeps it in scratch or LDS. */
+    return shape.kv_lens ? *(const volatile gqa_i32 *)(shape.kv_lens + b) : shape.kv_len;
 }
 /* Keys visible to query token i of a sequence with kv_len keys: [begin, end), perhaps empty. */
 __device__ static inline gqa_i32 gqa_key_end(const gqa_shape &shape, gqa_i32 kv_len, gqa_i32 i)

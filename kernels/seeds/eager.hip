@@ -81,11 +81,14 @@ __device__ static inline void weighted_sum(const row &r, const gqa_t *v, gqa_i64
     for (gqa_i32 key = r.key_begin; key < r.key_end; key++) {
         const float p = r.scores[key];
         float x[SLICE] = {};
-        if (width == SLICE)
+        if (width == SLICE) {
             gqa_load_many(v + key * v_stride, x);
-        else
-            for (gqa_i32 e = 0; e < width; e++)
-                x[e] = gqa_load(v + key * v_stride + e);
+        } else {
+#pragma unroll
+            for (gqa_i32 e = 0; e < SLICE; e++)
+                if (e < width)
+                    x[e] = gqa_load(v + key * v_stride + e);
+        }
 #pragma unroll
         for (gqa_i32 e = 0; e < SLICE; e++)
             sum[e] += p * x[e];
