@@ -9,8 +9,6 @@
 #include "base/random.h"
 #include "evaluator/problem.h"
 
-#define BP_MAX_HEADS 256
-
 struct bp_permutation {
     uint16_t kv_head[BP_MAX_HEADS]; /* candidate's kv head -> master's kv head */
     uint16_t q_head[BP_MAX_HEADS];  /* candidate's q head -> master's q head */
