@@ -85,10 +85,10 @@ struct head {
     const struct scratch *scratch;
     uint32_t batch, kv_head, length;
     uint32_t groups;
-    uint32_t offset;         /* secret start of the walk over targets */
-    double axis[BP_MAX_HEAD_DIM];    /* +1 or -1: the direction of tilt and ramp */
-    double column[BP_MAX_HEAD_DIM];  /* 0.5 to 2 with either sign: the V of constv, the slopes of tilt */
-    uint8_t *k, *v;          /* of this head */
+    uint32_t offset;                /* secret start of the walk over targets */
+    double axis[BP_MAX_HEAD_DIM];   /* +1 or -1: the direction of tilt and ramp */
+    double column[BP_MAX_HEAD_DIM]; /* 0.5 to 2, either sign: V of constv, slopes of tilt */
+    uint8_t *k, *v;                 /* of this head */
 };
 
 static uint32_t group_count(uint32_t kv_len)

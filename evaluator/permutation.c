@@ -35,6 +35,14 @@ void bp_permutation_make(const struct bp_shape *shape, const struct bp_key *key,
     }
 }
 
+void bp_permutation_of_slot(const struct bp_shape *shape, const struct bp_key *fill_key,
+                            uint32_t slot, struct bp_permutation *permutation)
+{
+    struct bp_key key;
+    bp_key_derive(fill_key, "slot", slot, &key);
+    bp_permutation_make(shape, &key, permutation);
+}
+
 struct heads {
     const uint16_t *map; /* candidate's head -> master's */
     uint32_t batch, count;

@@ -59,8 +59,8 @@ static double half_load(const struct half_format *format, uint16_t bits)
     else if (exponent == 0)
         magnitude = ldexp(mantissa, 1 - bias - format->mantissa_bits);
     else
-        magnitude = ldexp((1 << format->mantissa_bits) + mantissa,
-                          exponent - bias - format->mantissa_bits);
+        magnitude =
+            ldexp((1 << format->mantissa_bits) + mantissa, exponent - bias - format->mantissa_bits);
     return bits & 0x8000 ? -magnitude : magnitude;
 }
 
@@ -196,8 +196,8 @@ uint32_t bp_shape_kv_len(const struct bp_shape *shape, uint32_t batch)
     return shape->ragged ? shape->kv_lens[batch] : shape->kv_len;
 }
 
-void bp_shape_visible(const struct bp_shape *shape, uint32_t batch, uint32_t token,
-                      uint32_t *begin, uint32_t *end)
+void bp_shape_visible(const struct bp_shape *shape, uint32_t batch, uint32_t token, uint32_t *begin,
+                      uint32_t *end)
 {
     int64_t length = bp_shape_kv_len(shape, batch);
     /* One past the key that stands beside the token when both sequences end together. */
@@ -247,8 +247,8 @@ double bp_shape_bytes(const struct bp_shape *shape, enum bp_dtype dtype)
         if (end > begin)
             keys += end - begin;
     }
-    double elements = 2.0 * (double)bp_shape_q_elements(shape) +
-                      2.0 * keys * shape->kv_heads * shape->head_dim;
+    double elements =
+        2.0 * (double)bp_shape_q_elements(shape) + 2.0 * keys * shape->kv_heads * shape->head_dim;
     return elements * (double)bp_dtype_size(dtype);
 }
 

@@ -61,21 +61,21 @@ struct bp_reference_row bp_reference_row(const void *reference, uint64_t index)
  * rounded up to LANES, dim is head_dim rounded up; the padding is zero. V is scaled by a power of
  * two to at most 1, so that squares of any family fit a float. */
 struct scratch {
-    float *raw;       /* [kv_len][head_dim] */
-    float *kt;        /* [head_dim][keys] */
-    float *v;         /* [keys][dim] */
-    double v_scale;   /* v * v_scale is the true V */
-    double *s, *p;    /* [keys] scores, probabilities */
-    float *s2;        /* [keys] sum over d of (q_d k_jd)^2 */
+    float *raw;               /* [kv_len][head_dim] */
+    float *kt;                /* [head_dim][keys] */
+    float *v;                 /* [keys][dim] */
+    double v_scale;           /* v * v_scale is the true V */
+    double *s, *p;            /* [keys] scores, probabilities */
+    float *s2;                /* [keys] sum over d of (q_d k_jd)^2 */
     float *wa, *wb, *wp, *wg; /* [keys] weights of A^2, B^2, W and g */
-    double *o;        /* [dim] */
-    float *a, *b, *w, *g; /* [dim] the sums */
-    float *v_max;     /* [dim]: largest magnitude of each column of V */
-    float *q;         /* [head_dim] */
+    double *o;                /* [dim] */
+    float *a, *b, *w, *g;     /* [dim] the sums */
+    float *v_max;             /* [dim]: largest magnitude of each column of V */
+    float *q;                 /* [head_dim] */
 };
 
 struct span {
-    uint64_t first, count;  /* rows of the list */
+    uint64_t first, count;   /* rows of the list */
     uint32_t batch, kv_head; /* that all of them attend to */
 };
 
@@ -91,8 +91,8 @@ struct job {
     struct scratch scratch[BP_PARALLEL_MAX];
 };
 
-/* s_j = sum_d q_d k_jd in double and s2_j = sum_d (q_d k_jd)^2 for keys [begin, end), both multiples
- * of LANES. */
+/* s_j = sum_d q_d k_jd in double and s2_j = sum_d (q_d k_jd)^2 for keys [begin, end), both
+ * multiples of LANES. */
 HOT static void score_keys(const float *q, const float *kt, uint32_t head_dim, uint32_t keys,
                            uint32_t begin, uint32_t end, double *s, float *s2)
 {
@@ -251,8 +251,8 @@ static void write_row(const struct job *job, const struct scratch *x, const stru
                        flush);
         n[d] = (float)sqrt(n2);
         g[d] = (float)(x->g[d] * x->v_scale);
-        o[dim] += square(class->u_o * value) + n2 + square(class->eta) + square(drift) +
-                  square(flush);
+        o[dim] +=
+            square(class->u_o * value) + n2 + square(class->eta) + square(drift) + square(flush);
     }
 }
 

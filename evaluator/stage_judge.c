@@ -22,8 +22,8 @@ static int map_arenas(struct server *server, struct bp_error *err)
         const char *name;
         struct bp_arena *arena;
     } const wanted[] = {
-        {"masters", &server->masters},      {"references", &server->references},
-        {"case inputs", &server->inputs},   {"case outputs", &server->outputs},
+        {"masters", &server->masters},    {"references", &server->references},
+        {"case inputs", &server->inputs}, {"case outputs", &server->outputs},
         {"samples", &server->samples},
     };
     enum { COUNT = sizeof wanted / sizeof *wanted };
@@ -53,9 +53,8 @@ static int open_item(const struct server *server, const struct bp_judge_item *it
     if (bp_shape_check(&item->shape, err) < 0)
         return -1;
     *judged = (struct bp_case){item->shape, (enum bp_family)item->family, item->max_rows};
-    const struct bp_reference_header *header =
-        bp_arena_at(&server->references, "references", item->reference_offset,
-                    bp_reference_bytes(judged), err);
+    const struct bp_reference_header *header = bp_arena_at(
+        &server->references, "references", item->reference_offset, bp_reference_bytes(judged), err);
     if (!header)
         return -1;
     if (header->rows != bp_rows_count(&item->shape, item->max_rows) ||
@@ -70,8 +69,8 @@ static int open_item(const struct server *server, const struct bp_judge_item *it
 /* Name of the tensor whose end or start the guard byte at offset lies nearest behind. */
 static const char *damaged_input(const struct bp_input_layout *layout, size_t offset)
 {
-    return offset < layout->k.offset   ? "q"
-           : offset < layout->v.offset ? "k"
+    return offset < layout->k.offset         ? "q"
+           : offset < layout->v.offset       ? "k"
            : offset < layout->kv_lens.offset ? "v"
                                              : "kv_lens";
 }
@@ -98,8 +97,7 @@ static void judge_traces(const struct bp_judge_item *item, const struct bp_permu
             before ? out.o.offset - changed : changed - (out.o.offset + out.o.bytes) + 1;
         judgement->verdict = BP_VERDICT_TAMPER;
         snprintf(judgement->message, sizeof judgement->message,
-                 "wrote past the output: %zu bytes %s it", distance,
-                 before ? "before" : "behind");
+                 "wrote past the output: %zu bytes %s it", distance, before ? "before" : "behind");
         return;
     }
     changed = bp_layout_check_inputs(&in, item->canary, slots->input);
@@ -141,7 +139,7 @@ static int judge_item(const struct server *server, const struct bp_judge_item *i
         return -1;
 
     struct bp_permutation permutation;
-    bp_permutation_make(&item->shape, &item->permutation_key, &permutation);
+    bp_permutation_of_slot(&item->shape, &item->permutation_key, 0, &permutation);
     judge_traces(item, &permutation, &slots, judgement);
     if (judgement->verdict == BP_VERDICT_PASS)
         bp_judge_case(&judged, dtype, &item->rows_key, &permutation, reference, slots.output,

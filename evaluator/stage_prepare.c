@@ -89,19 +89,16 @@ static int fill_slots(const struct server *server, const struct targets *targets
     if (!master)
         return -1;
     for (uint32_t i = 0; i < fill->slots; i++) {
-        uint8_t *input =
-            bp_arena_at(&targets->inputs, "inputs", fill->input_offset + i * in.bytes, in.bytes,
-                        err);
-        uint8_t *output =
-            input ? bp_arena_at(&targets->outputs, "outputs", fill->output_offset + i * out.bytes,
-                                out.bytes, err)
-                  : NULL;
+        uint8_t *input = bp_arena_at(&targets->inputs, "inputs", fill->input_offset + i * in.bytes,
+                                     in.bytes, err);
+        if (!input)
+            return -1;
+        uint8_t *output = bp_arena_at(&targets->outputs, "outputs",
+                                      fill->output_offset + i * out.bytes, out.bytes, err);
         if (!output)
             return -1;
-        struct bp_key key;
         struct bp_permutation permutation;
-        bp_key_derive(&fill->permutation_key, "slot", i, &key);
-        bp_permutation_make(&fill->shape, &key, &permutation);
+        bp_permutation_of_slot(&fill->shape, &fill->permutation_key, i, &permutation);
         bp_permutation_copy(&fill->shape, dtype, &permutation, master, input);
         bp_layout_guard_inputs(&in, fill->canary, input);
         bp_layout_guard_outputs(&out, fill->canary, output);
@@ -116,8 +113,8 @@ static int serve_fill(struct server *server, const struct bp_msg_fill_request *r
 {
     struct targets targets = {0};
     struct bp_msg_fill_result result = {0};
-    int status = map_two(server->channel, "inputs", &targets.inputs, "outputs", &targets.outputs,
-                         err);
+    int status =
+        map_two(server->channel, "inputs", &targets.inputs, "outputs", &targets.outputs, err);
     for (uint32_t i = 0; status == 0 && i < request->fill_count; i++)
         status = fill_slots(server, &targets, &request->fills[i], &result.bytes, err);
     bp_arena_unmap(&targets.inputs);
@@ -137,8 +134,8 @@ static int serve(struct server *server, enum bp_message_type type, const void *m
 
 int bp_stage_prepare(struct bp_channel *channel)
 {
-    static const enum bp_message_type allowed[] = {BP_MESSAGE_make_request,
-                                                   BP_MESSAGE_fill_request, BP_MESSAGE_COUNT};
+    static const enum bp_message_type allowed[] = {BP_MESSAGE_make_request, BP_MESSAGE_fill_request,
+                                                   BP_MESSAGE_COUNT};
     struct server server = {.channel = channel};
     struct bp_error err;
     int received;

@@ -111,38 +111,37 @@ static const struct pick tiny[] = {
 };
 
 static const struct pick emulated_full[] = {
-    {"tiny_prefill", ALL, true},
-    {"tiny_decode", ALL, true},
-    {"tiny_causal", ALL, false},
-    {"tiny_ragged", CORE, false},
-    {"tiny_window", CORE, false},
-    {"odd_single", CORE, false},
-    {"odd_17", CORE, false},
-    {"odd_masked", CORE, false},
-    {0},
+    {"tiny_prefill", ALL, true},  {"tiny_decode", ALL, true},   {"tiny_causal", ALL, false},
+    {"tiny_ragged", CORE, false}, {"tiny_window", CORE, false}, {"odd_single", CORE, false},
+    {"odd_17", CORE, false},      {"odd_masked", CORE, false},  {0},
 };
 
 /* The small shapes carry the families; the large ones show that nothing breaks with length. */
-#define ODD_QUICK                                                                                  \
-    {"odd_single", GAUSS | F(needle) | F(exact), false},                                           \
-        {"odd_17", CORE | F(tilt), false}, {"odd_64", CORE | F(shift) | F(constv), false},         \
-        {"odd_100", CORE | F(heavy) | F(onehot), false}, {"odd_333", ALL, false},                  \
-        {"odd_decode", CORE | F(x8) | F(x30), false}, {"odd_window", CORE, false},                 \
-        {"odd_ragged", CORE, false}, {"odd_masked", GAUSS | F(needle) | F(small), false}
+static const struct pick odd_quick[] = {
+    {"odd_single", GAUSS | F(needle) | F(exact), false},
+    {"odd_17", CORE | F(tilt), false},
+    {"odd_64", CORE | F(shift) | F(constv), false},
+    {"odd_100", CORE | F(heavy) | F(onehot), false},
+    {"odd_333", ALL, false},
+    {"odd_decode", CORE | F(x8) | F(x30), false},
+    {"odd_window", CORE, false},
+    {"odd_ragged", CORE, false},
+    {"odd_masked", GAUSS | F(needle) | F(small), false},
+    {0},
+};
 
-#define ODD_FULL                                                                                   \
-    {"odd_single", ALL, false}, {"odd_17", ALL, false}, {"odd_64", ALL, false},                    \
-        {"odd_100", ALL, false}, {"odd_333", ALL, false}, {"odd_decode", ALL, false},              \
-        {"odd_window", ALL, false}, {"odd_ragged", CORE, false}, {"odd_masked", CORE, false}
+static const struct pick odd_full[] = {
+    {"odd_single", ALL, false},  {"odd_17", ALL, false},
+    {"odd_64", ALL, false},      {"odd_100", ALL, false},
+    {"odd_333", ALL, false},     {"odd_decode", ALL, false},
+    {"odd_window", ALL, false},  {"odd_ragged", CORE, false},
+    {"odd_masked", CORE, false}, {0},
+};
 
 static const struct pick cpu_quick[] = {
-    {"prefill_1024", GAUSS, true},
-    {"code_generation", GAUSS, true},
-    {"long_generation", GAUSS, true},
-    {"very_long_generation", GAUSS, true},
-    {"micro_generation", CORE, false},
-    ODD_QUICK,
-    {0},
+    {"prefill_1024", GAUSS, true},     {"code_generation", GAUSS, true},
+    {"long_generation", GAUSS, true},  {"very_long_generation", GAUSS, true},
+    {"micro_generation", CORE, false}, {0},
 };
 
 static const struct pick cpu_full[] = {
@@ -157,7 +156,6 @@ static const struct pick cpu_full[] = {
     {"technical_documentation", GAUSS | F(code), true},
     {"record_shape_512", GAUSS | F(ramp), true},
     {"prefill_1024", GAUSS | F(tilt), true},
-    ODD_FULL,
     {0},
 };
 
@@ -167,7 +165,6 @@ static const struct pick gpu_quick[] = {
     {"very_long_generation", GAUSS | F(needle), true},
     {"technical_documentation", GAUSS | F(needle), true},
     {"conversational_assistant", GAUSS | F(needle), true},
-    ODD_QUICK,
     {0},
 };
 
@@ -194,7 +191,6 @@ static const struct pick gpu_full[] = {
     {"maximum_context_stress", GAUSS, true},
     {"sliding_window", GAUSS, true},
     {"odd_cross", GAUSS, true},
-    ODD_FULL,
     {0},
 };
 
@@ -202,17 +198,17 @@ static const struct content {
     const char *suite;
     enum bp_device_class device_class;
     uint64_t max_rows;
-    const struct pick *picks;
+    const struct pick *picks, *more; /* more may be null */
 } contents[] = {
-    {"quick", BP_DEVICE_CLASS_CPU, QUICK_ROWS, cpu_quick},
-    {"full", BP_DEVICE_CLASS_CPU, FULL_ROWS, cpu_full},
-    {"tiny", BP_DEVICE_CLASS_CPU, QUICK_ROWS, tiny},
-    {"quick", BP_DEVICE_CLASS_GPU, GPU_ROWS, gpu_quick},
-    {"full", BP_DEVICE_CLASS_GPU, GPU_ROWS, gpu_full},
-    {"tiny", BP_DEVICE_CLASS_GPU, QUICK_ROWS, tiny},
-    {"quick", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, tiny},
-    {"full", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, emulated_full},
-    {"tiny", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, tiny},
+    {"quick", BP_DEVICE_CLASS_CPU, QUICK_ROWS, cpu_quick, odd_quick},
+    {"full", BP_DEVICE_CLASS_CPU, FULL_ROWS, cpu_full, odd_full},
+    {"tiny", BP_DEVICE_CLASS_CPU, QUICK_ROWS, tiny, NULL},
+    {"quick", BP_DEVICE_CLASS_GPU, GPU_ROWS, gpu_quick, odd_quick},
+    {"full", BP_DEVICE_CLASS_GPU, GPU_ROWS, gpu_full, odd_full},
+    {"tiny", BP_DEVICE_CLASS_GPU, QUICK_ROWS, tiny, NULL},
+    {"quick", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, tiny, NULL},
+    {"full", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, emulated_full, NULL},
+    {"tiny", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, tiny, NULL},
 };
 
 static const struct bp_shape *find_shape(const char *name)
@@ -246,6 +242,16 @@ static int add_pick(struct bp_suite *suite, const struct pick *pick, uint64_t ma
     return 0;
 }
 
+static int add_picks(struct bp_suite *suite, const struct pick *picks, uint64_t max_rows,
+                     struct bp_error *err)
+{
+    for (const struct pick *pick = picks; pick->shape; pick++) {
+        if (add_pick(suite, pick, max_rows, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int fail_unknown(const char *name, struct bp_error *err)
 {
     char list[360] = "quick, full, tiny";
@@ -270,11 +276,9 @@ int bp_suite_find(const char *name, enum bp_device_class device_class, struct bp
         const struct content *content = &contents[i];
         if (strcmp(name, content->suite) != 0 || device_class != content->device_class)
             continue;
-        for (const struct pick *pick = content->picks; pick->shape; pick++) {
-            if (add_pick(suite, pick, content->max_rows, err) < 0)
-                return -1;
-        }
-        return 0;
+        if (add_picks(suite, content->picks, content->max_rows, err) < 0)
+            return -1;
+        return content->more ? add_picks(suite, content->more, content->max_rows, err) : 0;
     }
     if (!find_shape(name))
         return fail_unknown(name, err);

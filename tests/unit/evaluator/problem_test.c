@@ -198,9 +198,9 @@ static void test_abi(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_pattern),    cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_dtype_names),      cmocka_unit_test(test_masks_and_counts),
-        cmocka_unit_test(test_check),            cmocka_unit_test(test_abi),
+        cmocka_unit_test(test_every_pattern), cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_dtype_names),   cmocka_unit_test(test_masks_and_counts),
+        cmocka_unit_test(test_check),         cmocka_unit_test(test_abi),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

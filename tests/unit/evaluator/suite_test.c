@@ -128,9 +128,9 @@ static void test_family_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_suite), cmocka_unit_test(test_families),
+        cmocka_unit_test(test_every_suite),    cmocka_unit_test(test_families),
         cmocka_unit_test(test_quick_is_small), cmocka_unit_test(test_one_shape),
-        cmocka_unit_test(test_unknown),     cmocka_unit_test(test_family_names),
+        cmocka_unit_test(test_unknown),        cmocka_unit_test(test_family_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

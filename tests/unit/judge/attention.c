@@ -128,8 +128,8 @@ struct row_work {
     const struct problem *problem;
     const struct kernel *kernel;
     uint32_t begin, end, dim;
-    const float *v;           /* [kv_len][dim] of the head */
-    float scores[MAX_KEYS];   /* natural-log units */
+    const float *v;         /* [kv_len][dim] of the head */
+    float scores[MAX_KEYS]; /* natural-log units */
     float p[MAX_KEYS];
 };
 
@@ -336,8 +336,9 @@ static void run_row(const struct problem *problem, const struct kernel *kernel, 
     size_t head = ((size_t)row.batch * shape->kv_heads + group) * shape->kv_len * shape->head_dim;
     if (kernel->mistake == STALE_ROW && row.token > 0)
         row.token--;
-    const float *q = problem->q + (((size_t)row.batch * shape->q_heads + row.head) * shape->q_len +
-                                   row.token) * shape->head_dim;
+    const float *q =
+        problem->q + (((size_t)row.batch * shape->q_heads + row.head) * shape->q_len + row.token) *
+                         shape->head_dim;
     work.problem = problem;
     work.kernel = kernel;
     work.dim = shape->head_dim;
@@ -361,8 +362,8 @@ struct bp_judgement problem_judge(struct problem *problem, const struct kernel *
     bp_layout_poison_output(&out, BP_POISON_LARGE, problem->output);
     uint32_t rows = shape->batch * shape->q_heads * shape->q_len;
     for (uint32_t i = 0; i < rows && kernel->mistake != OUTPUT_UNTOUCHED; i++) {
-        struct bp_row row = {i / (shape->q_heads * shape->q_len),
-                             i / shape->q_len % shape->q_heads, i % shape->q_len};
+        struct bp_row row = {i / (shape->q_heads * shape->q_len), i / shape->q_len % shape->q_heads,
+                             i % shape->q_len};
         float o[DIM];
         run_row(problem, kernel, row, o);
         uint8_t *at = problem_row(problem, row);

@@ -37,13 +37,13 @@ enum mistake {
 struct kernel {
     const char *name;
     enum mistake mistake;
-    uint32_t tile;           /* keys a step of online softmax; 0: all at once */
-    uint32_t splits;         /* parts of the key range merged at the end; 0 as 1 */
-    bool normalise_p;        /* the naive order: P divided by its sum before it is rounded */
-    bool sum_rounded_p;      /* normaliser from P as rounded */
-    bool round_partials;     /* parts kept in the dtype */
-    bool round_q;            /* scale folded into Q, in the dtype: an honest lenient kernel */
-    float lazy;              /* rescale only when the maximum grows by more than this */
+    uint32_t tile;       /* keys a step of online softmax; 0: all at once */
+    uint32_t splits;     /* parts of the key range merged at the end; 0 as 1 */
+    bool normalise_p;    /* the naive order: P divided by its sum before it is rounded */
+    bool sum_rounded_p;  /* normaliser from P as rounded */
+    bool round_partials; /* parts kept in the dtype */
+    bool round_q;        /* scale folded into Q, in the dtype: an honest lenient kernel */
+    float lazy;          /* rescale only when the maximum grows by more than this */
 };
 
 /* A case with its inputs and reference, ready to run kernels on. */

@@ -98,9 +98,8 @@ static void test_pooled(void **state)
             accept(&problem, &strict[1], &worst);
             accept(&problem, &strict[5], &worst);
             problem_free(&problem);
-            print_message("%s %-6s pooled %.3f, alpha %.5f\n",
-                          bp_dtype_name((enum bp_dtype)dtype), bp_family_name(families[f]),
-                          worst.pooled, worst.alpha);
+            print_message("%s %-6s pooled %.3f, alpha %.5f\n", bp_dtype_name((enum bp_dtype)dtype),
+                          bp_family_name(families[f]), worst.pooled, worst.alpha);
             if (families[f] == BP_FAMILY_gauss || families[f] == BP_FAMILY_ramp)
                 assert_true(worst.pooled > 0);
             if (families[f] == BP_FAMILY_tilt)

@@ -260,10 +260,14 @@ static void test_degenerate(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_function_of_key), cmocka_unit_test(test_heads_differ),
-        cmocka_unit_test(test_moments),         cmocka_unit_test(test_needle),
-        cmocka_unit_test(test_code),            cmocka_unit_test(test_exact),
-        cmocka_unit_test(test_ramp),            cmocka_unit_test(test_onehot_and_constv),
+        cmocka_unit_test(test_function_of_key),
+        cmocka_unit_test(test_heads_differ),
+        cmocka_unit_test(test_moments),
+        cmocka_unit_test(test_needle),
+        cmocka_unit_test(test_code),
+        cmocka_unit_test(test_exact),
+        cmocka_unit_test(test_ramp),
+        cmocka_unit_test(test_onehot_and_constv),
         cmocka_unit_test(test_degenerate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,8 +45,8 @@ static const enum bp_family families[] = {
 enum { FAMILIES = sizeof families / sizeof *families };
 
 static const struct bp_shape shapes[] = {
-    {"17", 1, 4, 2, 17, 17, 128, .causal = 1},    {"64", 1, 4, 2, 32, 64, 128, .causal = 1},
-    {"100", 1, 4, 2, 32, 100, 128, .causal = 1},  {"333", 1, 4, 2, 32, 333, 128, .causal = 1},
+    {"17", 1, 4, 2, 17, 17, 128, .causal = 1},   {"64", 1, 4, 2, 32, 64, 128, .causal = 1},
+    {"100", 1, 4, 2, 32, 100, 128, .causal = 1}, {"333", 1, 4, 2, 32, 333, 128, .causal = 1},
     {"777", 1, 4, 2, 40, 777, 128, .causal = 1},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };

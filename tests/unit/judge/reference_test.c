@@ -35,8 +35,7 @@ struct loaded {
 
 static long double element(const struct loaded *x, struct bp_extent extent, size_t index)
 {
-    return bp_dtype_load(x->dtype,
-                         x->master + extent.offset + index * bp_dtype_size(x->dtype));
+    return bp_dtype_load(x->dtype, x->master + extent.offset + index * bp_dtype_size(x->dtype));
 }
 
 /* Returns the denominator of rule 3. */
@@ -46,8 +45,8 @@ static long double answer_row(const struct loaded *x, struct bp_row row,
     const struct bp_shape *s = &x->item->shape;
     uint32_t dim = s->head_dim, begin, end;
     size_t q = (((size_t)row.batch * s->q_heads + row.head) * s->q_len + row.token) * dim;
-    size_t kv = ((size_t)row.batch * s->kv_heads + row.head / (s->q_heads / s->kv_heads)) *
-                s->kv_len * dim;
+    size_t kv =
+        ((size_t)row.batch * s->kv_heads + row.head / (s->q_heads / s->kv_heads)) * s->kv_len * dim;
     long double scale = bp_shape_scale(s), score[MAX_KEYS], t[MAX_KEYS], p[MAX_KEYS];
     long double top = -INFINITY, total = 0, mean = 0, flush = 0, pooled = 0;
     bp_shape_visible(s, row.batch, row.token, &begin, &end);

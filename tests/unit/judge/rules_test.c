@@ -157,9 +157,12 @@ static void test_strictness(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_element_is_named), cmocka_unit_test(test_nonfinite),
-        cmocka_unit_test(test_rms),              cmocka_unit_test(test_masked_rows),
-        cmocka_unit_test(test_samples),          cmocka_unit_test(test_strictness),
+        cmocka_unit_test(test_element_is_named),
+        cmocka_unit_test(test_nonfinite),
+        cmocka_unit_test(test_rms),
+        cmocka_unit_test(test_masked_rows),
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_strictness),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,21 +217,13 @@ static void prepare(struct evaluation *e)
     assert_int_equal(answer.last.fill.bytes, SLOTS * (e->in[0].bytes + e->in[1].bytes));
 }
 
-static void slot_permutation(const struct evaluation *e, int i, uint32_t slot,
-                             struct bp_permutation *permutation)
-{
-    struct bp_key key;
-    bp_key_derive(&e->fill_key, "slot", slot, &key);
-    bp_permutation_make(&shapes[i], &key, permutation);
-}
-
 /* An honest candidate: writes the rounded reference, in its own heads, into every slot. */
 static void run_honestly(struct evaluation *e)
 {
     for (int i = 0; i < 2; i++) {
         for (uint32_t slot = 0; slot < SLOTS; slot++) {
             struct bp_permutation permutation;
-            slot_permutation(e, i, slot, &permutation);
+            bp_permutation_of_slot(&shapes[i], &e->fill_key, slot, &permutation);
             uint16_t *o = (uint16_t *)(e->output + e->output_at[i] + slot * e->out[i].bytes +
                                        e->out[i].o.offset);
             const struct bp_shape *s = &shapes[i];
@@ -249,7 +241,7 @@ static void run_honestly(struct evaluation *e)
 
 static struct bp_judge_item judge_item(const struct evaluation *e, int i)
 {
-    struct bp_judge_item item = {
+    return (struct bp_judge_item){
         .shape = shapes[i],
         .family = kinds[i],
         .dtype = BP_DTYPE_BF16,
@@ -260,9 +252,8 @@ static struct bp_judge_item judge_item(const struct evaluation *e, int i)
         .reference_offset = e->reference_at[i],
         .input_offset = e->input_at[i],
         .output_offset = e->output_at[i],
+        .permutation_key = e->fill_key,
     };
-    bp_key_derive(&e->fill_key, "slot", 0, &item.permutation_key);
-    return item;
 }
 
 static void push_judge_fds(const struct evaluation *e)
@@ -374,9 +365,9 @@ static void test_slots_differ(void **state)
     prepare(&e);
     unsigned differing = 0;
     for (uint32_t slot = 1; slot < SLOTS; slot++)
-        differing += memcmp(e.input + e.in[0].q.offset,
-                            e.input + slot * e.in[0].bytes + e.in[0].q.offset,
-                            e.in[0].q.bytes) != 0;
+        differing +=
+            memcmp(e.input + e.in[0].q.offset, e.input + slot * e.in[0].bytes + e.in[0].q.offset,
+                   e.in[0].q.bytes) != 0;
     assert_true(differing > 0);
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
         assert_true(bp_layout_check_inputs(&e.in[0], CANARY, e.input + slot * e.in[0].bytes) ==
@@ -409,7 +400,7 @@ static void test_samples(void **state)
     struct bp_permutation permutation;
     prepare(&e);
     run_honestly(&e);
-    slot_permutation(&e, 0, 2, &permutation);
+    bp_permutation_of_slot(&shapes[0], &e.fill_key, 2, &permutation);
     /* Candidate's head 1, token 3 of slot 2. */
     size_t row = 1 * 5 + 3, bytes = 64 * 2;
     memcpy(e.sample + 256,
@@ -468,9 +459,9 @@ static void test_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pass),         cmocka_unit_test(test_untouched_output_is_wrong),
-        cmocka_unit_test(test_tamper),       cmocka_unit_test(test_slots_differ),
-        cmocka_unit_test(test_samples),      cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_pass),    cmocka_unit_test(test_untouched_output_is_wrong),
+        cmocka_unit_test(test_tamper),  cmocka_unit_test(test_slots_differ),
+        cmocka_unit_test(test_samples), cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
