@@ -23,9 +23,11 @@ void bp_judge_case(const struct bp_case *item, enum bp_dtype dtype, const struct
                    const void *output, struct bp_judgement *judgement);
 
 /* Judges single rows copied out of timed outputs: row_data holds count rows of head_dim elements;
- * indices[i] is the position in the reference's row list that row i must match. */
-void bp_judge_rows(const struct bp_case *item, enum bp_dtype dtype, const void *reference,
-                   uint32_t count, const uint64_t *indices, const void *row_data,
-                   struct bp_judgement *judgement);
+ * indices[i] is the position in the reference's row list that row i must match. Rules 1, 2 and 5
+ * only: the same row may be sampled many times, which the pooled rules 3 and 4 must not count as
+ * independent. Messages name master heads. */
+void bp_judge_rows(const struct bp_case *item, enum bp_dtype dtype, const struct bp_key *rows_key,
+                   const void *reference, uint32_t count, const uint64_t *indices,
+                   const void *row_data, struct bp_judgement *judgement);
 
 #endif

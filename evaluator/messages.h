@@ -199,7 +199,7 @@ struct bp_judge_item {
     uint32_t dtype;
     uint64_t max_rows;
     struct bp_key rows_key;
-    struct bp_key permutation_key; /* of the case's fill, whose slot 0 it is */
+    struct bp_key permutation_key; /* of the case's fill; the judge derives slot 0's */
     uint64_t canary;
     uint64_t master_offset, reference_offset, input_offset, output_offset;
 };

@@ -9,8 +9,6 @@
 #include "base/random.h"
 #include "evaluator/problem.h"
 
-#define BP_MAX_HEADS 256
-
 struct bp_permutation {
     uint16_t kv_head[BP_MAX_HEADS]; /* candidate's kv head -> master's kv head */
     uint16_t q_head[BP_MAX_HEADS];  /* candidate's q head -> master's q head */
@@ -18,6 +16,10 @@ struct bp_permutation {
 
 void bp_permutation_make(const struct bp_shape *shape, const struct bp_key *key,
                          struct bp_permutation *permutation);
+
+/* The permutation of one slot of a fill: made from derive(fill_key, "slot", slot). */
+void bp_permutation_of_slot(const struct bp_shape *shape, const struct bp_key *fill_key,
+                            uint32_t slot, struct bp_permutation *permutation);
 
 /* Copies q, k, v, kv_lens of a master input slot into a candidate's slot, permuted. Both slots have
  * the layout of bp_layout_inputs(shape, dtype). Guards are not touched. */

@@ -19,8 +19,12 @@ size_t bp_dtype_size(enum bp_dtype dtype); /* bytes of one element */
 /* dtype's bits to double and back (round to nearest even; f32 bits are the float's). */
 double bp_dtype_load(enum bp_dtype dtype, const void *element);
 void bp_dtype_store(enum bp_dtype dtype, void *element, double value);
+/* count elements at once, exactly; much faster than bp_dtype_load. */
+void bp_dtype_to_floats(enum bp_dtype dtype, const void *elements, size_t count, float *floats);
 
 #define BP_MAX_BATCH 64
+#define BP_MAX_HEADS 256
+#define BP_MAX_HEAD_DIM 512
 #define BP_SHAPE_NAME 48
 
 struct bp_shape {
@@ -32,7 +36,8 @@ struct bp_shape {
     uint32_t kv_lens[BP_MAX_BATCH];
 };
 
-/* BP_ERR_USAGE naming the field when a size is zero, over its cap, or q_heads % kv_heads != 0. */
+/* BP_ERR_USAGE naming the field when a size is zero or over its cap (256 heads, 2^20 tokens,
+ * head_dim 512), head_dim % 8 != 0 or q_heads % kv_heads != 0. A length in kv_lens may be zero. */
 int bp_shape_check(const struct bp_shape *shape, struct bp_error *err) BP_MUST_CHECK;
 
 uint32_t bp_shape_kv_len(const struct bp_shape *shape, uint32_t batch);
@@ -50,6 +55,9 @@ double bp_shape_flops_useful(const struct bp_shape *shape);
 double bp_shape_flops_full(const struct bp_shape *shape);
 /* Bytes that must cross memory once: q, o, and k, v once per KV head. */
 double bp_shape_bytes(const struct bp_shape *shape, enum bp_dtype dtype);
+
+/* 1 / sqrt(head_dim), as the float every kernel gets. */
+float bp_shape_scale(const struct bp_shape *shape);
 
 /* The kernel's argument. Dense strides [batch][heads][tokens][head_dim]; kv_lens as given. */
 void bp_shape_to_abi(const struct bp_shape *shape, const gqa_i32 *kv_lens, struct gqa_shape *abi);

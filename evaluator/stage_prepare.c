@@ -1,0 +1,177 @@
+/* The prepare stage: a trusted server that makes inputs and references and copies them, permuted,
+ * for each evaluation. It never sees a candidate, and no candidate ever maps its arenas. */
+#include "evaluator/stage.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "evaluator/arena.h"
+#include "evaluator/inputs.h"
+#include "evaluator/permutation.h"
+#include "evaluator/reference.h"
+
+struct server {
+    struct bp_channel *channel;
+    struct bp_arena masters, references;
+    bool mapped;
+};
+
+static int map_two(struct bp_channel *channel, const char *first_name, struct bp_arena *first,
+                   const char *second_name, struct bp_arena *second, struct bp_error *err)
+{
+    int fds[2];
+    if (bp_channel_receive_fds(channel, fds, 2, err) < 0)
+        return -1;
+    BP_AUTO_FD int second_fd = fds[1];
+    if (bp_arena_map(fds[0], first_name, BP_ARENA_WRITE, first, err) < 0)
+        return -1;
+    return bp_arena_map(bp_steal_fd(&second_fd), second_name, BP_ARENA_WRITE, second, err);
+}
+
+static int check_kind(uint32_t dtype, uint32_t family, uint32_t strictness, struct bp_error *err)
+{
+    if (dtype < BP_DTYPE_COUNT && family < BP_FAMILY_COUNT && strictness < BP_STRICTNESS_COUNT)
+        return 0;
+    return bp_fail(err, BP_ERR_PROTOCOL, "dtype %u, family %u or strictness %u is unknown", dtype,
+                   family, strictness);
+}
+
+static int serve_make(struct server *server, const struct bp_msg_make_request *request,
+                      struct bp_error *err)
+{
+    if (check_kind(request->dtype, request->family, request->strictness, err) < 0 ||
+        bp_shape_check(&request->shape, err) < 0)
+        return -1;
+    if (request->max_rows == 0)
+        return bp_fail(err, BP_ERR_PROTOCOL, "a case without rows");
+    if (!server->mapped && map_two(server->channel, "masters", &server->masters, "references",
+                                   &server->references, err) < 0)
+        return -1;
+    server->mapped = true;
+
+    struct bp_case item = {request->shape, (enum bp_family)request->family, request->max_rows};
+    enum bp_dtype dtype = (enum bp_dtype)request->dtype;
+    struct bp_input_layout layout;
+    bp_layout_inputs(&item.shape, dtype, &layout);
+    void *master =
+        bp_arena_at(&server->masters, "masters", request->master_offset, layout.bytes, err);
+    if (!master)
+        return -1;
+    void *reference = bp_arena_at(&server->references, "references", request->reference_offset,
+                                  bp_reference_bytes(&item), err);
+    if (!reference)
+        return -1;
+    bp_layout_guard_inputs(&layout, request->canary, master);
+    bp_inputs_make(&item.shape, item.family, dtype, &request->inputs_key, master);
+    bp_reference_make(&item, dtype, (enum bp_strictness)request->strictness, &request->rows_key,
+                      master, reference);
+    struct bp_msg_make_result result = {bp_rows_count(&item.shape, item.max_rows)};
+    return bp_channel_send(server->channel, BP_MESSAGE_make_result, &result, err);
+}
+
+struct targets {
+    struct bp_arena inputs, outputs;
+};
+
+static int fill_inputs(const struct server *server, const struct targets *targets,
+                       const struct bp_fill *fill, uint64_t *bytes, struct bp_error *err)
+{
+    enum bp_dtype dtype = (enum bp_dtype)fill->dtype;
+    struct bp_input_layout layout;
+    bp_layout_inputs(&fill->shape, dtype, &layout);
+    const void *master =
+        bp_arena_at(&server->masters, "masters", fill->master_offset, layout.bytes, err);
+    if (!master)
+        return -1;
+    for (uint32_t i = 0; i < fill->slots; i++) {
+        struct bp_permutation permutation;
+        uint8_t *input = bp_arena_at(&targets->inputs, "inputs",
+                                     fill->input_offset + i * layout.bytes, layout.bytes, err);
+        if (!input)
+            return -1;
+        bp_permutation_of_slot(&fill->shape, &fill->permutation_key, i, &permutation);
+        bp_permutation_copy(&fill->shape, dtype, &permutation, master, input);
+        bp_layout_guard_inputs(&layout, fill->canary, input);
+        *bytes += layout.bytes;
+    }
+    return 0;
+}
+
+static int fill_outputs(const struct targets *targets, const struct bp_fill *fill, uint64_t *bytes,
+                        struct bp_error *err)
+{
+    struct bp_output_layout layout;
+    bp_layout_outputs(&fill->shape, (enum bp_dtype)fill->dtype, &layout);
+    for (uint32_t i = 0; i < fill->slots; i++) {
+        uint8_t *output = bp_arena_at(&targets->outputs, "outputs",
+                                      fill->output_offset + i * layout.bytes, layout.bytes, err);
+        if (!output)
+            return -1;
+        bp_layout_guard_outputs(&layout, fill->canary, output);
+        bp_layout_poison_output(&layout, BP_POISON_LARGE, output);
+        *bytes += layout.bytes;
+    }
+    return 0;
+}
+
+/* Adds the bytes written to *bytes. */
+static int fill_slots(const struct server *server, const struct targets *targets,
+                      const struct bp_fill *fill, uint64_t *bytes, struct bp_error *err)
+{
+    if (check_kind(fill->dtype, 0, 0, err) < 0 || bp_shape_check(&fill->shape, err) < 0)
+        return -1;
+    if ((fill->parts & BP_FILL_INPUTS) && fill_inputs(server, targets, fill, bytes, err) < 0)
+        return -1;
+    if ((fill->parts & BP_FILL_OUTPUTS) && fill_outputs(targets, fill, bytes, err) < 0)
+        return -1;
+    return 0;
+}
+
+static int serve_fill(struct server *server, const struct bp_msg_fill_request *request,
+                      struct bp_error *err)
+{
+    struct targets targets = {0};
+    struct bp_msg_fill_result result = {0};
+    int status =
+        map_two(server->channel, "inputs", &targets.inputs, "outputs", &targets.outputs, err);
+    for (uint32_t i = 0; status == 0 && i < request->fill_count; i++)
+        status = fill_slots(server, &targets, &request->fills[i], &result.bytes, err);
+    bp_arena_unmap(&targets.inputs);
+    bp_arena_unmap(&targets.outputs);
+    if (status < 0)
+        return -1;
+    return bp_channel_send(server->channel, BP_MESSAGE_fill_result, &result, err);
+}
+
+static int serve(struct server *server, enum bp_message_type type, const void *message,
+                 struct bp_error *err)
+{
+    if (type == BP_MESSAGE_make_request)
+        return serve_make(server, message, err);
+    return serve_fill(server, message, err);
+}
+
+int bp_stage_prepare(struct bp_channel *channel)
+{
+    static const enum bp_message_type allowed[] = {BP_MESSAGE_make_request, BP_MESSAGE_fill_request,
+                                                   BP_MESSAGE_COUNT};
+    struct server server = {.channel = channel};
+    struct bp_error err;
+    int received;
+    for (;;) {
+        BP_AUTO_FREE void *message = NULL;
+        enum bp_message_type type;
+        received = bp_channel_receive(channel, allowed, &type, &message, &err);
+        if (received <= 0)
+            break;
+        received = serve(&server, type, message, &err);
+        if (received < 0)
+            break;
+    }
+    bp_arena_unmap(&server.masters);
+    bp_arena_unmap(&server.references);
+    if (received == 0)
+        return EXIT_SUCCESS;
+    bp_channel_fail(channel, BP_VERDICT_INFRA, "%s", err.msg);
+    return EXIT_FAILURE;
+}

@@ -1,0 +1,168 @@
+/* The judge on single outputs: what each rule says, and about which row. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "attention.h"
+
+static const struct kernel honest = {"honest", RIGHT, 64};
+static const struct bp_shape shape = {"rules", 2, 4, 2, 6, 90, 64, .causal = 1};
+
+static struct bp_judgement judge(struct problem *problem)
+{
+    struct bp_judgement judgement;
+    bp_judge_case(&problem->item, problem->dtype, &problem->rows_key, &problem->permutation,
+                  problem->reference, problem->output, &judgement);
+    return judgement;
+}
+
+/* One element at a time: found, and named in the candidate's own heads. */
+static void test_element_is_named(void **state)
+{
+    (void)state;
+    struct problem problem;
+    problem_make(&problem, &shape, BP_FAMILY_gauss, BP_DTYPE_F16, BP_STRICT);
+    assert_int_equal(problem_judge(&problem, &honest).verdict, BP_VERDICT_PASS);
+    for (uint32_t head = 0; head < 4; head++) {
+        struct bp_row row = {1, head, 4};
+        uint16_t *o = problem_row(&problem, row), kept = o[17];
+        double value = bp_dtype_load(BP_DTYPE_F16, &o[17]);
+        bp_dtype_store(BP_DTYPE_F16, &o[17], value + 0.05);
+        struct bp_judgement judgement = judge(&problem);
+        char place[64];
+        snprintf(place, sizeof place, "(batch 1, head %u, token 4) element 17: got", head);
+        assert_int_equal(judgement.verdict, BP_VERDICT_WRONG_RESULT);
+        assert_non_null(strstr(judgement.message, place));
+        assert_non_null(strstr(judgement.message, "rule 1"));
+        assert_true(judgement.max_ratio > 1);
+        o[17] = kept;
+    }
+    assert_int_equal(judge(&problem).verdict, BP_VERDICT_PASS);
+    problem_free(&problem);
+}
+
+static void test_nonfinite(void **state)
+{
+    (void)state;
+    static const double values[] = {NAN, INFINITY, -INFINITY};
+    for (int dtype = 0; dtype < BP_DTYPE_COUNT; dtype++) {
+        struct problem problem;
+        problem_make(&problem, &shape, BP_FAMILY_gauss, (enum bp_dtype)dtype, BP_STRICT);
+        for (int i = 0; i < 3; i++) {
+            problem_judge(&problem, &honest);
+            bp_dtype_store((enum bp_dtype)dtype, problem_row(&problem, (struct bp_row){0, 3, 5}),
+                           values[i]);
+            struct bp_judgement judgement = judge(&problem);
+            assert_int_equal(judgement.verdict, BP_VERDICT_NONFINITE);
+            assert_non_null(strstr(judgement.message, "(batch 0, head 3, token 5) element 0"));
+            assert_true(isfinite(judgement.max_ratio));
+        }
+        problem_free(&problem);
+    }
+}
+
+/* Many small errors that rule 1 lets pass each by each. */
+static void test_rms(void **state)
+{
+    (void)state;
+    struct problem problem;
+    problem_make(&problem, &shape, BP_FAMILY_gauss, BP_DTYPE_BF16, BP_STRICT);
+    problem_judge(&problem, &honest);
+    uint64_t index = 0; /* reference row 0 is (0, 0, 0) in master heads */
+    uint32_t head = 0;
+    while (problem.permutation.q_head[head] != 0)
+        head++;
+    struct bp_reference_row want = bp_reference_row(problem.reference, index);
+    uint16_t *o = problem_row(&problem, (struct bp_row){0, head, 0});
+    for (uint32_t d = 0; d < 64; d++)
+        bp_dtype_store(BP_DTYPE_BF16, &o[d], want.o[d] + 0.8 * (want.c[d] + 8 * want.n[d]));
+    struct bp_judgement judgement = judge(&problem);
+    assert_int_equal(judgement.verdict, BP_VERDICT_WRONG_RESULT);
+    assert_true(judgement.max_ratio < 1 && judgement.rms_ratio > 1);
+    assert_non_null(strstr(judgement.message, "rule 2"));
+    problem_free(&problem);
+}
+
+/* Rows that see no key are exactly zero, of either sign. */
+static void test_masked_rows(void **state)
+{
+    (void)state;
+    static const struct bp_shape masked = {"masked", 1, 2, 1, 20, 5, 64, .causal = 1};
+    struct problem problem;
+    problem_make(&problem, &masked, BP_FAMILY_exact, BP_DTYPE_F16, BP_STRICT);
+    assert_int_equal(problem_judge(&problem, &honest).verdict, BP_VERDICT_PASS);
+    uint16_t *o = problem_row(&problem, (struct bp_row){0, 1, 3});
+    o[8] = 0x8000;
+    assert_int_equal(judge(&problem).verdict, BP_VERDICT_PASS);
+    o[8] = 0x0001;
+    struct bp_judgement judgement = judge(&problem);
+    assert_int_equal(judgement.verdict, BP_VERDICT_WRONG_RESULT);
+    assert_non_null(strstr(judgement.message, "masked row"));
+    problem_free(&problem);
+}
+
+/* Single rows, as sampled from timed outputs. */
+static void test_samples(void **state)
+{
+    (void)state;
+    struct problem problem;
+    struct bp_judgement judgement;
+    problem_make(&problem, &shape, BP_FAMILY_gauss, BP_DTYPE_F16, BP_STRICT);
+    problem_judge(&problem, &honest);
+    uint16_t rows[3][64];
+    const uint64_t indices[3] = {40, 7, 7};
+    for (int i = 0; i < 3; i++) {
+        struct bp_row row =
+            bp_rows_at(&shape, &problem.rows_key, problem.item.max_rows, indices[i]);
+        uint32_t head = 0;
+        while (problem.permutation.q_head[head] != row.head)
+            head++;
+        row.head = head;
+        memcpy(rows[i], problem_row(&problem, row), sizeof rows[i]);
+    }
+    bp_judge_rows(&problem.item, BP_DTYPE_F16, &problem.rows_key, problem.reference, 3, indices,
+                  rows, &judgement);
+    assert_int_equal(judgement.verdict, BP_VERDICT_PASS);
+    assert_int_equal(judgement.rows, 3);
+
+    const uint64_t other[3] = {40, 8, 7};
+    bp_judge_rows(&problem.item, BP_DTYPE_F16, &problem.rows_key, problem.reference, 3, other, rows,
+                  &judgement);
+    assert_int_equal(judgement.verdict, BP_VERDICT_WRONG_RESULT);
+    problem_free(&problem);
+}
+
+/* Strict refuses what lenient allows; both need the reference made for them. */
+static void test_strictness(void **state)
+{
+    (void)state;
+    static const struct kernel rounded_q = {"rounded Q", RIGHT, 64, .round_q = true};
+    /* Of head_dim 128 the scale is no power of two. */
+    static const struct bp_shape wide = {"wide", 1, 4, 2, 6, 90, 128};
+    struct problem problem;
+    problem_make(&problem, &wide, BP_FAMILY_x30, BP_DTYPE_BF16, BP_STRICT);
+    assert_int_equal(problem_judge(&problem, &rounded_q).verdict, BP_VERDICT_WRONG_RESULT);
+    problem_free(&problem);
+    problem_make(&problem, &wide, BP_FAMILY_x30, BP_DTYPE_BF16, BP_LENIENT);
+    assert_int_equal(problem_judge(&problem, &rounded_q).verdict, BP_VERDICT_PASS);
+    problem_free(&problem);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_element_is_named),
+        cmocka_unit_test(test_nonfinite),
+        cmocka_unit_test(test_rms),
+        cmocka_unit_test(test_masked_rows),
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_strictness),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,467 @@
+/* The prepare and judge stages, served over a channel that hands out prepared requests: a whole
+ * evaluation without processes, and the traces that a tampering candidate leaves. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "attention.h"
+#include "base/io.h"
+#include "evaluator/arena.h"
+#include "evaluator/stage.h"
+
+/* ---- the channel: one queue of requests, one of answers, one of descriptors ---- */
+struct queued {
+    enum bp_message_type type;
+    const void *message;
+    size_t size;
+};
+static struct queued requests[8];
+static int request_count, request_next;
+static int fds[16], fd_count, fd_next;
+static struct {
+    int results;
+    enum bp_message_type type;
+    union {
+        struct bp_msg_make_result make;
+        struct bp_msg_fill_result fill;
+        struct bp_msg_judge_result judge;
+        struct bp_msg_samples_result samples;
+    } last;
+    char failure[512];
+} answer;
+
+static void channel_reset(void)
+{
+    request_count = request_next = fd_count = fd_next = 0;
+    memset(&answer, 0, sizeof answer);
+}
+
+static void push(enum bp_message_type type, const void *message, size_t size)
+{
+    requests[request_count++] = (struct queued){type, message, size};
+}
+
+/* The stage closes what it receives. */
+static void push_fd(int fd)
+{
+    fds[fd_count++] = dup(fd);
+}
+
+int bp_channel_receive(struct bp_channel *channel, const enum bp_message_type *allowed,
+                       enum bp_message_type *type, void **message, struct bp_error *err)
+{
+    (void)channel;
+    if (request_next == request_count)
+        return 0;
+    const struct queued *next = &requests[request_next++];
+    while (*allowed != BP_MESSAGE_COUNT && *allowed != next->type)
+        allowed++;
+    if (*allowed == BP_MESSAGE_COUNT)
+        return bp_fail(err, BP_ERR_PROTOCOL, "not allowed");
+    *type = next->type;
+    *message = malloc(next->size);
+    memcpy(*message, next->message, next->size);
+    return 1;
+}
+
+int bp_channel_receive_fds(struct bp_channel *channel, int *received, uint32_t count,
+                           struct bp_error *err)
+{
+    (void)channel;
+    if (fd_count - fd_next < (int)count)
+        return bp_fail(err, BP_ERR_PROTOCOL, "descriptors missing");
+    memcpy(received, fds + fd_next, count * sizeof *fds);
+    fd_next += (int)count;
+    return 0;
+}
+
+int bp_channel_send(struct bp_channel *channel, enum bp_message_type type, const void *message,
+                    struct bp_error *err)
+{
+    (void)channel;
+    (void)err;
+    size_t size = type == BP_MESSAGE_make_result    ? sizeof answer.last.make
+                  : type == BP_MESSAGE_fill_result  ? sizeof answer.last.fill
+                  : type == BP_MESSAGE_judge_result ? sizeof answer.last.judge
+                                                    : sizeof answer.last.samples;
+    memcpy(&answer.last, message, size);
+    answer.type = type;
+    answer.results++;
+    return 0;
+}
+
+void bp_channel_fail(struct bp_channel *channel, enum bp_verdict verdict, const char *fmt, ...)
+{
+    (void)channel;
+    assert_int_equal(verdict, BP_VERDICT_INFRA);
+    va_list arguments;
+    va_start(arguments, fmt);
+    vsnprintf(answer.failure, sizeof answer.failure, fmt, arguments);
+    va_end(arguments);
+}
+
+/* ---- one evaluation of two cases ---- */
+#define CANARY 0x5eed5eed5eedULL
+#define SLOTS 3
+
+static const struct bp_shape shapes[2] = {
+    {"first", 1, 4, 2, 5, 70, 64, .causal = 1},
+    {"second", 2, 3, 1, 4, 33, 64, .ragged = 1, .kv_lens = {33, 9}},
+};
+static const enum bp_family kinds[2] = {BP_FAMILY_gauss, BP_FAMILY_needle};
+
+struct evaluation {
+    int masters, references, inputs, outputs, samples;
+    uint8_t *input, *output, *sample; /* the candidate's mappings */
+    uint8_t *reference;               /* what an honest candidate computes for itself */
+    size_t input_bytes, output_bytes, reference_bytes;
+    size_t input_at[2], output_at[2], master_at[2], reference_at[2];
+    struct bp_input_layout in[2];
+    struct bp_output_layout out[2];
+    struct bp_key key, fill_key;
+};
+
+static int arena(size_t bytes, uint8_t **mapping)
+{
+    struct bp_error err;
+    int fd = bp_io_memfd("test", bytes, &err);
+    assert_true(fd >= 0);
+    if (mapping) {
+        *mapping = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        assert_true(*mapping != MAP_FAILED);
+    }
+    return fd;
+}
+
+static struct bp_msg_make_request make_request(const struct evaluation *e, int i)
+{
+    return (struct bp_msg_make_request){
+        .shape = shapes[i],
+        .family = kinds[i],
+        .dtype = BP_DTYPE_BF16,
+        .strictness = BP_STRICT,
+        .max_rows = 1000,
+        .inputs_key = e->key,
+        .rows_key = e->key,
+        .master_offset = e->master_at[i],
+        .reference_offset = e->reference_at[i],
+        .canary = CANARY,
+    };
+}
+
+static void fill_request(const struct evaluation *e, struct bp_msg_fill_request *request)
+{
+    memset(request, 0, sizeof *request);
+    request->fill_count = 2;
+    for (int i = 0; i < 2; i++)
+        request->fills[i] = (struct bp_fill){
+            .shape = shapes[i],
+            .dtype = BP_DTYPE_BF16,
+            .slots = SLOTS,
+            .master_offset = e->master_at[i],
+            .input_offset = e->input_at[i],
+            .output_offset = e->output_at[i],
+            .permutation_key = e->fill_key,
+            .canary = CANARY,
+        };
+}
+
+static void prepare(struct evaluation *e)
+{
+    static struct bp_msg_make_request makes[2];
+    static struct bp_msg_fill_request fill;
+    size_t input = 0, output = 0, reference = 0;
+    memset(e, 0, sizeof *e);
+    bp_key_from_seed(1, &e->key);
+    bp_key_from_seed(2, &e->fill_key);
+    for (int i = 0; i < 2; i++) {
+        struct bp_case item = {shapes[i], kinds[i], 1000};
+        bp_layout_inputs(&shapes[i], BP_DTYPE_BF16, &e->in[i]);
+        bp_layout_outputs(&shapes[i], BP_DTYPE_BF16, &e->out[i]);
+        e->master_at[i] = e->input_at[i] = input;
+        e->output_at[i] = output;
+        e->reference_at[i] = reference;
+        input += SLOTS * e->in[i].bytes;
+        output += SLOTS * e->out[i].bytes;
+        reference += (bp_reference_bytes(&item) + 4095) / 4096 * 4096;
+    }
+    e->input_bytes = input;
+    e->output_bytes = output;
+    e->reference_bytes = reference;
+    e->masters = arena(input, NULL);
+    e->references = arena(reference, &e->reference);
+    e->inputs = arena(input, &e->input);
+    e->outputs = arena(output, &e->output);
+    e->samples = arena(4096, &e->sample);
+
+    channel_reset();
+    push_fd(e->masters);
+    push_fd(e->references);
+    push_fd(e->inputs);
+    push_fd(e->outputs);
+    for (int i = 0; i < 2; i++) {
+        makes[i] = make_request(e, i);
+        push(BP_MESSAGE_make_request, &makes[i], sizeof makes[i]);
+    }
+    fill_request(e, &fill);
+    push(BP_MESSAGE_fill_request, &fill, sizeof fill);
+    assert_int_equal(bp_stage_prepare(NULL), EXIT_SUCCESS);
+    assert_int_equal(answer.results, 3);
+    assert_int_equal(answer.last.fill.bytes, SLOTS * (e->in[0].bytes + e->in[1].bytes));
+}
+
+/* An honest candidate: writes the rounded reference, in its own heads, into every slot. */
+static void run_honestly(struct evaluation *e)
+{
+    for (int i = 0; i < 2; i++) {
+        for (uint32_t slot = 0; slot < SLOTS; slot++) {
+            struct bp_permutation permutation;
+            bp_permutation_of_slot(&shapes[i], &e->fill_key, slot, &permutation);
+            uint16_t *o = (uint16_t *)(e->output + e->output_at[i] + slot * e->out[i].bytes +
+                                       e->out[i].o.offset);
+            const struct bp_shape *s = &shapes[i];
+            for (uint32_t row = 0; row < s->batch * s->q_heads * s->q_len; row++) {
+                uint32_t head = row / s->q_len % s->q_heads;
+                uint32_t master = row + (permutation.q_head[head] - head) * s->q_len;
+                struct bp_reference_row want =
+                    bp_reference_row(e->reference + e->reference_at[i], master);
+                for (uint32_t d = 0; d < s->head_dim; d++)
+                    bp_dtype_store(BP_DTYPE_BF16, &o[(size_t)row * s->head_dim + d], want.o[d]);
+            }
+        }
+    }
+}
+
+static struct bp_judge_item judge_item(const struct evaluation *e, int i)
+{
+    return (struct bp_judge_item){
+        .shape = shapes[i],
+        .family = kinds[i],
+        .dtype = BP_DTYPE_BF16,
+        .max_rows = 1000,
+        .rows_key = e->key,
+        .canary = CANARY,
+        .master_offset = e->master_at[i],
+        .reference_offset = e->reference_at[i],
+        .input_offset = e->input_at[i],
+        .output_offset = e->output_at[i],
+        .permutation_key = e->fill_key,
+    };
+}
+
+static void push_judge_fds(const struct evaluation *e)
+{
+    const int all[] = {e->masters, e->references, e->inputs, e->outputs, e->samples};
+    for (int i = 0; i < 5; i++) {
+        struct bp_error err;
+        int readonly = bp_io_reopen_readonly(all[i], &err);
+        assert_true(readonly >= 0);
+        push_fd(readonly);
+        close(readonly);
+    }
+}
+
+static const struct bp_msg_judge_result *judge(struct evaluation *e)
+{
+    static struct bp_msg_judge_request request;
+    channel_reset();
+    push_judge_fds(e);
+    request.item_count = 2;
+    for (int i = 0; i < 2; i++)
+        request.items[i] = judge_item(e, i);
+    push(BP_MESSAGE_judge_request, &request, sizeof request);
+    assert_int_equal(bp_stage_judge(NULL), EXIT_SUCCESS);
+    assert_int_equal(answer.type, BP_MESSAGE_judge_result);
+    return &answer.last.judge;
+}
+
+static void finish(struct evaluation *e)
+{
+    close(e->masters);
+    close(e->references);
+    close(e->inputs);
+    close(e->outputs);
+    close(e->samples);
+    munmap(e->input, e->input_bytes);
+    munmap(e->output, e->output_bytes);
+    munmap(e->reference, e->reference_bytes);
+    munmap(e->sample, 4096);
+}
+
+static void test_pass(void **state)
+{
+    (void)state;
+    struct evaluation e;
+    prepare(&e);
+    run_honestly(&e);
+    const struct bp_msg_judge_result *result = judge(&e);
+    assert_int_equal(result->verdict, BP_VERDICT_PASS);
+    assert_string_equal(result->message, "");
+    assert_int_equal(result->case_count, 2);
+    assert_string_equal(result->cases[1].shape, "second");
+    assert_int_equal(result->cases[0].rows, 20);
+    assert_int_equal(result->cases[1].rows, 24);
+    assert_true(result->cases[0].max_ratio > 0 && result->cases[0].max_ratio < 0.5);
+    finish(&e);
+}
+
+static void test_untouched_output_is_wrong(void **state)
+{
+    (void)state;
+    struct evaluation e;
+    prepare(&e);
+    const struct bp_msg_judge_result *result = judge(&e);
+    assert_int_equal(result->verdict, BP_VERDICT_WRONG_RESULT);
+    assert_non_null(strstr(result->message, "shape first, family gauss: rule 1"));
+    finish(&e);
+}
+
+/* Flips one byte, expects the verdict and words, flips it back. */
+static void expect_tamper(struct evaluation *e, uint8_t *byte, const char *words)
+{
+    *byte ^= 1;
+    const struct bp_msg_judge_result *result = judge(e);
+    assert_int_equal(result->verdict, BP_VERDICT_TAMPER);
+    assert_non_null(strstr(result->message, words));
+    *byte ^= 1;
+}
+
+static void test_tamper(void **state)
+{
+    (void)state;
+    struct evaluation e;
+    prepare(&e);
+    run_honestly(&e);
+    uint8_t *in = e.input + e.input_at[1], *out = e.output + e.output_at[1];
+    expect_tamper(&e, out + e.out[1].o.offset + e.out[1].o.bytes,
+                  "shape second, family needle: wrote past the output: 1 bytes behind it");
+    expect_tamper(&e, out + e.out[1].o.offset - 8, "wrote past the output: 8 bytes before it");
+    expect_tamper(&e, in + e.in[1].q.offset + 3, "input changed");
+    expect_tamper(&e, in + e.in[1].k.offset + 3, "input changed");
+    expect_tamper(&e, in + e.in[1].v.offset + e.in[1].v.bytes - 1, "input changed");
+    expect_tamper(&e, in + e.in[1].kv_lens.offset, "input changed");
+    expect_tamper(&e, in + e.in[1].k.offset - 1, "wrote past an input: the guard beside q");
+    expect_tamper(&e, in + e.in[1].bytes - 1, "wrote past an input: the guard beside kv_lens");
+
+    /* A wrong first case does not hide the tampered second. */
+    memset(e.output + e.output_at[0] + e.out[0].o.offset, 0, e.out[0].o.bytes);
+    expect_tamper(&e, in + e.in[1].q.offset, "shape second");
+    assert_int_equal(judge(&e)->verdict, BP_VERDICT_WRONG_RESULT);
+    finish(&e);
+}
+
+/* Slots of one fill are the same problem in different orders. */
+static void test_slots_differ(void **state)
+{
+    (void)state;
+    struct evaluation e;
+    prepare(&e);
+    unsigned differing = 0;
+    for (uint32_t slot = 1; slot < SLOTS; slot++)
+        differing +=
+            memcmp(e.input + e.in[0].q.offset, e.input + slot * e.in[0].bytes + e.in[0].q.offset,
+                   e.in[0].q.bytes) != 0;
+    assert_true(differing > 0);
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        assert_true(bp_layout_check_inputs(&e.in[0], CANARY, e.input + slot * e.in[0].bytes) ==
+                    SIZE_MAX);
+        assert_true(bp_layout_check_outputs(&e.out[0], CANARY, e.output + slot * e.out[0].bytes) ==
+                    SIZE_MAX);
+    }
+    finish(&e);
+}
+
+static void judge_samples(struct evaluation *e, struct bp_msg_samples_request *request,
+                          uint64_t row_index, int status)
+{
+    memset(request, 0, sizeof *request);
+    request->item_count = 1;
+    request->items[0] = judge_item(e, 0);
+    request->sample_count = 1;
+    request->samples[0] = (struct bp_sample){0, row_index, 256};
+    channel_reset();
+    push_judge_fds(e);
+    push(BP_MESSAGE_samples_request, request, sizeof *request);
+    assert_int_equal(bp_stage_judge(NULL), status);
+}
+
+static void test_samples(void **state)
+{
+    (void)state;
+    static struct bp_msg_samples_request request;
+    struct evaluation e;
+    struct bp_permutation permutation;
+    prepare(&e);
+    run_honestly(&e);
+    bp_permutation_of_slot(&shapes[0], &e.fill_key, 2, &permutation);
+    /* Candidate's head 1, token 3 of slot 2. */
+    size_t row = 1 * 5 + 3, bytes = 64 * 2;
+    memcpy(e.sample + 256,
+           e.output + e.output_at[0] + 2 * e.out[0].bytes + e.out[0].o.offset + row * bytes, bytes);
+    uint64_t index = permutation.q_head[1] * 5 + 3;
+    judge_samples(&e, &request, index, EXIT_SUCCESS);
+    assert_int_equal(answer.last.samples.verdict, BP_VERDICT_PASS);
+    judge_samples(&e, &request, index - 1, EXIT_SUCCESS);
+    assert_int_equal(answer.last.samples.verdict, BP_VERDICT_WRONG_RESULT);
+    assert_non_null(strstr(answer.last.samples.message, "shape first, family gauss"));
+    judge_samples(&e, &request, 20, EXIT_FAILURE);
+    assert_non_null(strstr(answer.failure, "not in the list"));
+    finish(&e);
+}
+
+static void expect_make_failure(struct evaluation *e, struct bp_msg_make_request *request,
+                                const char *words)
+{
+    channel_reset();
+    push_fd(e->masters);
+    push_fd(e->references);
+    push(BP_MESSAGE_make_request, request, sizeof *request);
+    assert_int_equal(bp_stage_prepare(NULL), EXIT_FAILURE);
+    assert_int_equal(answer.results, 0);
+    assert_non_null(strstr(answer.failure, words));
+    while (fd_next < fd_count)
+        close(fds[fd_next++]);
+}
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    struct evaluation e;
+    prepare(&e);
+    struct bp_msg_make_request request = make_request(&e, 0);
+    request.master_offset = e.input_bytes - e.in[0].bytes + 8;
+    expect_make_failure(&e, &request, "arena of masters");
+    request = make_request(&e, 0);
+    request.master_offset = UINT64_MAX - 7;
+    expect_make_failure(&e, &request, "arena of masters");
+    request = make_request(&e, 0);
+    request.reference_offset = 1u << 30;
+    expect_make_failure(&e, &request, "arena of references");
+    request = make_request(&e, 0);
+    request.reference_offset = 4;
+    expect_make_failure(&e, &request, "arena of references");
+    request = make_request(&e, 0);
+    request.shape.q_heads = 3;
+    expect_make_failure(&e, &request, "q_heads");
+    request = make_request(&e, 0);
+    request.family = BP_FAMILY_COUNT;
+    expect_make_failure(&e, &request, "unknown");
+    finish(&e);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pass),    cmocka_unit_test(test_untouched_output_is_wrong),
+        cmocka_unit_test(test_tamper),  cmocka_unit_test(test_slots_differ),
+        cmocka_unit_test(test_samples), cmocka_unit_test(test_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
