@@ -35,10 +35,9 @@ static json_t *artifact_json(const struct bp_evaluation *evaluation, const char 
 {
     char sha256[BP_HASH_TEXT];
     bp_hash_text(evaluation->source, evaluation->source_bytes, sha256);
-    json_t *parts[] = {
-        bp_evaluation_json(evaluation),
-        json_pack("{s:{s:s, s:I, s:s}}", "program", "file", program, "bytes",
-                  (json_int_t)evaluation->source_bytes, "sha256", sha256)};
+    json_t *parts[] = {bp_evaluation_json(evaluation),
+                       json_pack("{s:{s:s, s:I, s:s}}", "program", "file", program, "bytes",
+                                 (json_int_t)evaluation->source_bytes, "sha256", sha256)};
     return bp_json_joined(parts, 2);
 }
 

@@ -47,9 +47,8 @@ static json_t *timing_json(const struct bp_evaluation *evaluation, uint32_t i)
                      "ci_low_ms", bp_json_real(timing->ci_low_ms), "ci_high_ms",
                      bp_json_real(timing->ci_high_ms), "gflops", bp_json_real(timing->gflops),
                      "gflops_full", bp_json_real(timing->gflops_full), "gbps",
-                     bp_json_real(timing->gbps), "roofline", "batches",
-                     (json_int_t)timing->batches, "calls_per_batch",
-                     (json_int_t)timing->calls_per_batch);
+                     bp_json_real(timing->gbps), "roofline", "batches", (json_int_t)timing->batches,
+                     "calls_per_batch", (json_int_t)timing->calls_per_batch);
 }
 
 static json_t *case_json(const struct bp_evaluation *evaluation, uint32_t i)
@@ -93,25 +92,22 @@ json_t *bp_safety_json(const struct bp_safety *safety)
 
 static json_t *durations_json(const struct bp_durations *duration)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "prepare",
-                     bp_json_real(duration->prepare_ms), "compile",
-                     bp_json_real(duration->compile_ms), "run", bp_json_real(duration->run_ms),
-                     "judge", bp_json_real(duration->judge_ms), "time",
-                     bp_json_real(duration->time_ms), "overhead",
-                     bp_json_real(duration->overhead_ms), "total",
-                     bp_json_real(duration->total_ms));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "prepare", bp_json_real(duration->prepare_ms),
+        "compile", bp_json_real(duration->compile_ms), "run", bp_json_real(duration->run_ms),
+        "judge", bp_json_real(duration->judge_ms), "time", bp_json_real(duration->time_ms),
+        "overhead", bp_json_real(duration->overhead_ms), "total", bp_json_real(duration->total_ms));
 }
 
 /* Where it comes from and what it is. */
 static json_t *identity_json(const struct bp_evaluation *e)
 {
-    return json_pack("{s:I, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "number",
-                     (json_int_t)e->number, "origin", bp_origin_name(e->origin), "strategy",
-                     bp_json_text_or_null(e->strategy), "parent",
-                     e->parent ? json_integer(e->parent) : json_null(), "kernel",
-                     bp_json_text(e->kernel_name), "dtype", bp_dtype_name(e->dtype), "knobs",
-                     bp_json_knobs(e), "source_hash", bp_json_text(e->source_hash), "object_hash",
-                     bp_json_text_or_null(e->object_hash));
+    return json_pack(
+        "{s:I, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "number", (json_int_t)e->number, "origin",
+        bp_origin_name(e->origin), "strategy", bp_json_text_or_null(e->strategy), "parent",
+        e->parent ? json_integer(e->parent) : json_null(), "kernel", bp_json_text(e->kernel_name),
+        "dtype", bp_dtype_name(e->dtype), "knobs", bp_json_knobs(e), "source_hash",
+        bp_json_text(e->source_hash), "object_hash", bp_json_text_or_null(e->object_hash));
 }
 
 /* What it was evaluated on. */
@@ -166,9 +162,8 @@ json_t *bp_evaluation_json(const struct bp_evaluation *evaluation)
 
 json_t *bp_history_json(const struct bp_evaluation *e)
 {
-    json_t *parts[] = {
-        verdict_json(e), identity_json(e),
-        json_pack("{s:o, s:I}", "total_ms", bp_json_real(e->duration.total_ms), "finished_wall_ms",
-                  (json_int_t)e->finished_wall_ms)};
+    json_t *parts[] = {verdict_json(e), identity_json(e),
+                       json_pack("{s:o, s:I}", "total_ms", bp_json_real(e->duration.total_ms),
+                                 "finished_wall_ms", (json_int_t)e->finished_wall_ms)};
     return bp_json_joined(parts, sizeof parts / sizeof parts[0]);
 }

@@ -11,7 +11,7 @@
 #define TEXT_MAX ((size_t)1 << 20)
 
 static const char *const headings[COLUMNS] = {
-    "impl",   "avg_ms", "tflops", "gflops", "speedup_vs_eager", "speedup_vs_baseline",
+    "impl",          "avg_ms", "tflops", "gflops", "speedup_vs_eager", "speedup_vs_baseline",
     "tuning_time_s", "note"};
 
 struct table_row {
@@ -50,6 +50,9 @@ static void fill_row(const struct bp_result_row *row, struct table_row *out)
     if (row->tuning_time_s > 0)
         snprintf(out->cells[6], CELL, "%.1f", row->tuning_time_s);
     snprintf(out->cells[7], CELL, "%s", row->note);
+    for (char *at = out->cells[7]; *at; at++)
+        if (*at == '\n' || *at == '\r')
+            *at = ' ';
 }
 
 static const char *or_unknown(const char *text)
@@ -73,16 +76,12 @@ static const char conventions[] =
     "gflops counts only\nthe query-key pairs that the mask leaves visible. The interval after "
     "speedup_vs_baseline is 95 %.\n";
 
-/* A note is free text: what would end the cell or the line is made harmless. */
+/* A note is free text: a bar in it must not end the cell. */
 static int add_cell(struct bp_buffer *out, const char *cell, struct bp_error *err)
 {
     int result = bp_buffer_printf(out, err, " ");
-    for (const char *at = cell; *at && result == 0; at++) {
-        if (*at == '|')
-            result = bp_buffer_printf(out, err, "\\|");
-        else
-            result = bp_buffer_printf(out, err, "%c", *at == '\n' || *at == '\r' ? ' ' : *at);
-    }
+    for (const char *at = cell; *at && result == 0; at++)
+        result = bp_buffer_printf(out, err, *at == '|' ? "\\%c" : "%c", *at);
     return result == 0 ? bp_buffer_printf(out, err, " |") : -1;
 }
 

@@ -45,8 +45,8 @@ static json_t *row_json(const struct bp_result_row *row)
         figure(row, row->gflops_full * 1e-3), "gflops", figure(row, row->gflops), "gflops_full",
         figure(row, row->gflops_full), "speedup_vs_eager", figure(row, row->speedup_vs_eager),
         "speedup_vs_baseline", figure(row, row->speedup_vs_baseline), "speedup_vs_baseline_ci",
-        interval_json(row->ci_low, row->ci_high), "tuning_time_s",
-        bp_json_real(row->tuning_time_s), "note", bp_json_text(row->note));
+        interval_json(row->ci_low, row->ci_high), "tuning_time_s", bp_json_real(row->tuning_time_s),
+        "note", bp_json_text(row->note));
 }
 
 static json_t *rows_json(const struct bp_run_summary *summary)
@@ -66,12 +66,12 @@ static json_t *history_json(const struct bp_run_summary *summary)
     json_t *history = json_array();
     for (uint32_t i = 0; i < summary->history_count; i++) {
         const struct bp_history_entry *entry = &summary->history[i];
-        json_t *value = json_pack(
-            "{s:I, s:s, s:o, s:o, s:o, s:b, s:b}", "number", (json_int_t)entry->number, "verdict",
-            bp_verdict_name(entry->verdict), "score", bp_json_real(entry->score), "best_so_far",
-            bp_json_real(entry->best_so_far), "improvement_vs_best",
-            bp_json_real(entry->improvement_vs_best), "promoted", entry->promoted, "duplicate",
-            entry->duplicate);
+        json_t *value =
+            json_pack("{s:I, s:s, s:o, s:o, s:o, s:b, s:b}", "number", (json_int_t)entry->number,
+                      "verdict", bp_verdict_name(entry->verdict), "score",
+                      bp_json_real(entry->score), "best_so_far", bp_json_real(entry->best_so_far),
+                      "improvement_vs_best", bp_json_real(entry->improvement_vs_best), "promoted",
+                      entry->promoted, "duplicate", entry->duplicate);
         if (json_array_append_new(history, value) < 0) {
             json_decref(history);
             return NULL;
@@ -82,16 +82,14 @@ static json_t *history_json(const struct bp_run_summary *summary)
 
 static json_t *setting_json(const struct bp_run_summary *summary)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status",
-                     bp_json_text_or_null(summary->status), "kernel",
-                     bp_json_text_or_null(summary->kernel), "suite",
-                     bp_json_text_or_null(summary->suite), "mask",
-                     bp_json_text_or_null(summary->mask), "device",
-                     bp_json_text_or_null(summary->device), "driver",
-                     bp_json_text_or_null(summary->driver), "dtype",
-                     bp_json_text_or_null(summary->dtype), "strategy",
-                     bp_json_text_or_null(summary->strategy), "seed",
-                     bp_json_unsigned(summary->seed));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "status",
+        bp_json_text_or_null(summary->status), "kernel", bp_json_text_or_null(summary->kernel),
+        "suite", bp_json_text_or_null(summary->suite), "mask", bp_json_text_or_null(summary->mask),
+        "device", bp_json_text_or_null(summary->device), "driver",
+        bp_json_text_or_null(summary->driver), "dtype", bp_json_text_or_null(summary->dtype),
+        "strategy", bp_json_text_or_null(summary->strategy), "seed",
+        bp_json_unsigned(summary->seed));
 }
 
 int bp_artifacts_summary(const char *dir, const struct bp_run_summary *summary,
@@ -100,10 +98,9 @@ int bp_artifacts_summary(const char *dir, const struct bp_run_summary *summary,
     json_t *parts[] = {
         setting_json(summary),
         json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "evaluations",
-                  (json_int_t)summary->evaluations, "duplicates",
-                  (json_int_t)summary->duplicates, "verdicts", verdicts_json(summary), "elapsed_s",
-                  bp_json_real(summary->elapsed_s), "best", best_json(summary), "safety",
-                  bp_safety_json(&summary->safety), "results", rows_json(summary), "history",
-                  history_json(summary))};
+                  (json_int_t)summary->evaluations, "duplicates", (json_int_t)summary->duplicates,
+                  "verdicts", verdicts_json(summary), "elapsed_s", bp_json_real(summary->elapsed_s),
+                  "best", best_json(summary), "safety", bp_safety_json(&summary->safety), "results",
+                  rows_json(summary), "history", history_json(summary))};
     return bp_report_write_json(dir, "tuning_summary.json", bp_json_joined(parts, 2), err);
 }

@@ -66,6 +66,19 @@ static const char *const insert_sql[BP_INSERT_COUNT] = {
     [BP_INSERT_CORRECTNESS] = "INSERT INTO correctness VALUES(?,?,?,?,?,?,?,?,?,?)",
 };
 
+/* What the system said. A failed write to the log is known to the log's file only (a quota, say).
+ */
+static int last_errno(sqlite3 *handle)
+{
+    int last = sqlite3_system_errno(handle);
+    sqlite3_file *wal = NULL;
+    if (last == 0 &&
+        sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK &&
+        wal && wal->pMethods)
+        wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &last);
+    return last;
+}
+
 /* SQLite's own account of the last failure, with the system's where that says more. */
 static int fail_sqlite(struct bp_database *database, const char *doing, struct bp_error *err)
 {
@@ -77,7 +90,7 @@ static int fail_sqlite(struct bp_database *database, const char *doing, struct b
     else if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
         sys_errno = EBUSY;
     else if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN)
-        sys_errno = sqlite3_system_errno(handle);
+        sys_errno = last_errno(handle);
     bp_fail(err, code == SQLITE_NOMEM ? BP_ERR_MEMORY : BP_ERR_SYSTEM, "cannot %s %s: %s%s%s",
             doing, database->path, sqlite3_errmsg(handle), sys_errno ? ": " : "",
             sys_errno ? strerror(sys_errno) : "");
@@ -93,12 +106,14 @@ static int execute(struct bp_database *database, const char *sql, const char *do
     return 0;
 }
 
-/* Journal mode is an answer, not a status: a file system without shared memory leaves it as it was. */
+/* Journal mode is an answer, not a status: a file system without shared memory leaves it as it was.
+ */
 static int enter_wal(struct bp_database *database, struct bp_error *err)
 {
     sqlite3_stmt *statement = NULL;
     bool wal = false;
-    int code = sqlite3_prepare_v2(database->handle, "PRAGMA journal_mode=WAL", -1, &statement, NULL);
+    int code =
+        sqlite3_prepare_v2(database->handle, "PRAGMA journal_mode=WAL", -1, &statement, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_step(statement);
     if (code == SQLITE_ROW)

@@ -8,9 +8,9 @@
 #include "base/random.h"
 #include "harness/store/evaluation.h"
 
-#define BP_DATABASE_VERSION 1             /* PRAGMA user_version */
+#define BP_DATABASE_VERSION 1              /* PRAGMA user_version */
 #define BP_DATABASE_APPLICATION 0x62707266 /* PRAGMA application_id, "bprf" */
-#define BP_DATABASE_BUSY_MS 5000 /* how long another writer's lock is waited for */
+#define BP_DATABASE_BUSY_MS 5000           /* how long another writer's lock is waited for */
 
 /* One prepared INSERT a table; the SQL is in database.c. */
 enum bp_insert {
@@ -47,8 +47,8 @@ int bp_database_add_event(struct bp_database *database, int64_t wall_ms, const c
                           const char *json, struct bp_error *err) BP_MUST_CHECK;
 /* All rows of the evaluation, and its event (rows.c). */
 int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
-                               const struct bp_evaluation *evaluation, struct bp_error *err)
-    BP_MUST_CHECK;
+                               const struct bp_evaluation *evaluation,
+                               struct bp_error *err) BP_MUST_CHECK;
 
 /* One value of a row. */
 struct bp_cell {

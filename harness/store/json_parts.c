@@ -94,9 +94,8 @@ static json_t *launches_json(const struct bp_plan_record *plan)
         const uint32_t *grid = &plan->grid[i * 3], *block = &plan->block[i * 3];
         json_t *launch = json_pack("{s:[I,I,I], s:[I,I,I], s:I}", "grid", (json_int_t)grid[0],
                                    (json_int_t)grid[1], (json_int_t)grid[2], "block",
-                                   (json_int_t)block[0], (json_int_t)block[1],
-                                   (json_int_t)block[2], "dynamic_lds",
-                                   (json_int_t)plan->dynamic_lds[i]);
+                                   (json_int_t)block[0], (json_int_t)block[1], (json_int_t)block[2],
+                                   "dynamic_lds", (json_int_t)plan->dynamic_lds[i]);
         if (json_array_append_new(launches, launch) < 0) {
             json_decref(launches);
             return NULL;
@@ -110,8 +109,8 @@ json_t *bp_json_plan(const struct bp_evaluation *evaluation)
     json_t *plans = json_array();
     for (uint32_t i = 0; i < evaluation->plan_count; i++) {
         const struct bp_plan_record *plan = &evaluation->plans[i];
-        json_t *entry = json_pack("{s:o, s:o, s:o}", "shape", bp_json_text(plan->shape),
-                                  "launches", launches_json(plan), "workspace_bytes",
+        json_t *entry = json_pack("{s:o, s:o, s:o}", "shape", bp_json_text(plan->shape), "launches",
+                                  launches_json(plan), "workspace_bytes",
                                   bp_json_unsigned(plan->workspace_bytes));
         if (json_array_append_new(plans, entry) < 0) {
             json_decref(plans);

@@ -76,8 +76,7 @@ static int write_item(struct bp_database *database, const struct item *item, str
     return bp_database_add_event(database, item->wall_ms, item->event_kind, item->event_json, err);
 }
 
-static int write_batch(struct bp_database *database, const struct item *batch,
-                       struct bp_error *err)
+static int write_batch(struct bp_database *database, const struct item *batch, struct bp_error *err)
 {
     if (batch->job.run)
         return batch->job.run(batch->job.context, err);
@@ -133,7 +132,8 @@ static void *write_loop(void *argument)
     return NULL;
 }
 
-/* The supervisor reads its signals from a signalfd; none may be delivered to this thread instead. */
+/* The supervisor reads its signals from a signalfd; none may be delivered to this thread instead.
+ */
 static int start_writer(struct bp_store *store, struct bp_error *err)
 {
     sigset_t all, before;
@@ -241,8 +241,7 @@ static bool is_object(const char *json)
     return object;
 }
 
-int bp_store_event(struct bp_store *store, const char *kind, const char *json,
-                   struct bp_error *err)
+int bp_store_event(struct bp_store *store, const char *kind, const char *json, struct bp_error *err)
 {
     if (!is_object(json))
         return bp_fail(err, BP_ERR_STATE, "event %s is not a JSON object: %.200s", kind, json);

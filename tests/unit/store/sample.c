@@ -50,23 +50,34 @@ static void fill_lists(struct bp_evaluation *e)
     }
     e->timing_count = SAMPLE_TIMINGS;
     for (uint32_t i = 0; i < SAMPLE_TIMINGS; i++) {
-        e->timings[i] = (struct bp_timing){
-            .median_ms = 8.36 + i, .ci_low_ms = 8.3 + i, .ci_high_ms = 8.4 + i, .gflops = 70,
-            .gflops_full = 131.6, .gbps = 12.5, .batches = 7, .calls_per_batch = 3};
+        e->timings[i] = (struct bp_timing){.median_ms = 8.36 + i,
+                                           .ci_low_ms = 8.3 + i,
+                                           .ci_high_ms = 8.4 + i,
+                                           .gflops = 70,
+                                           .gflops_full = 131.6,
+                                           .gbps = 12.5,
+                                           .batches = 7,
+                                           .calls_per_batch = 3};
         snprintf(e->timings[i].shape, BP_SHAPE_NAME, "shape_%u", i);
     }
     e->plan_count = 1;
     e->plans = calloc(1, sizeof *e->plans);
     assert_non_null(e->plans);
-    *e->plans = (struct bp_plan_record){.shape = "shape_0", .launches = 2,
-                                        .grid = {4, 8, 1, 2, 1, 1}, .block = {64, 1, 1, 32, 1, 1},
-                                        .dynamic_lds = {1024, 0}, .workspace_bytes = 4096};
+    *e->plans = (struct bp_plan_record){.shape = "shape_0",
+                                        .launches = 2,
+                                        .grid = {4, 8, 1, 2, 1, 1},
+                                        .block = {64, 1, 1, 32, 1, 1},
+                                        .dynamic_lds = {1024, 0},
+                                        .workspace_bytes = 4096};
     e->case_count = SAMPLE_CASES;
     e->cases = calloc(SAMPLE_CASES, sizeof *e->cases);
     assert_non_null(e->cases);
     for (uint32_t i = 0; i < SAMPLE_CASES; i++) {
-        e->cases[i] = (struct bp_case_result){.family = i % BP_FAMILY_COUNT, .max_ratio = 0.25,
-                                              .rms_ratio = 0.125, .alpha = 1, .rows = 512};
+        e->cases[i] = (struct bp_case_result){.family = i % BP_FAMILY_COUNT,
+                                              .max_ratio = 0.25,
+                                              .rms_ratio = 0.125,
+                                              .alpha = 1,
+                                              .rows = 512};
         snprintf(e->cases[i].shape, BP_SHAPE_NAME, "shape_%u", i);
     }
 }
@@ -101,8 +112,12 @@ struct bp_evaluation *sample_evaluation(uint32_t number, enum bp_verdict verdict
     strcpy(e->suite, "quick");
     strcpy(e->sandbox, "no_new_privs,seccomp");
     snprintf(e->message, sizeof e->message, "%s", bp_verdict_meaning(verdict));
-    e->duration = (struct bp_durations){.prepare_ms = 1, .compile_ms = 2, .run_ms = 3,
-                                        .judge_ms = 4, .time_ms = 5, .overhead_ms = 6,
+    e->duration = (struct bp_durations){.prepare_ms = 1,
+                                        .compile_ms = 2,
+                                        .run_ms = 3,
+                                        .judge_ms = 4,
+                                        .time_ms = 5,
+                                        .overhead_ms = 6,
                                         .total_ms = 21};
     e->finished_wall_ms = 1700000000000;
     fill_lists(e);
@@ -113,9 +128,9 @@ struct bp_evaluation *sample_evaluation(uint32_t number, enum bp_verdict verdict
 static sqlite3 *open_record(const char *dir)
 {
     sqlite3 *handle;
-    assert_int_equal(sqlite3_open_v2(sample_path(dir, "run.db"), &handle, SQLITE_OPEN_READWRITE,
-                                     NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_open_v2(sample_path(dir, "run.db"), &handle, SQLITE_OPEN_READWRITE, NULL),
+        SQLITE_OK);
     sqlite3_busy_timeout(handle, 5000);
     return handle;
 }

@@ -30,7 +30,8 @@ struct bp_evaluation *sample_evaluation(uint32_t number, enum bp_verdict verdict
 int64_t sample_integer(const char *dir, const char *sql);
 char *sample_text(const char *dir, const char *sql);
 
-/* Runs statements; returns SQLite's message (the caller's, sqlite3_free), null when all went well. */
+/* Runs statements; returns SQLite's message (the caller's, sqlite3_free), null when all went well.
+ */
 char *sample_execute(const char *dir, const char *sql);
 
 /* The whole file as text; the caller frees. The test fails when it cannot be read. */

@@ -91,8 +91,8 @@ static void sums_of_a_run(void **state)
     (void)state;
     struct bp_safety sums = {0};
     const struct bp_safety one = {.command_errors = 1, .total_errors = 1, .safety_score = 50};
-    const struct bp_safety two = {.memory_violations = 2, .total_errors = 2, .retries = 1,
-                                  .fallbacks = 1, .safety_score = 0};
+    const struct bp_safety two = {
+        .memory_violations = 2, .total_errors = 2, .retries = 1, .fallbacks = 1, .safety_score = 0};
     const struct bp_safety clean = {.safety_score = 100};
     bp_safety_add(&sums, &one, 0);
     bp_safety_add(&sums, &two, 1);

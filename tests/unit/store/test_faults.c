@@ -62,8 +62,7 @@ static void assert_whole(const char *dir, int64_t at_least)
     assert_int_equal(sample_integer(dir, sql), count);
     assert_int_equal(sample_integer(dir, "SELECT count(*) FROM event WHERE kind='evaluation'"),
                      count);
-    assert_int_equal(sample_integer(dir, "SELECT count(*) FROM attempt"),
-                     count * SAMPLE_ATTEMPTS);
+    assert_int_equal(sample_integer(dir, "SELECT count(*) FROM attempt"), count * SAMPLE_ATTEMPTS);
     assert_int_equal(sample_integer(dir, "SELECT count(*) FROM candidate"), count);
 }
 
@@ -343,14 +342,10 @@ static void kill_at_any_moment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(missing_directory),
-        TEST(read_only_directory),
-        DISK_TEST(full_disk),
-        DISK_TEST(full_disk_leaves_whole_artifacts),
-        TEST(file_size_limit),
-        TEST(create_on_a_full_disk_leaves_nothing),
-        TEST(corrupted_record),
-        TEST(locked_record),
+        TEST(missing_directory),  TEST(read_only_directory),
+        DISK_TEST(full_disk),     DISK_TEST(full_disk_leaves_whole_artifacts),
+        TEST(file_size_limit),    TEST(create_on_a_full_disk_leaves_nothing),
+        TEST(corrupted_record),   TEST(locked_record),
         TEST(kill_at_any_moment),
     };
     return cmocka_run_group_tests_name("store/faults", tests, NULL, NULL);

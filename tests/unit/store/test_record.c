@@ -203,8 +203,8 @@ static void existing_record_is_refused(void **state)
     assert_null(second);
     assert_int_equal(err.code, BP_ERR_USAGE);
     assert_non_null(strstr(err.msg, sample_path(dir, "run.db exists already")));
-    assert_int_equal(
-        sample_integer(dir, "SELECT value FROM meta WHERE name='created_wall_ms'"), created);
+    assert_int_equal(sample_integer(dir, "SELECT value FROM meta WHERE name='created_wall_ms'"),
+                     created);
 }
 
 static void second_process_is_refused(void **state)
