@@ -48,14 +48,11 @@ static int append_line(const char *path, const char *line, size_t size, struct b
     struct stat before;
     if (fd < 0 || fstat(fd, &before) < 0)
         return bp_fail_errno(err, "cannot open %s", path);
-    ssize_t put = write(fd, line, size);
-    if (put == (ssize_t)size)
+    if (bp_io_write_full(fd, line, size, err) == 0)
         return 0;
-    if (put < 0)
-        return bp_fail_errno(err, "cannot append to %s", path);
     if (ftruncate(fd, before.st_size) < 0)
         return bp_fail_errno(err, "%s ends in half a line", path);
-    return bp_fail(err, BP_ERR_SYSTEM, "cannot append to %s: no room for %zu bytes", path, size);
+    return bp_fail_within(err, "cannot append to %s", path);
 }
 
 static int append_history(const char *dir, const struct bp_evaluation *evaluation,

@@ -18,8 +18,8 @@ int bp_artifacts_evaluation(const char *dir, const struct bp_evaluation *evaluat
                             struct bp_error *err) BP_MUST_CHECK;
 
 /* best/: kernel.hip, knobs.yaml, result.json, replaced as a whole. */
-int bp_artifacts_best(const char *dir, const struct bp_evaluation *best,
-                      struct bp_error *err) BP_MUST_CHECK;
+int bp_artifacts_best(const char *dir, const struct bp_evaluation *best, struct bp_error *err)
+    BP_MUST_CHECK;
 
 /* One row of results.md. */
 struct bp_result_row {
@@ -44,8 +44,8 @@ struct bp_run_summary {
     uint32_t duplicates;
     uint32_t verdicts[BP_VERDICT_COUNT];
     double elapsed_s;
-    uint32_t best_number;                           /* 0 = none yet */
-    double best_score;                              /* against the baseline */
+    uint32_t best_number; /* 0 = none yet */
+    double best_score;    /* against the baseline */
     double improvement_ci_low, improvement_ci_high; /* of the final comparison; 0 before it */
     struct bp_safety safety;                        /* sums over the run */
     uint32_t row_count;
@@ -59,10 +59,11 @@ struct bp_run_summary {
         double improvement_vs_best; /* score / best before it, 0 when there was none */
         bool promoted;
         bool duplicate;
-    } * history; /* borrowed */
+    } *history; /* borrowed */
 };
 
-/* tuning_summary.json (atomic). */
+/* tuning_summary.json (atomic). A value of 0 in a row, where there is nothing to compare with, is
+ * written as null, here and as "-" in the tables. */
 int bp_artifacts_summary(const char *dir, const struct bp_run_summary *summary,
                          struct bp_error *err) BP_MUST_CHECK;
 
@@ -72,7 +73,7 @@ int bp_artifacts_results(const char *dir, const struct bp_run_summary *summary,
                          struct bp_error *err) BP_MUST_CHECK;
 
 /* The same table as text for the terminal; the caller frees *text. */
-int bp_results_text(const struct bp_run_summary *summary, char **text,
-                    struct bp_error *err) BP_MUST_CHECK;
+int bp_results_text(const struct bp_run_summary *summary, char **text, struct bp_error *err)
+    BP_MUST_CHECK;
 
 #endif

@@ -52,7 +52,7 @@ struct bp_evaluation {
     uint32_t knob_count;
     struct bp_define knobs[BP_MAX_DEFINES];
 
-    char device_name[BP_TEXT_LINE];  /* "AMD EPYC …" */
+    char device_name[BP_TEXT_LINE]; /* "AMD EPYC …" */
     char device_kind[BP_TEXT_SHORT]; /* "cpu" */
     char device_arch[BP_TEXT_SHORT];
     char device_driver[BP_TEXT_LINE]; /* compiler or driver version */
@@ -89,8 +89,7 @@ struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation)
 
 const char *bp_origin_name(enum bp_origin origin); /* "eval", "eager", "baseline", "search" */
 
-/* The safety block of one evaluation from its attempts' outcomes; docs/results.md has the formula.
- */
+/* The safety block of one evaluation from its attempts' outcomes; docs/results.md has the formula. */
 void bp_evaluation_safety(struct bp_evaluation *evaluation);
 
 /* Adds one evaluation's block to the sums of a run, which already hold `before` evaluations; the

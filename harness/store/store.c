@@ -290,7 +290,7 @@ int bp_store_run(struct bp_store *store, struct bp_store_job job, struct bp_erro
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a job of the writer");
     }
     item->job = job;
-    item->bytes = sizeof *item;
+    item->bytes = sizeof *item + job.bytes;
     return enqueue(store, item, err);
 }
 

@@ -21,8 +21,8 @@ struct bp_store;
 /* Creates dir/run.db (mode 0600; BP_ERR_USAGE when it exists already) and starts the writer. Takes
  * dir/run.lock, which a second process cannot have (BP_ERR_USAGE naming the holder's pid). Makes
  * and keeps a random run key. dir must exist. On failure no run.db is left behind. */
-int bp_store_create(const char *dir, uint64_t seed, struct bp_store **store,
-                    struct bp_error *err) BP_MUST_CHECK;
+int bp_store_create(const char *dir, uint64_t seed, struct bp_store **store, struct bp_error *err)
+    BP_MUST_CHECK;
 
 /* Waits for queued writes, then closes; reports the first write that failed. Frees always. */
 int bp_store_close(struct bp_store *store, struct bp_error *err);
@@ -45,9 +45,10 @@ struct bp_store_job {
     int (*run)(void *context, struct bp_error *err);
     void (*release)(void *context);
     void *context;
+    size_t bytes; /* that context holds, counted against the queue's bound */
 };
-int bp_store_run(struct bp_store *store, struct bp_store_job job,
-                 struct bp_error *err) BP_MUST_CHECK;
+int bp_store_run(struct bp_store *store, struct bp_store_job job, struct bp_error *err)
+    BP_MUST_CHECK;
 
 /* Waits until everything queued is committed and synced. */
 int bp_store_flush(struct bp_store *store, struct bp_error *err) BP_MUST_CHECK;

@@ -208,6 +208,37 @@ static void file_size_limit(void **state)
     assert_whole(dir, done);
 }
 
+static int64_t size_of(const char *path)
+{
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    return info.st_size;
+}
+
+static void half_a_history_line_is_cut_off(void **state)
+{
+    const char *dir = *state;
+    struct bp_error err = {0};
+    struct rlimit before, small;
+    struct bp_evaluation *e = sample_evaluation(1, BP_VERDICT_PASS);
+    for (; e->number <= 40; e->number++)
+        assert_int_equal(bp_artifacts_evaluation(dir, e, &err), 0);
+    int64_t size = size_of(sample_path(dir, "history.jsonl"));
+    assert_true(size > size_of(sample_path(dir, "eval_00001.json")));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = (struct rlimit){.rlim_cur = (rlim_t)size + 10, .rlim_max = before.rlim_max};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    int result = bp_artifacts_evaluation(dir, e, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(result, -1);
+    assert_int_equal(err.sys_errno, EFBIG);
+    assert_non_null(strstr(err.msg, sample_path(dir, "history.jsonl")));
+    assert_int_equal(size_of(sample_path(dir, "history.jsonl")), size);
+    bp_evaluation_free(e);
+}
+
 static void create_on_a_full_disk_leaves_nothing(void **state)
 {
     const char *dir = *state;
@@ -342,10 +373,15 @@ static void kill_at_any_moment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(missing_directory),  TEST(read_only_directory),
-        DISK_TEST(full_disk),     DISK_TEST(full_disk_leaves_whole_artifacts),
-        TEST(file_size_limit),    TEST(create_on_a_full_disk_leaves_nothing),
-        TEST(corrupted_record),   TEST(locked_record),
+        TEST(missing_directory),
+        TEST(read_only_directory),
+        DISK_TEST(full_disk),
+        DISK_TEST(full_disk_leaves_whole_artifacts),
+        TEST(file_size_limit),
+        TEST(half_a_history_line_is_cut_off),
+        TEST(create_on_a_full_disk_leaves_nothing),
+        TEST(corrupted_record),
+        TEST(locked_record),
         TEST(kill_at_any_moment),
     };
     return cmocka_run_group_tests_name("store/faults", tests, NULL, NULL);
