@@ -1,0 +1,220 @@
+/* Starting and ending children: descriptors, environment, true statuses, no survivors, cost. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "tests/unit/sandbox/lab.h"
+
+static void test_descriptors(void **state)
+{
+    (void)state;
+    struct lab_result result;
+    int low = open("/etc/passwd", O_RDONLY), high = fcntl(low, F_DUPFD, 900);
+    assert_true(low >= 0 && high >= 900);
+    for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
+        lab_run(policy, "descriptors", NULL, NULL, &result);
+        assert_string_equal(result.text, "0 1 2 3 4 5");
+    }
+    close(low);
+    close(high);
+}
+
+static void test_environment(void **state)
+{
+    (void)state;
+    struct lab_result result;
+    lab_run(BP_POLICY_COMPILE_CPU, "environment", NULL, NULL, &result);
+    assert_true(result.done);
+    assert_null(strstr(result.text, "secret"));
+    assert_null(strstr(result.text, "LD_PRELOAD"));
+    assert_null(strstr(result.text, "HSA_TOOLS_LIB"));
+    assert_non_null(strstr(result.text, "PATH=/usr/bin:/bin;"));
+    assert_non_null(strstr(result.text, "TMPDIR=/tmp"));
+}
+
+static void test_statuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *act;
+        int signal;
+    } deaths[] = {
+        {"early.abort", SIGABRT}, {"early.segv", SIGSEGV}, {"early.sigkill", SIGKILL},
+        {"abort", SIGABRT},       {"segv", SIGSEGV},
+    };
+    struct lab_result result;
+    for (unsigned i = 0; i < sizeof deaths / sizeof deaths[0]; i++) {
+        lab_run(BP_POLICY_RUN_CPU, deaths[i].act, NULL, NULL, &result);
+        assert_true(result.reported);
+        assert_true(WIFSIGNALED(result.wait_status));
+        assert_int_equal(WTERMSIG(result.wait_status), deaths[i].signal);
+        assert_false(WCOREDUMP(result.wait_status));
+    }
+    lab_run(BP_POLICY_RUN_CPU, "exit7", NULL, NULL, &result);
+    assert_true(result.reported && WIFEXITED(result.wait_status));
+    assert_int_equal(WEXITSTATUS(result.wait_status), 7);
+    lab_run(BP_POLICY_COMPILE_CPU, "abort", NULL, NULL, &result);
+    assert_true(result.reported && WIFSIGNALED(result.wait_status));
+    assert_int_equal(WTERMSIG(result.wait_status), SIGABRT);
+}
+
+static void test_worker_is_missing(void **state)
+{
+    (void)state;
+    struct lab_pipes pipes;
+    struct bp_launched launched;
+    struct bp_error err;
+    lab_pipes_open(&pipes);
+    assert_int_equal(lab_launch(&pipes, BP_POLICY_JUDGE, "nothing", NULL, "/nonexistent/worker",
+                                &launched, &err), -1);
+    assert_int_equal(err.code, BP_ERR_SYSTEM);
+    assert_int_equal(err.sys_errno, ENOENT);
+    lab_pipes_close(&pipes, 0);
+    lab_pipes_close(&pipes, 1);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+/* Grandchildren hold the log pipe: its end of file says that the last is dead. */
+static void test_daemons_die(void **state)
+{
+    (void)state;
+    struct lab_result result;
+    lab_run(BP_POLICY_COMPILE_CPU, "daemons", NULL, NULL, &result);
+    assert_true(result.done && result.error == 0);
+    assert_true(result.log_ended);
+    lab_run(BP_POLICY_COMPILE_CPU, "daemons_stay", NULL, "daemons", &result);
+    assert_true(result.log_ended);
+    lab_run(BP_POLICY_RUN_CPU, "sleep", NULL, "ready", &result);
+    assert_true(result.log_ended);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+}
+
+/* A supervisor killed after wait_us: log_fd, which only the child then holds, must end. */
+static void kill_supervisor_after(unsigned wait_us)
+{
+    struct lab_pipes pipes;
+    lab_pipes_open(&pipes);
+    pid_t supervisor = fork();
+    assert_true(supervisor >= 0);
+    if (supervisor == 0) {
+        struct bp_launched launched;
+        struct bp_error err;
+        if (lab_launch(&pipes, BP_POLICY_COMPILE_CPU, "daemons_stay", NULL, FAKE_WORKER, &launched,
+                       &err) < 0)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    lab_pipes_close(&pipes, 1);
+    usleep(wait_us);
+    kill(supervisor, SIGKILL);
+    assert_int_equal(waitpid(supervisor, NULL, 0), supervisor);
+    /* What a supervisor's death closes in life: here this process holds copies. */
+    int log = dup(pipes.log[0]);
+    lab_pipes_close(&pipes, 0);
+    struct pollfd end = {.fd = log, .events = POLLIN};
+    char rest[512];
+    int ready;
+    while ((ready = poll(&end, 1, 2000)) == 1 && read(log, rest, sizeof rest) > 0)
+        continue;
+    assert_int_equal(ready, 1);
+    close(log);
+    /* Adopted by this process, the subreaper. */
+    while (waitpid(-1, NULL, 0) > 0)
+        continue;
+}
+
+static void test_supervisor_dies(void **state)
+{
+    (void)state;
+    for (unsigned wait_us = 0; wait_us < 12000; wait_us += 400)
+        kill_supervisor_after(wait_us);
+    kill_supervisor_after(100000);
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static uint64_t plain_start(void)
+{
+    char *argv[] = {(char *)(uintptr_t)"fake_worker", NULL}, *envp[] = {NULL};
+    uint64_t started = bp_clock_ns();
+    pid_t pid;
+    assert_int_equal(posix_spawn(&pid, FAKE_WORKER, NULL, NULL, argv, envp), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    return bp_clock_ns() - started;
+}
+
+/* The usage error of a worker without arguments is the cheapest life it can have; interleaved, as
+ * the machine is noisy. The bound is loose for the same reason; the figures are printed. */
+#define ROUNDS 40
+static void test_cost(void **state)
+{
+    (void)state;
+    uint64_t plain[ROUNDS], launch[ROUNDS], ready[BP_POLICY_COUNT][ROUNDS];
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        plain[i] = plain_start();
+        for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
+            struct lab_result result;
+            lab_run(policy, "nothing", NULL, NULL, &result);
+            launch[i] = result.launch_ns;
+            ready[policy][i] = result.ready_ns;
+        }
+    }
+    qsort(plain, ROUNDS, sizeof plain[0], compare);
+    qsort(launch, ROUNDS, sizeof launch[0], compare);
+    printf("spawn, exec, exit, wait of the bare worker: median %.0f us\n"
+           "bp_launch: median %.0f us\n", (double)plain[ROUNDS / 2] / 1e3,
+           (double)launch[ROUNDS / 2] / 1e3);
+    for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
+        qsort(ready[policy], ROUNDS, sizeof ready[policy][0], compare);
+        printf("bp_launch to ready, %s: median %.0f us\n", bp_policy_name(policy),
+               (double)ready[policy][ROUNDS / 2] / 1e3);
+        assert_true(ready[policy][ROUNDS / 2] < 200000000);
+    }
+}
+
+static void test_supervisor_is_prepared(void **state)
+{
+    (void)state;
+    assert_int_equal(prctl(PR_GET_DUMPABLE), 0);
+    int reaper = 0;
+    assert_int_equal(prctl(PR_GET_CHILD_SUBREAPER, &reaper), 0);
+    assert_int_equal(reaper, 1);
+}
+
+int main(int argc, char **argv)
+{
+    lab_start(argc, argv);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_supervisor_is_prepared),
+        cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_worker_is_missing),
+        cmocka_unit_test(test_daemons_die),
+        cmocka_unit_test(test_supervisor_dies),
+        cmocka_unit_test(test_cost),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
