@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,29 +50,48 @@ static int no_new_privileges(struct bp_error *err)
     return 0;
 }
 
-static int init_confine(int status_fd, struct bp_error *err)
+static void kill_group(int signal_number)
+{
+    (void)signal_number;
+    kill(0, SIGKILL);
+}
+
+/* As process 1 of a PID namespace the init's death is everybody's. Elsewhere it must kill the group
+ * itself (its session, which nobody can leave), so there the supervisor's death sends a signal that
+ * can be caught; orphans come to it, not to the supervisor. */
+static int init_confine(bool first, int status_fd, struct bp_error *err)
 {
     int changed_user;
-    prctl(PR_SET_DUMPABLE, 0);
+    struct sigaction on_death = {.sa_handler = kill_group};
     prctl(PR_SET_NAME, "bp-init");
-    if (bp_identity_drop((own_namespaces() & CLONE_NEWUSER) != 0, &changed_user, err) < 0)
+    if (!first && (sigaction(SIGTERM, &on_death, NULL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0))
+        return bp_fail_errno(err, "becoming the reaper of the group");
+    if (bp_identity_drop((own_namespaces() & CLONE_NEWUSER) != 0, first ? SIGKILL : SIGTERM,
+                         &changed_user, err) < 0)
         return -1;
-    prctl(PR_SET_DUMPABLE, 0);
+    if (prctl(PR_SET_DUMPABLE, 0) < 0)
+        return bp_fail_errno(err, "PR_SET_DUMPABLE");
     if (check_supervisor(status_fd, err) < 0 || no_new_privileges(err) < 0)
         return -1;
     return bp_filter_install(BP_FILTER_INIT, BP_FILTER_QUIET, NULL, err);
 }
 
-/* Nothing but async-signal-safe calls from the filter on, and no return: the stack above belongs to
- * what is now the worker. */
-static _Noreturn void init_run(pid_t worker, int status_fd)
+static _Noreturn void init_end(bool first, int code)
+{
+    if (!first)
+        kill_group(SIGTERM);
+    _exit(code);
+}
+
+/* No return: the stack above belongs to what is now the worker. */
+static _Noreturn void init_run(pid_t worker, bool first, int status_fd)
 {
     struct bp_error err;
     for (int fd = BP_FD_REQUESTS; fd < status_fd; fd++)
         close(fd);
-    if (init_confine(status_fd, &err) < 0) {
+    if (init_confine(first, status_fd, &err) < 0) {
         dprintf(STDERR_FILENO, "sandbox init: %s\n", err.msg);
-        _exit(INIT_FAILED);
+        init_end(first, INIT_FAILED);
     }
     for (int fd = 0; fd < BP_FD_REQUESTS; fd++)
         close(fd);
@@ -82,24 +102,20 @@ static _Noreturn void init_run(pid_t worker, int status_fd)
         pid_t ended = wait4(-1, &report.wait_status, 0, &report.usage);
         if (ended == worker) {
             ssize_t written = write(status_fd, &report, sizeof report);
-            _exit(written == (ssize_t)sizeof report ? 0 : INIT_FAILED);
+            init_end(first, written == (ssize_t)sizeof report ? 0 : INIT_FAILED);
         }
         if (ended < 0 && errno != EINTR)
-            _exit(INIT_FAILED);
+            init_end(first, INIT_FAILED);
     }
 }
 
 int bp_confine_enter(int status_fd, struct bp_error *err)
 {
-    if (getpid() != 1) {
-        close(status_fd);
-        return 0;
-    }
     pid_t worker = fork();
     if (worker < 0)
         return bp_fail_errno(err, "fork of the worker");
     if (worker > 0)
-        init_run(worker, status_fd);
+        init_run(worker, getpid() == 1, status_fd);
     close(status_fd);
     return 0;
 }
@@ -171,7 +187,7 @@ int bp_confine_stage(enum bp_policy_id id, const struct bp_policy_limits *limits
 
     if (close_on_exec(err) < 0 || enter_directory(namespaces, &resolved, &fresh_proc, err) < 0 ||
         bp_rlimits_set(policy, &resolved, own_count, err) < 0 ||
-        bp_identity_drop(in_user, &changed_user, err) < 0)
+        bp_identity_drop(in_user, SIGKILL, &changed_user, err) < 0)
         return -1;
     if (prctl(PR_SET_DUMPABLE, 0) < 0)
         return bp_fail_errno(err, "PR_SET_DUMPABLE");

@@ -12,7 +12,7 @@
 /* The stages' filters have the numbers of their policies. */
 enum bp_filter_id {
     BP_FILTER_CANDIDATE = BP_POLICY_COUNT, /* on top of BP_POLICY_RUN_CPU's */
-    BP_FILTER_INIT,                        /* process 1 of the PID namespace */
+    BP_FILTER_INIT,                        /* of a tree: reaps and reports */
     BP_FILTER_COUNT
 };
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -52,7 +51,8 @@ static int drop_capabilities(struct bp_error *err)
     return 0;
 }
 
-int bp_identity_drop(int in_user_namespace, int *changed_user, struct bp_error *err)
+int bp_identity_drop(int in_user_namespace, int death_signal, int *changed_user,
+                     struct bp_error *err)
 {
     uid_t uid = bp_identity_uid(in_user_namespace);
     gid_t gid = bp_identity_gid(in_user_namespace);
@@ -67,7 +67,7 @@ int bp_identity_drop(int in_user_namespace, int *changed_user, struct bp_error *
     }
     if (drop_capabilities(err) < 0)
         return -1;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+    if (prctl(PR_SET_PDEATHSIG, death_signal) < 0)
         return bp_fail_errno(err, "PR_SET_PDEATHSIG");
     return 0;
 }

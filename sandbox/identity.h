@@ -15,8 +15,9 @@ uid_t bp_identity_uid(int in_user_namespace);
 gid_t bp_identity_gid(int in_user_namespace);
 
 /* Gives up groups, user and every capability, the bounding set's too, so that not even executing a
- * file as user 0 of a namespace brings one back. Then arranges to die with the parent, which a
- * change of user would undo. *changed_user says whether the user is another one now. */
-int bp_identity_drop(int in_user_namespace, int *changed_user, struct bp_error *err) BP_MUST_CHECK;
+ * file as user 0 of a namespace brings one back. Then arranges for death_signal to come when the
+ * parent dies, which a change of user would undo. *changed_user says whether there was one. */
+int bp_identity_drop(int in_user_namespace, int death_signal, int *changed_user,
+                     struct bp_error *err) BP_MUST_CHECK;
 
 #endif

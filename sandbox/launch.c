@@ -187,10 +187,15 @@ static int make_scratch(char scratch[BP_LAUNCH_SCRATCH], struct bp_error *err)
     scratch[0] = '\0';
     if (granted_namespaces & CLONE_NEWNS)
         return 0;
-    snprintf(scratch, BP_LAUNCH_SCRATCH, "/tmp/bulletproof-XXXXXX");
+    const char *parent = getenv("TMPDIR");
+    if (!parent || parent[0] != '/')
+        parent = "/tmp";
+    int length = snprintf(scratch, BP_LAUNCH_SCRATCH, "%s/bulletproof-XXXXXX", parent);
+    if (length >= BP_LAUNCH_SCRATCH)
+        return bp_fail(err, BP_ERR_LIMIT, "TMPDIR is too long: %s", parent);
     if (!mkdtemp(scratch)) {
         scratch[0] = '\0';
-        return bp_fail_errno(err, "making a directory in /tmp");
+        return bp_fail_errno(err, "making a directory in %s", parent);
     }
     if (geteuid() == 0 && chown(scratch, BP_IDENTITY_NOBODY, BP_IDENTITY_NOBODY) < 0) {
         int error = errno;

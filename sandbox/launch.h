@@ -18,14 +18,14 @@ struct bp_launch_options {
     int requests_fd, answers_fd, control_fd, log_fd, status_fd; /* the child's ends; borrowed */
 };
 
-#define BP_LAUNCH_SCRATCH 32
+#define BP_LAUNCH_SCRATCH 128
 
 struct bp_launched {
-    pid_t pid;  /* of the process we cloned (init of the PID namespace, where there is one) */
+    pid_t pid;  /* of the process we cloned (the init of bp_confine_enter) */
     int pidfd;  /* owned by the struct, closed by bp_launch_release; readable when pid has ended */
     bool pid_namespace;
-    char scratch[BP_LAUNCH_SCRATCH]; /* the child's directory where it has no tmpfs of its own, or
-                                        empty */
+    char scratch[BP_LAUNCH_SCRATCH]; /* the child's directory, in this process's TMPDIR or /tmp,
+                                        where it has no tmpfs of its own; else empty */
 };
 
 /* Once, before the first launch: this process becomes the reaper of orphaned descendants and not

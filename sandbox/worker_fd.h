@@ -7,7 +7,7 @@ enum bp_worker_fd {
     BP_FD_REQUESTS = 3, /* pipe, read end */
     BP_FD_ANSWERS = 4,  /* pipe, write end */
     BP_FD_CONTROL = 5,  /* SOCK_SEQPACKET; descriptors in, the seccomp listener out */
-    BP_FD_STATUS = 6,   /* held by the init of the PID namespace only */
+    BP_FD_STATUS = 6,   /* held by the tree's init only */
 };
 
 #endif

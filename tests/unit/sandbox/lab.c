@@ -148,7 +148,7 @@ struct watch {
     const char *kill_on;
     uint64_t started;
     int listener;
-    bool answers_ended, killed;
+    bool answers_ended;
     char lines[8192];
     size_t used;
 };
@@ -162,14 +162,11 @@ static void read_file(char *text, size_t size, const char *path)
 
 static void read_proc_status(const struct bp_launched *launched, struct lab_result *result)
 {
-    char path[64], child[64] = "";
-    int worker = launched->pid;
-    if (launched->pid_namespace) {
-        snprintf(path, sizeof path, "/proc/%d/task/%d/children", worker, worker);
-        read_file(child, sizeof child, path);
-        worker = atoi(child);
-    }
-    snprintf(path, sizeof path, "/proc/%d/status", worker);
+    char path[64], child[64];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)launched->pid,
+             (int)launched->pid);
+    read_file(child, sizeof child, path);
+    snprintf(path, sizeof path, "/proc/%d/status", atoi(child));
     read_file(result->proc_status, sizeof result->proc_status, path);
 }
 
@@ -183,7 +180,6 @@ static void take_line(struct watch *watch, char *line)
     if (watch->kill_on && strncmp(line, watch->kill_on, strlen(watch->kill_on)) == 0) {
         read_proc_status(&watch->launched, result);
         bp_launch_kill(&watch->launched);
-        watch->killed = true;
     }
     if (strncmp(line, "ready", 5) == 0) {
         result->ready_ns = bp_clock_ns() - watch->started;
@@ -276,19 +272,11 @@ static void take_status(struct watch *watch, struct lab_pipes *pipes)
 {
     struct lab_result *result = watch->result;
     struct bp_exit_report report;
-    int status;
-    while (waitpid(watch->launched.pid, &status, 0) < 0 && errno == EINTR)
+    while (waitpid(watch->launched.pid, NULL, 0) < 0 && errno == EINTR)
         continue;
-    ssize_t got = read(pipes->status[0], &report, sizeof report);
-    if (watch->launched.pid_namespace) {
-        result->reported = got == (ssize_t)sizeof report;
+    result->reported = read(pipes->status[0], &report, sizeof report) == (ssize_t)sizeof report;
+    if (result->reported)
         result->wait_status = report.wait_status;
-        if (got != (ssize_t)sizeof report)
-            result->wait_status = status;
-    } else {
-        result->reported = !result->denied && !watch->killed;
-        result->wait_status = status;
-    }
 }
 
 void lab_run(enum bp_policy_id policy, const char *act, const struct bp_policy_limits *limits,

@@ -17,7 +17,7 @@ struct lab_result {
     char text[2048];    /* what it or an error of the worker said */
     bool denied;
     char denial[256];   /* described */
-    int wait_status;    /* the worker's own, relayed by the init where there is one */
+    int wait_status;    /* the worker's own, relayed by its init */
     bool reported;      /* wait_status is known */
     bool log_ended;     /* nobody held the log pipe a second after the end */
     char log[4096];

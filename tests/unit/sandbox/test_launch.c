@@ -1,6 +1,7 @@
 /* Starting and ending children: descriptors, environment, true statuses, no survivors, cost. */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -141,12 +142,24 @@ static void kill_supervisor_after(unsigned wait_us)
         continue;
 }
 
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status, (void)kind, (void)place;
+    return remove(path);
+}
+
+/* A dead supervisor cannot remove the directories that children without a tmpfs have. */
 static void test_supervisor_dies(void **state)
 {
     (void)state;
+    char scratch[] = "/tmp/test_launch-XXXXXX";
+    assert_non_null(mkdtemp(scratch));
+    setenv("TMPDIR", scratch, 1);
     for (unsigned wait_us = 0; wait_us < 12000; wait_us += 400)
         kill_supervisor_after(wait_us);
     kill_supervisor_after(100000);
+    unsetenv("TMPDIR");
+    assert_int_equal(nftw(scratch, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static int compare(const void *a, const void *b)
