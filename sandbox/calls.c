@@ -28,7 +28,7 @@ static const struct bp_call_rule basic_rules[] = {
     ALL(futex), ALL(sched_yield), ALL(sched_getaffinity), ALL(getrandom),
     ALL(clock_gettime), ALL(clock_getres), ALL(gettimeofday), ALL(time),
     ALL(getpid), ALL(gettid),
-    ALL(rt_sigreturn), ALL(rt_sigprocmask), ALL(restart_syscall),
+    ALL(rt_sigreturn), ALL(rt_sigprocmask), ALL(sigaltstack), ALL(restart_syscall),
     ALL(close), ALL(exit), ALL(exit_group),
     /* abort(), so that glibc's own checks end in SIGABRT rather than look like a forbidden call */
     {"tgkill", BP_CALL_ALLOW, 2, {{0, INT, BP_FILTER_SELF}, {2, INT, SIGABRT}}},
@@ -60,7 +60,7 @@ static const struct bp_call_rule descriptors_rules[] = {
 SET(descriptors);
 
 static const struct bp_call_rule process_rules[] = {
-    ALL(rt_sigaction), ALL(sigaltstack), ALL(getppid), ALL(getuid), ALL(geteuid), ALL(getgid),
+    ALL(rt_sigaction), ALL(getppid), ALL(getuid), ALL(geteuid), ALL(getgid),
     ALL(getegid), ALL(uname), ALL(sysinfo), ALL(getrusage), ALL(times), ALL(nanosleep),
     ALL(clock_nanosleep), ALL(getcpu), ALL(set_robust_list), ALL(set_tid_address), ALL(rseq),
     ALL(membarrier),

@@ -161,18 +161,30 @@ static int close_on_exec(struct bp_error *err)
 }
 
 static int enter_directory(uint64_t namespaces, const struct bp_policy_limits *limits,
-                           int *fresh_proc, struct bp_error *err)
+                           struct bp_mounts *mounts, struct bp_error *err)
 {
     int in_user = (namespaces & CLONE_NEWUSER) != 0;
     const char *directory = getenv("TMPDIR");
-    *fresh_proc = 0;
-    if (namespaces & CLONE_NEWNS &&
+    *mounts = (struct bp_mounts){0};
+    if ((namespaces & CLONE_NEWNS) &&
         bp_mounts_make(namespaces, limits->file_bytes, bp_identity_uid(in_user),
-                       bp_identity_gid(in_user), fresh_proc, err) < 0)
+                       bp_identity_gid(in_user), mounts, err) < 0)
         return -1;
     if (!directory || chdir(directory) < 0)
         return bp_fail_errno(err, "entering the private directory");
     return 0;
+}
+
+static void write_layers(uint64_t namespaces, const struct bp_mounts *mounts, int changed_user,
+                         int landlock_abi, char *layers, size_t layers_size)
+{
+    char text[BP_NAMESPACES_TEXT];
+    bp_namespaces_format(namespaces, text);
+    snprintf(layers, layers_size,
+             "%s%s%s%s%srlimits,caps,%spdeathsig,no_new_privs,landlock%d,seccomp", text,
+             text[0] ? "," : "", mounts->read_only ? "readonly," : "",
+             namespaces & CLONE_NEWNS ? "tmpfs," : "", mounts->fresh_proc ? "proc," : "",
+             changed_user ? "uid," : "", landlock_abi);
 }
 
 int bp_confine_stage(enum bp_policy_id id, const struct bp_policy_limits *limits, int control_fd,
@@ -183,9 +195,10 @@ int bp_confine_stage(enum bp_policy_id id, const struct bp_policy_limits *limits
     uint64_t namespaces = own_namespaces();
     int in_user = (namespaces & CLONE_NEWUSER) != 0;
     bool own_count = in_user || geteuid() == 0;
-    int fresh_proc, changed_user;
+    struct bp_mounts mounts;
+    int changed_user;
 
-    if (close_on_exec(err) < 0 || enter_directory(namespaces, &resolved, &fresh_proc, err) < 0 ||
+    if (close_on_exec(err) < 0 || enter_directory(namespaces, &resolved, &mounts, err) < 0 ||
         bp_rlimits_set(policy, &resolved, own_count, err) < 0 ||
         bp_identity_drop(in_user, SIGKILL, &changed_user, err) < 0)
         return -1;
@@ -199,11 +212,7 @@ int bp_confine_stage(enum bp_policy_id id, const struct bp_policy_limits *limits
                        err) < 0)
         return -1;
 
-    char text[BP_NAMESPACES_TEXT];
-    bp_namespaces_format(namespaces, text);
-    snprintf(layers, layers_size, "%s%s%s%srlimits,caps,%spdeathsig,no_new_privs,landlock%d,seccomp",
-             text, text[0] ? "," : "", namespaces & CLONE_NEWNS ? "tmpfs," : "",
-             fresh_proc ? "proc," : "", changed_user ? "uid," : "", abi);
+    write_layers(namespaces, &mounts, changed_user, abi, layers, layers_size);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,8 +72,16 @@ int bp_user_map_write(const struct bp_user_map *map)
     return error;
 }
 
-int bp_mounts_make(uint64_t flags, uint64_t size_bytes, uid_t uid, gid_t gid, int *fresh_proc,
-                   struct bp_error *err)
+/* Landlock does not govern chmod, chown, utimes and xattrs; a read-only mount does. */
+static bool make_read_only(void)
+{
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID};
+    return syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attributes,
+                   sizeof attributes) == 0;
+}
+
+int bp_mounts_make(uint64_t flags, uint64_t size_bytes, uid_t uid, gid_t gid,
+                   struct bp_mounts *mounts, struct bp_error *err)
 {
     char options[128];
     unsigned long mode = MS_NOSUID | MS_NODEV | MS_NOEXEC | (size_bytes ? 0 : MS_RDONLY);
@@ -80,12 +89,14 @@ int bp_mounts_make(uint64_t flags, uint64_t size_bytes, uid_t uid, gid_t gid, in
              size_bytes ? (unsigned long long)size_bytes : 4096ULL, (unsigned)uid, (unsigned)gid);
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return bp_fail_errno(err, "making mounts private");
+    mounts->read_only = make_read_only();
     if (mount("tmpfs", BP_PRIVATE_DIRECTORY, "tmpfs", mode, options) < 0)
         return bp_fail_errno(err, "tmpfs on %s (%s)", BP_PRIVATE_DIRECTORY, options);
     /* Containers mask parts of /proc, and an unprivileged namespace may then not mount it whole;
      * Landlock closes it either way. */
-    *fresh_proc = (flags & CLONE_NEWPID) &&
-                  mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
+    mounts->fresh_proc =
+        (flags & CLONE_NEWPID) &&
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
     return 0;
 }
 

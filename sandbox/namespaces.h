@@ -2,6 +2,7 @@
 #ifndef BP_SANDBOX_NAMESPACES_H
 #define BP_SANDBOX_NAMESPACES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -33,10 +34,16 @@ void bp_user_map_make(struct bp_user_map *map);
  * an errno value. */
 int bp_user_map_write(const struct bp_user_map *map);
 
-/* In a mount namespace of its own: nothing propagates, a tmpfs of size_bytes owned by uid and gid
- * (read-only and empty when size_bytes is 0) over BP_PRIVATE_DIRECTORY, and a /proc of the PID
- * namespace where the kernel permits it (*fresh_proc). */
-int bp_mounts_make(uint64_t flags, uint64_t size_bytes, uid_t uid, gid_t gid, int *fresh_proc,
-                   struct bp_error *err) BP_MUST_CHECK;
+/* What of the mounts the kernel did not have to grant. */
+struct bp_mounts {
+    bool read_only;  /* everything but the private directory */
+    bool fresh_proc; /* a /proc of the PID namespace */
+};
+
+/* In a mount namespace of its own: nothing propagates, what is there becomes read-only, a tmpfs of
+ * size_bytes owned by uid and gid (read-only and empty when size_bytes is 0) over
+ * BP_PRIVATE_DIRECTORY. flags: the CLONE_NEW* in force. */
+int bp_mounts_make(uint64_t flags, uint64_t size_bytes, uid_t uid, gid_t gid,
+                   struct bp_mounts *mounts, struct bp_error *err) BP_MUST_CHECK;
 
 #endif

@@ -158,6 +158,11 @@ ACT(big_file)
     RESULT(ftruncate(fd, 1LL << 40));
 }
 
+ACT(chmod_outside)
+{
+    RESULT(chmod("/var/tmp", 0700));
+}
+
 ACT(symlink)
 {
     RESULT(symlink("/etc/passwd", "link"));
@@ -372,7 +377,7 @@ ACT(abort)
     abort();
 }
 
-ACT(segv)
+__attribute__((no_sanitize("undefined", "address"))) ACT(segv)
 {
     volatile int *volatile nowhere = NULL;
     *nowhere = 1;
@@ -484,7 +489,7 @@ const struct act acts[] = {
     ROW(nothing), ROW(fork), ROW(fork_call), ROW(clone_user), ROW(exec_shell), ROW(exec_memfd),
     ROW(socket_inet), ROW(socket_unix), ROW(open_passwd), ROW(open_shell), ROW(open_device),
     ROW(write_outside), ROW(write_private), ROW(list_private), ROW(fill_disk), ROW(big_file),
-    ROW(symlink), ROW(ptrace), ROW(vm_read), ROW(kill_parent), ROW(kill_all), ROW(stop_self),
+    ROW(chmod_outside), ROW(symlink), ROW(ptrace), ROW(vm_read), ROW(kill_parent), ROW(kill_all), ROW(stop_self),
     ROW(mount), ROW(unshare), ROW(io_uring), ROW(bpf), ROW(keyctl), ROW(userfaultfd), ROW(clone3),
 #if defined(__x86_64__)
     ROW(int80), ROW(x32),

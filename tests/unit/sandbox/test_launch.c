@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <libgen.h>
+#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -123,13 +125,13 @@ static void kill_supervisor_after(unsigned wait_us)
         for (;;)
             pause();
     }
+    /* The supervisor's death must close its ends: no copies here but of the log. */
+    int log = dup(pipes.log[0]);
     lab_pipes_close(&pipes, 1);
+    lab_pipes_close(&pipes, 0);
     usleep(wait_us);
     kill(supervisor, SIGKILL);
     assert_int_equal(waitpid(supervisor, NULL, 0), supervisor);
-    /* What a supervisor's death closes in life: here this process holds copies. */
-    int log = dup(pipes.log[0]);
-    lab_pipes_close(&pipes, 0);
     struct pollfd end = {.fd = log, .events = POLLIN};
     char rest[512];
     int ready;
@@ -207,6 +209,29 @@ static void test_cost(void **state)
     }
 }
 
+/* As root only: the other runs of this test may not write beside it, and see what it does. */
+static void test_find_worker(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    char self[PATH_MAX], beside[PATH_MAX + 32], path[PATH_MAX];
+    struct bp_error err;
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    assert_true(length > 0);
+    self[length] = '\0';
+    snprintf(beside, sizeof beside, "%s/bulletproof-worker", dirname(self));
+    unlink(beside);
+    assert_int_equal(bp_launch_find_worker(path, sizeof path, &err), -1);
+    assert_int_equal(err.code, BP_ERR_UNAVAILABLE);
+    assert_int_equal(symlink(FAKE_WORKER, beside), 0);
+    assert_int_equal(bp_launch_find_worker(path, sizeof path, &err), 0);
+    assert_string_equal(path, FAKE_WORKER);
+    assert_int_equal(bp_launch_find_worker(path, 8, &err), -1);
+    assert_int_equal(err.code, BP_ERR_LIMIT);
+    unlink(beside);
+}
+
 static void test_supervisor_is_prepared(void **state)
 {
     (void)state;
@@ -227,6 +252,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_worker_is_missing),
         cmocka_unit_test(test_daemons_die),
         cmocka_unit_test(test_supervisor_dies),
+        cmocka_unit_test(test_find_worker),
         cmocka_unit_test(test_cost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
