@@ -5,6 +5,8 @@
 
 /* glibc reserves 64 MiB of address space, 128 for a moment, for an arena, and 8 for a stack. */
 #define THREAD_SPACE_BYTES (160ULL << 20)
+/* What clang wants: with less it tries to raise the limit itself, which is a forbidden call. */
+#define STACK_BYTES (8ULL << 20)
 
 struct bp_policy_limits bp_rlimits_resolve(const struct bp_policy *policy,
                                           const struct bp_policy_limits *given)
@@ -53,6 +55,7 @@ int bp_rlimits_set(const struct bp_policy *policy, const struct bp_policy_limits
     /* A second between SIGXCPU, which names the reason, and SIGKILL, which nothing survives. */
     if (set(RLIMIT_CPU, "CPU", limits->cpu_s, (uint64_t)limits->cpu_s + 1, err) < 0 ||
         set(RLIMIT_CORE, "CORE", 0, 0, err) < 0 ||
+        set(RLIMIT_STACK, "STACK", STACK_BYTES, STACK_BYTES, err) < 0 ||
         set(RLIMIT_MEMLOCK, "MEMLOCK", 0, 0, err) < 0 ||
         set(RLIMIT_MSGQUEUE, "MSGQUEUE", 0, 0, err) < 0 ||
         set(RLIMIT_RTPRIO, "RTPRIO", 0, 0, err) < 0 ||

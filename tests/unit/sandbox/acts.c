@@ -367,6 +367,27 @@ ACT(environment)
     return 0;
 }
 
+ACT(namespaces)
+{
+    static const char *const links[] = {"/proc/self/ns/pid", "/proc/self/ns/mnt",
+                                        "/proc/self/ns/net", "/proc/self/ns/ipc", "/proc/self"};
+    size_t used = 0;
+    for (unsigned i = 0; i < sizeof links / sizeof links[0]; i++) {
+        char target[64];
+        ssize_t length = readlink(links[i], target, sizeof target);
+        if (length < 0)
+            return errno;
+        used += (size_t)snprintf(text + used, size - used, "%.*s;", (int)length, target);
+    }
+    return 0;
+}
+
+ACT(dumpable)
+{
+    snprintf(text, size, "dumpable %d", prctl(PR_GET_DUMPABLE));
+    return 0;
+}
+
 ACT(exit7)
 {
     _exit(7);
@@ -498,7 +519,7 @@ const struct act acts[] = {
     ROW(oom_score), ROW(own_memory), ROW(raise_limit), ROW(second_filter), ROW(tiocsti),
     ROW(setsid), ROW(send_elsewhere), ROW(read_elsewhere), ROW(write_elsewhere),
     ROW(many_descriptors), ROW(memory), ROW(descriptors), ROW(environment),
-    ROW(exit7), ROW(abort), ROW(segv), ROW(sigkill), ROW(burn), ROW(sleep), ROW(daemons),
+    ROW(namespaces), ROW(dumpable), ROW(exit7), ROW(abort), ROW(segv), ROW(sigkill), ROW(burn), ROW(sleep), ROW(daemons),
     ROW(daemons_stay), ROW(load_object), ROW(compile), ROW(compile_passwd), ROW(compile_incbin),
     {NULL, NULL},
 };

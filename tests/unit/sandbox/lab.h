@@ -22,6 +22,7 @@ struct lab_result {
     bool log_ended;     /* nobody held the log pipe a second after the end */
     char log[4096];
     char proc_status[4096]; /* /proc/PID/status of the worker when kill_on came */
+    char proc_limits[4096]; /* /proc/PID/limits then */
     uint64_t launch_ns; /* in bp_launch */
     uint64_t ready_ns;  /* from bp_launch's start to "ready" */
 };

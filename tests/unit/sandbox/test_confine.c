@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,6 +109,7 @@ static const struct expectation expectations[] = {
     {RUN, "mprotect_exec", DONE, 0, ""},
     {RUN, "load_object", DONE, 0, ""},
     {RUN, "ptrace", SIGNAL, SIGSYS, ""},
+    {RUN, "dumpable", DONE, 0, "dumpable 0"},
 
     {RUN, "candidate.nothing", DONE, 0, ""},
     {RUN, "candidate.fork", DENIED, 0, "clone("},
@@ -202,6 +204,32 @@ static void test_layers(void **state)
     }
 }
 
+/* A namespace is another one exactly where the layer says so, and with a /proc of its own the
+ * worker sees itself as the init's first child. */
+static void test_namespaces(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t flag;
+        const char *link;
+    } kinds[] = {
+        {CLONE_NEWPID, "/proc/self/ns/pid"}, {CLONE_NEWNS, "/proc/self/ns/mnt"},
+        {CLONE_NEWNET, "/proc/self/ns/net"}, {CLONE_NEWIPC, "/proc/self/ns/ipc"},
+    };
+    struct lab_result result;
+    lab_run(COMPILE, "namespaces", NULL, NULL, &result);
+    assert_true(result.done && result.error == 0);
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        char own[64] = "";
+        assert_true(readlink(kinds[i].link, own, sizeof own - 1) > 0);
+        assert_int_equal(strstr(result.text, own) == NULL, (lab_namespaces & kinds[i].flag) != 0);
+    }
+    assert_int_equal(strstr(result.text, ";2;") != NULL, strstr(result.layers, ",proc,") != NULL);
+    if (geteuid() == 0 && lab_namespaces) /* where nothing is refused, nothing may be missing */
+        assert_int_equal(lab_namespaces,
+                         CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC);
+}
+
 /* The kernel's own account of a confined worker. */
 static void test_identity(void **state)
 {
@@ -223,6 +251,37 @@ static void test_identity(void **state)
             assert_non_null(strstr(result.proc_status, "Gid:\t65534\t65534\t65534\t65534\n"));
             assert_non_null(strstr(result.proc_status, "Groups:\t \n"));
         }
+    }
+}
+
+/* Soft limit of one line of /proc/PID/limits; -2 when it is not there. */
+static long long limit_of(const char *limits, const char *name)
+{
+    const char *line = strstr(limits, name);
+    if (!line)
+        return -2;
+    line += strlen(name);
+    line += strspn(line, " ");
+    return strncmp(line, "unlimited", 9) == 0 ? -1 : atoll(line);
+}
+
+static void test_limits_in_force(void **state)
+{
+    (void)state;
+    for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
+        struct lab_result result;
+        struct bp_policy_limits limits = {.cpu_s = 33, .file_bytes = 1 << 20};
+        lab_run(policy, "sleep", &limits, "ready", &result);
+        const char *text = result.proc_limits;
+        int compile = policy == COMPILE;
+        assert_int_equal(limit_of(text, "Max core file size"), 0);
+        assert_int_equal(limit_of(text, "Max cpu time"), 33);
+        assert_int_equal(limit_of(text, "Max file size"), compile ? 1 << 20 : 0);
+        assert_int_equal(limit_of(text, "Max open files"), compile ? 256 : 64);
+        assert_int_equal(limit_of(text, "Max locked memory"), 0);
+        assert_int_equal(limit_of(text, "Max stack size"), 8 << 20);
+        if (compile && (geteuid() == 0 || lab_namespaces & CLONE_NEWUSER))
+            assert_int_equal(limit_of(text, "Max processes"), 1024);
     }
 }
 
@@ -283,9 +342,11 @@ int main(int argc, char **argv)
     lab_start(argc, argv);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_namespaces),
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_acts),
         cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_limits_in_force),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_compiler_log),
     };

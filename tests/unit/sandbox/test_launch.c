@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "tests/unit/sandbox/lab.h"
 
@@ -164,6 +165,36 @@ static void test_supervisor_dies(void **state)
     assert_int_equal(nftw(scratch, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+/* PDEATHSIG says nothing of a supervisor that died before it was asked for. */
+static void refuses_without(bool control)
+{
+    struct lab_pipes pipes;
+    struct bp_launched launched;
+    struct bp_error err;
+    char text[256] = "";
+    lab_pipes_open(&pipes);
+    bp_close_fd(control ? &pipes.control[0] : &pipes.status[0]);
+    assert_int_equal(lab_launch(&pipes, BP_POLICY_RUN_CPU, "sleep", NULL, FAKE_WORKER, &launched,
+                                &err), 0);
+    lab_pipes_close(&pipes, 1);
+    struct pollfd ended = {.fd = launched.pidfd, .events = POLLIN};
+    assert_int_equal(poll(&ended, 1, 5000), 1);
+    bp_launch_kill(&launched);
+    assert_int_equal(waitpid(launched.pid, NULL, 0), launched.pid);
+    while (!bp_launch_release(&launched))
+        usleep(1000);
+    assert_true(read(control ? pipes.answers[0] : pipes.log[0], text, sizeof text - 1) > 0);
+    assert_non_null(strstr(text, "the supervisor is gone"));
+    lab_pipes_close(&pipes, 0);
+}
+
+static void test_supervisor_is_gone(void **state)
+{
+    (void)state;
+    refuses_without(true);
+    refuses_without(false);
+}
+
 static int compare(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -252,6 +283,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_worker_is_missing),
         cmocka_unit_test(test_daemons_die),
         cmocka_unit_test(test_supervisor_dies),
+        cmocka_unit_test(test_supervisor_is_gone),
         cmocka_unit_test(test_find_worker),
         cmocka_unit_test(test_cost),
     };
