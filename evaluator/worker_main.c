@@ -50,8 +50,9 @@ int main(int argc, char **argv)
     struct bp_error err;
     enum bp_policy_id policy;
     struct bp_policy_limits limits;
-    if (argc < 2 || bp_launch_parse_arguments(argc, argv, &policy, &limits, &err) < 0) {
-        fprintf(stderr, "bulletproof-worker: started by bulletproof, not by hand\n");
+    if (bp_policy_limits_parse(argc, argv, &policy, &limits, &err) < 0) {
+        fprintf(stderr, "bulletproof-worker: %s (it is started by bulletproof, not by hand)\n",
+                err.msg);
         return 2;
     }
     if (bp_confine_enter(BP_FD_STATUS, &err) < 0) {

@@ -272,10 +272,11 @@ static int evaluate_eager(struct engine *engine, struct bp_error *err)
 {
     struct bp_kernel_head head;
     engine->origin = BP_ORIGIN_EAGER;
-    if (bp_kernel_head_parse("eager.hip", bp_seed_eager, bp_seed_eager_size, &head, err) < 0)
+    const struct bp_embedded_file *file = &bp_embedded_eager[0];
+    if (bp_kernel_head_parse(file->name, file->text, file->size, &head, err) < 0)
         return -1;
-    int result = make(engine, "eager", bp_seed_eager, bp_seed_eager_size, &head.space,
-                      &head.default_point, &engine->eager, err);
+    int result = make(engine, head.name, file->text, file->size, &head.space, &head.default_point,
+                      &engine->eager, err);
     bp_kernel_head_free(&head);
     return result < 0 ? -1 : evaluate_one(engine, &engine->eager, err);
 }
