@@ -161,6 +161,10 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
 
 int bp_session_open(struct bp_session *session, const struct bp_key *run_key, struct bp_error *err)
 {
+    char layers[BP_TEXT_LINE];
+    if (bp_launch_prepare_supervisor(layers, sizeof layers, err) < 0)
+        return -1;
+    bp_log(BP_LOG_INFO, "session", "namespaces for children: %s", layers);
     if (bp_loop_open(&session->loop, err) < 0 || open_bench(session, run_key, err) < 0 ||
         prepare_masters(session, err) < 0) {
         bp_session_close(session);

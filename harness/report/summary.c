@@ -92,8 +92,7 @@ static json_t *setting_json(const struct bp_run_summary *summary)
         bp_json_unsigned(summary->seed));
 }
 
-int bp_artifacts_summary(const char *dir, const struct bp_run_summary *summary,
-                         struct bp_error *err)
+json_t *bp_summary_json(const struct bp_run_summary *summary)
 {
     json_t *parts[] = {
         setting_json(summary),
@@ -102,5 +101,11 @@ int bp_artifacts_summary(const char *dir, const struct bp_run_summary *summary,
                   "verdicts", verdicts_json(summary), "elapsed_s", bp_json_real(summary->elapsed_s),
                   "best", best_json(summary), "safety", bp_safety_json(&summary->safety), "results",
                   rows_json(summary), "history", history_json(summary))};
-    return bp_report_write_json(dir, "tuning_summary.json", bp_json_joined(parts, 2), err);
+    return bp_json_joined(parts, 2);
+}
+
+int bp_artifacts_summary(const char *dir, const struct bp_run_summary *summary,
+                         struct bp_error *err)
+{
+    return bp_report_write_json(dir, "tuning_summary.json", bp_summary_json(summary), err);
 }

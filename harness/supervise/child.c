@@ -17,9 +17,11 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "evaluator/channel.h"
+#include "sandbox/confine.h"
 
 #define READY_TIMEOUT_MS 10000.0
 #define REAP_TIMEOUT_NS 1000000000u
+#define RELEASE_RETRY_NS 2000000u
 
 /* Which answer a request allows; `failure` is always allowed beside it. */
 static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
@@ -43,7 +45,7 @@ struct bp_child {
     int requests_fd, answers_fd, control_fd, log_fd, status_fd, listener_fd, stage_pidfd;
     struct bp_watch requests_watch, answers_watch, control_watch, log_watch, listener_watch,
         pid_watch;
-    struct bp_timer deadline, reap_deadline;
+    struct bp_timer deadline, reap_deadline, release_retry;
 
     struct bp_buffer out, in, log;
     uint32_t sent, received;
@@ -53,7 +55,9 @@ struct bp_child {
     uint64_t requested_ns, busy_ns;
 
     bool dying;  /* cause decided, SIGKILL sent unless it was dead already */
-    bool waited; /* pid is gone: it must not be signalled any more */
+    bool waited; /* its status was taken: it must not be signalled any more */
+    int init_status; /* then */
+    struct rusage init_usage;
     bool ended;  /* `ended` delivered */
     bool reaped; /* nothing more will happen to it: release may free */
     bool candidate_ran;
@@ -319,6 +323,7 @@ static void destroy(struct bp_child *child)
     unwatch_all(child);
     bp_loop_unwatch(child->loop, &child->pid_watch);
     bp_loop_stop_timer(child->loop, &child->reap_deadline);
+    bp_loop_stop_timer(child->loop, &child->release_retry);
     bp_close_fd(&child->requests_fd);
     bp_close_fd(&child->answers_fd);
     bp_close_fd(&child->control_fd);
@@ -326,7 +331,6 @@ static void destroy(struct bp_child *child)
     bp_close_fd(&child->status_fd);
     bp_close_fd(&child->listener_fd);
     bp_close_fd(&child->stage_pidfd);
-    bp_close_fd(&child->launched.pidfd);
     bp_buffer_free(&child->out);
     bp_buffer_free(&child->in);
     bp_buffer_free(&child->log);
@@ -369,23 +373,16 @@ static void finish(struct bp_child *child)
         child->handlers->ended(child->context, child, &child->end);
 }
 
-static void pid_ready(void *context, uint32_t events)
+/* The tree is gone and reaped; what is left is ours. */
+static void bury(struct bp_child *child)
 {
-    struct bp_child *child = context;
-    int status = 0;
-    struct rusage usage;
-    (void)events;
-    if (wait4(child->launched.pid, &status, WNOHANG, &usage) != child->launched.pid)
-        return;
-    child->waited = true;
     child->loop->child_count--;
-    bp_loop_unwatch(child->loop, &child->pid_watch);
     bp_loop_stop_timer(child->loop, &child->reap_deadline);
     if (!child->ended) {
         drain(child);
         if (child->end.wait_status == -1 && !child->launched.pid_namespace) {
-            child->end.wait_status = status;
-            child->end.usage = usage;
+            child->end.wait_status = child->init_status;
+            child->end.usage = child->init_usage;
         }
         finish(child);
     }
@@ -394,6 +391,30 @@ static void pid_ready(void *context, uint32_t events)
         child->reaped = true;
     else
         destroy(child);
+}
+
+static void try_release(void *context)
+{
+    struct bp_child *child = context;
+    struct bp_error err;
+    if (bp_launch_release(&child->launched))
+        bury(child);
+    else if (bp_loop_start_timer(child->loop, &child->release_retry,
+                                 bp_clock_ns() + RELEASE_RETRY_NS, &err) < 0)
+        bp_log(BP_LOG_ERROR, "child", "%s", err.msg);
+}
+
+static void pid_ready(void *context, uint32_t events)
+{
+    struct bp_child *child = context;
+    (void)events;
+    bp_launch_kill(&child->launched); /* whatever it left behind */
+    if (wait4(child->launched.pid, &child->init_status, WNOHANG, &child->init_usage) !=
+        child->launched.pid)
+        return;
+    child->waited = true;
+    bp_loop_unwatch(child->loop, &child->pid_watch);
+    try_release(child);
 }
 
 static void deadline_expired(void *context)
@@ -487,6 +508,7 @@ static int watch_child(struct bp_child *child, struct bp_error *err)
     watch_init(&child->pid_watch, child->launched.pidfd, pid_ready, child);
     child->deadline = (struct bp_timer){.expired = deadline_expired, .context = child};
     child->reap_deadline = (struct bp_timer){.expired = reap_expired, .context = child};
+    child->release_retry = (struct bp_timer){.expired = try_release, .context = child};
     if (bp_loop_watch(child->loop, &child->pid_watch, EPOLLIN, err) < 0 ||
         bp_loop_watch(child->loop, &child->answers_watch, EPOLLIN, err) < 0 ||
         bp_loop_watch(child->loop, &child->control_watch, EPOLLIN, err) < 0 ||
@@ -498,7 +520,7 @@ static int watch_child(struct bp_child *child, struct bp_error *err)
                                bp_clock_ns() + (uint64_t)(READY_TIMEOUT_MS * 1e6), err);
 }
 
-static struct bp_child *allocate(const struct bp_child_options *options, struct ends *ends)
+static struct bp_child *allocate(const struct bp_child_options *options)
 {
     struct bp_child *child = calloc(1, sizeof *child);
     if (!child)
@@ -507,36 +529,37 @@ static struct bp_child *allocate(const struct bp_child_options *options, struct 
     child->handlers = options->handlers;
     child->context = options->context;
     snprintf(child->stage, sizeof child->stage, "%s", options->stage);
-    child->requests_fd = bp_steal_fd(&ends->requests[1]);
-    child->answers_fd = bp_steal_fd(&ends->answers[0]);
-    child->control_fd = bp_steal_fd(&ends->control[0]);
-    child->log_fd = bp_steal_fd(&ends->log[0]);
-    child->status_fd = bp_steal_fd(&ends->status[0]);
-    child->listener_fd = child->stage_pidfd = -1;
-    child->launched.pidfd = -1;
+    child->requests_fd = child->answers_fd = child->control_fd = child->log_fd = -1;
+    child->status_fd = child->listener_fd = child->stage_pidfd = -1;
     bp_buffer_init(&child->out, 2 * (BP_FRAME_HEADER + BP_FRAME_MAX));
     bp_buffer_init(&child->in, 2 * (BP_FRAME_HEADER + BP_FRAME_MAX));
     bp_buffer_init(&child->log, options->log_max_bytes);
     return child;
 }
 
+static void take_ends(struct bp_child *child, struct ends *ends)
+{
+    child->requests_fd = bp_steal_fd(&ends->requests[1]);
+    child->answers_fd = bp_steal_fd(&ends->answers[0]);
+    child->control_fd = bp_steal_fd(&ends->control[0]);
+    child->log_fd = bp_steal_fd(&ends->log[0]);
+    child->status_fd = bp_steal_fd(&ends->status[0]);
+    close_ends(ends);
+}
+
 int bp_child_start(const struct bp_child_options *options, struct bp_child **slot,
                    struct bp_error *err)
 {
     struct ends ends;
-    struct bp_launched launched;
-    if (open_ends(&ends, err) < 0 || launch(options, &ends, &launched, err) < 0) {
+    struct bp_child *child = allocate(options);
+    if (!child)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a child");
+    if (open_ends(&ends, err) < 0 || launch(options, &ends, &child->launched, err) < 0) {
         close_ends(&ends);
+        free(child);
         return -1;
     }
-    struct bp_child *child = allocate(options, &ends);
-    close_ends(&ends);
-    if (!child) {
-        bp_launch_kill(&launched);
-        close(launched.pidfd);
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for a child");
-    }
-    child->launched = launched;
+    take_ends(child, &ends);
     child->loop->child_count++;
     if (watch_child(child, err) < 0) {
         bp_child_release(&child);

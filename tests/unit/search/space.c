@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/evolve/spaces.h"
+#include "tests/unit/search/spaces.h"
 
 static struct bp_space *new_space(void)
 {

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "harness/search/strategy.h"
-#include "tests/unit/evolve/spaces.h"
+#include "tests/unit/search/spaces.h"
 
 #define MOST 4096
 
