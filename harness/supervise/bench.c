@@ -10,7 +10,7 @@
 #include "base/io.h"
 #include "evaluator/layout.h"
 #include "evaluator/permutation.h"
-#include "evaluator/reference.h"
+#include "evaluator/reference_block.h"
 #include "evaluator/rows.h"
 
 enum order_kind { ORDER_MAKE, ORDER_FILL_CASES, ORDER_FILL_RING, ORDER_POISON_RING };
