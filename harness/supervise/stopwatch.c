@@ -17,7 +17,8 @@ int bp_samples_open(const struct bp_bench *bench, struct bp_samples *samples, st
     if (!samples->request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for samples");
     bp_bench_samples_items(bench, samples->request);
-    samples->fd = bp_io_memfd("samples", 0, err);
+    /* Of its final size from the start (and sparse): the judge maps it before the first sample. */
+    samples->fd = bp_io_memfd("samples", (size_t)BP_MAX_SAMPLES * ROW_MAX_BYTES, err);
     return samples->fd < 0 ? -1 : 0;
 }
 
@@ -48,8 +49,8 @@ static int keep_sample(struct bp_samples *samples, uint32_t timed, const void *r
 {
     if (samples->request->sample_count == BP_MAX_SAMPLES)
         return 0;
-    if (bp_io_write_full(samples->fd, row, row_bytes, err) < 0)
-        return -1;
+    if (pwrite(samples->fd, row, row_bytes, (off_t)samples->bytes) != (ssize_t)row_bytes)
+        return bp_fail_errno(err, "cannot keep a sample");
     samples->request->samples[samples->request->sample_count++] =
         (struct bp_sample){timed, row_index, samples->bytes};
     samples->bytes += row_bytes;
