@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,7 @@ struct executor {
 static struct {
     uint32_t threads;
     struct executor **executors; /* [threads]; 0 is the caller's */
+    sem_t started; /* posted by each new thread */
     const struct bp_simt_launch *launch;
     uint64_t blocks;
     bool stop;
@@ -374,6 +376,7 @@ static void *pool_thread(void *argument)
 {
     struct executor *ex = argument;
     uint32_t seen = 0;
+    sem_post(&pool.started);
     for (;;) {
         wait_for_change(&pool.generation, seen, &pool.sleepers);
         seen = atomic_load(&pool.generation);
@@ -435,6 +438,8 @@ static struct executor *new_executor(void)
     return ex;
 }
 
+/* Returns when the thread runs: what glibc does in a new thread (rseq, set_robust_list) must lie
+ * before the candidate's filter. */
 static int start_thread(struct executor *ex)
 {
     pthread_attr_t attributes;
@@ -445,6 +450,8 @@ static int start_thread(struct executor *ex)
     if (rc == 0)
         rc = pthread_create(&ex->thread, &attributes, pool_thread, ex);
     pthread_attr_destroy(&attributes);
+    while (rc == 0 && sem_wait(&pool.started) < 0 && errno == EINTR)
+        ;
     return rc;
 }
 
@@ -459,6 +466,7 @@ int bp_simt_open(uint32_t threads, struct bp_error *err)
     if (!pool.executors)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for %u threads", threads);
     pool.stop = false;
+    sem_init(&pool.started, 0, 0);
     atomic_store(&pool.generation, 0);
     for (pool.threads = 0; pool.threads < threads; pool.threads++) {
         struct executor *ex = new_executor();
