@@ -52,8 +52,9 @@ struct bp_child {
     uint64_t nonce;
     bool awaiting;                 /* an answer is owed */
     enum bp_message_type expected; /* that answer */
-    uint64_t requested_ns, busy_ns;
+    uint64_t started_ns, requested_ns, busy_ns;
 
+    uint64_t killed_ns;
     bool dying;  /* cause decided, SIGKILL sent unless it was dead already */
     bool waited; /* its status was taken: it must not be signalled any more */
     int init_status; /* then */
@@ -82,6 +83,7 @@ static void die(struct bp_child *child, enum bp_child_cause cause, const char *t
     if (child->waited)
         return;
     bp_launch_kill(&child->launched);
+    child->killed_ns = bp_clock_ns();
     struct bp_error err;
     if (bp_loop_start_timer(child->loop, &child->reap_deadline, bp_clock_ns() + REAP_TIMEOUT_NS,
                             &err) < 0)
@@ -152,6 +154,9 @@ static void deliver(struct bp_child *child, enum bp_message_type type, const voi
 {
     bp_loop_stop_timer(child->loop, &child->deadline);
     child->awaiting = false;
+    if (type == BP_MESSAGE_ready)
+        bp_log(BP_LOG_DEBUG, "child", "%s child ready after %.2f ms", child->stage,
+               bp_ns_to_ms(bp_clock_ns() - child->started_ns));
     if (child->requested_ns)
         child->busy_ns += bp_clock_ns() - child->requested_ns;
     /* The listener that tells whether candidate code ran may still lie in the other socket. */
@@ -377,6 +382,9 @@ static void finish(struct bp_child *child)
 static void bury(struct bp_child *child)
 {
     child->loop->child_count--;
+    if (child->killed_ns)
+        bp_log(BP_LOG_DEBUG, "child", "%s child gone %.2f ms after SIGKILL", child->stage,
+               bp_ns_to_ms(bp_clock_ns() - child->killed_ns));
     bp_loop_stop_timer(child->loop, &child->reap_deadline);
     if (!child->ended) {
         drain(child);
@@ -551,6 +559,7 @@ int bp_child_start(const struct bp_child_options *options, struct bp_child **slo
                    struct bp_error *err)
 {
     struct ends ends;
+    uint64_t started_ns = bp_clock_ns();
     struct bp_child *child = allocate(options);
     if (!child)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a child");
@@ -560,6 +569,7 @@ int bp_child_start(const struct bp_child_options *options, struct bp_child **slo
         return -1;
     }
     take_ends(child, &ends);
+    child->started_ns = started_ns;
     child->loop->child_count++;
     if (watch_child(child, err) < 0) {
         bp_child_release(&child);

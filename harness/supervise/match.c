@@ -21,6 +21,7 @@ struct bp_match {
     struct side sides[2];
     struct bp_child *judge; /* looks at the samples of both sides at the end */
     bool judge_ended, judge_ready;
+    int samples_fd; /* owned */
     struct bp_samples samples[2];
     int judged; /* sides whose samples were judged */
 
@@ -74,7 +75,7 @@ static int judge_samples(struct bp_match *match, struct bp_error *err)
         return 0;
     struct bp_samples *samples = &match->samples[match->judged];
     int fds[5];
-    bp_bench_judge_fds(match->options.bench, match->options.lane, samples->fd, fds);
+    bp_bench_judge_fds(match->options.bench, match->options.lane, match->samples_fd, fds);
     return bp_child_request(match->judge, BP_MESSAGE_samples_request, samples->request, fds,
                             match->judged == 0 ? 5 : 0, bench_options(match)->children.judge_ms,
                             err);
@@ -263,7 +264,7 @@ static int start_child(struct bp_match *match, const char *stage, enum bp_policy
 static int start_side(struct bp_match *match, uint32_t s, struct bp_error *err)
 {
     struct side *side = &match->sides[s];
-    if (bp_samples_open(match->options.bench, &match->samples[s], err) < 0 ||
+    if (bp_samples_open(match->options.bench, match->samples_fd, s, &match->samples[s], err) < 0 ||
         start_child(match, "run", BP_POLICY_RUN_CPU, &side->child, err) < 0)
         return -1;
     side->watch = (struct bp_stopwatch){.bench = match->options.bench,
@@ -286,12 +287,12 @@ int bp_match_start(const struct bp_match_options *options, struct bp_match **slo
     match->options = *options;
     if (match->options.rounds > BP_STATISTICS_MAX)
         match->options.rounds = BP_STATISTICS_MAX;
-    match->samples[0].fd = match->samples[1].fd = -1;
+    match->samples_fd = bp_samples_arena(2, err);
     match->result.outcome.verdict = BP_VERDICT_INFRA;
     struct bp_key key;
     bp_key_derive(&bench_options(match)->run_key, "coins", options->number, &key);
     bp_random_start(&match->coins, &key);
-    if (start_side(match, 0, err) < 0 || start_side(match, 1, err) < 0 ||
+    if (match->samples_fd < 0 || start_side(match, 0, err) < 0 || start_side(match, 1, err) < 0 ||
         start_child(match, "judge", BP_POLICY_JUDGE, &match->judge, err) < 0) {
         bp_match_free(&match);
         return -1;
@@ -320,6 +321,7 @@ void bp_match_free(struct bp_match **slot)
     bp_child_release(&match->judge);
     bp_samples_close(&match->samples[0]);
     bp_samples_close(&match->samples[1]);
+    bp_close_fd(&match->samples_fd);
     free(match);
     *slot = NULL;
 }

@@ -4,27 +4,31 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
 
 #define ROW_MAX_BYTES 4096 /* head_dim <= 1024 of f32 */
 
-int bp_samples_open(const struct bp_bench *bench, struct bp_samples *samples, struct bp_error *err)
+#define SET_BYTES ((size_t)BP_MAX_SAMPLES * ROW_MAX_BYTES)
+
+int bp_samples_arena(uint32_t sets, struct bp_error *err)
 {
-    *samples = (struct bp_samples){.fd = -1};
+    return bp_io_memfd("samples", sets * SET_BYTES, err);
+}
+
+int bp_samples_open(const struct bp_bench *bench, int arena_fd, uint32_t set,
+                    struct bp_samples *samples, struct bp_error *err)
+{
+    *samples = (struct bp_samples){.fd = arena_fd, .bytes = set * SET_BYTES};
     samples->request = calloc(1, sizeof *samples->request);
     if (!samples->request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for samples");
     bp_bench_samples_items(bench, samples->request);
-    /* Of its final size from the start (and sparse): the judge maps it before the first sample. */
-    samples->fd = bp_io_memfd("samples", (size_t)BP_MAX_SAMPLES * ROW_MAX_BYTES, err);
-    return samples->fd < 0 ? -1 : 0;
+    return 0;
 }
 
 void bp_samples_close(struct bp_samples *samples)
 {
-    bp_close_fd(&samples->fd);
     free(samples->request);
     samples->request = NULL;
 }

@@ -8,15 +8,19 @@
 
 #include "harness/supervise/bench.h"
 
-/* Rows copied out of timed outputs, on their way to the judge. */
+/* Rows copied out of timed outputs, on their way to the judge. Rows lie in an arena that may be
+ * shared: a judge maps it once, of its final size. */
 struct bp_samples {
-    int fd; /* owned memfd of rows */
-    uint64_t bytes;
+    int fd;         /* borrowed memfd */
+    uint64_t bytes; /* where the next row goes */
     struct bp_msg_samples_request *request; /* owned; items filled by bp_samples_open */
 };
 
-int bp_samples_open(const struct bp_bench *bench, struct bp_samples *samples, struct bp_error *err)
-    BP_MUST_CHECK;
+/* A (sparse) arena for `sets` sets of samples; the caller owns it. */
+int bp_samples_arena(uint32_t sets, struct bp_error *err) BP_MUST_CHECK;
+/* Set number `set` of the arena. */
+int bp_samples_open(const struct bp_bench *bench, int arena_fd, uint32_t set,
+                    struct bp_samples *samples, struct bp_error *err) BP_MUST_CHECK;
 void bp_samples_close(struct bp_samples *samples);
 
 struct bp_stopwatch {

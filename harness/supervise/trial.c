@@ -28,6 +28,7 @@ struct bp_trial {
     enum bp_stage stage;
 
     struct bp_stopwatch watch;
+    int samples_fd; /* owned */
     struct bp_samples samples;
     uint32_t round, shape; /* round 0: one call; then warm-up; then timed batches */
     struct shape_times times[BP_SUITE_MAX_TIMED];
@@ -125,7 +126,7 @@ static int request_judge(struct bp_trial *trial, struct bp_error *err)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a judge request");
     bp_bench_judge_request(trial->options.bench, trial->options.evaluation, request);
     int fds[5];
-    bp_bench_judge_fds(trial->options.bench, trial->options.lane, trial->samples.fd, fds);
+    bp_bench_judge_fds(trial->options.bench, trial->options.lane, trial->samples_fd, fds);
     return bp_child_request(trial->judge, BP_MESSAGE_judge_request, request, fds, 5,
                             settings_of(trial)->judge_ms, err);
 }
@@ -316,8 +317,9 @@ int bp_trial_start(const struct bp_trial_options *options, struct bp_trial **slo
     trial->options = *options;
     trial->stage = BP_STAGE_run;
     trial->started_ns = bp_clock_ns();
-    trial->samples.fd = -1;
-    if (bp_samples_open(options->bench, &trial->samples, err) < 0 ||
+    trial->samples_fd = bp_samples_arena(1, err);
+    if (trial->samples_fd < 0 ||
+        bp_samples_open(options->bench, trial->samples_fd, 0, &trial->samples, err) < 0 ||
         start_child(trial, "run", BP_POLICY_RUN_CPU, &trial->run, err) < 0 ||
         start_child(trial, "judge", BP_POLICY_JUDGE, &trial->judge, err) < 0) {
         bp_trial_free(&trial);
@@ -381,6 +383,7 @@ void bp_trial_free(struct bp_trial **slot)
     bp_child_release(&trial->run);
     bp_child_release(&trial->judge);
     bp_samples_close(&trial->samples);
+    bp_close_fd(&trial->samples_fd);
     free(trial->plans);
     free(trial->cases);
     free(trial);
