@@ -17,7 +17,8 @@
 #define KILL(call) {#call, BP_CALL_KILL, 0, {{0}}}
 
 #define SET(name)                                                                                  \
-    static const struct bp_call_set name = {name##_rules, sizeof name##_rules / sizeof *name##_rules}
+    static const struct bp_call_set name = {name##_rules,                                          \
+                                            sizeof name##_rules / sizeof name##_rules[0]}
 
 /* What threads, malloc and libm need for ever; also all that the process running a candidate keeps,
  * with the three descriptors it talks through. */

@@ -18,8 +18,9 @@ struct bp_exit_report {
 /* Makes this process the tiny init of what it forks: the child returns 0 here and goes on; the
  * parent never returns. It reaps, writes a struct bp_exit_report to status_fd when the child ends,
  * and ends itself, whereupon whatever else is left dies: the PID namespace where it is process 1,
- * the process group elsewhere. It has no privileges, a filter of a handful of calls and no descriptor but
- * status_fd, and dies with the supervisor. A tree killed as a whole leaves no report. */
+ * the process group elsewhere. It has no privileges, a filter of a handful of calls and no
+ * descriptor but status_fd, and dies with the supervisor. A tree killed as a whole leaves no
+ * report. */
 int bp_confine_enter(int status_fd, struct bp_error *err) BP_MUST_CHECK;
 
 /* Private mounts, sized tmpfs as working directory and TMPDIR, rlimits, uid and capabilities,

@@ -37,7 +37,7 @@ int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_err
 /* Clones and execs. The child's ends are dup'ed to the numbers of sandbox/worker_fd.h, standard
  * output and error to log_fd, everything else closed; standard input is /dev/null; the environment
  * is a fixed one. A failed exec is reported here (BP_ERR_SYSTEM), not as a dead child.
- * bp_launch_prepare_supervisor must have succeeded. */
+ * bp_launch_prepare_supervisor must have succeeded. The children die with the calling *thread*. */
 int bp_launch(const struct bp_launch_options *options, struct bp_launched *launched,
               struct bp_error *err) BP_MUST_CHECK;
 
@@ -47,9 +47,9 @@ int bp_launch(const struct bp_launch_options *options, struct bp_launched *launc
  * number, which is the group's, is not given to another. */
 void bp_launch_kill(const struct bp_launched *launched);
 
-/* After bp_launch_kill, and after pid has ended and its status was taken: reaps orphans of the group
- * and removes the scratch directory. Never blocks: false when an orphan is still dying, and then it
- * is to be called again; on true the struct owns nothing any more. */
+/* After bp_launch_kill, and after pid has ended and its status was taken: reaps orphans of the
+ * group and removes the scratch directory. Never blocks: false when an orphan is still dying, and
+ * then it is to be called again; on true the struct owns nothing any more. */
 bool bp_launch_release(struct bp_launched *launched);
 
 /* Finds the installed or built worker beside this executable (or ../libexec/bulletproof/). */

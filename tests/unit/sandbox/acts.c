@@ -345,8 +345,8 @@ ACT(many_descriptors)
 ACT(memory)
 {
     size_t bytes = 1ULL << 40;
-    void *got = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                     -1, 0);
+    void *got = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return got == MAP_FAILED ? errno : 0;
 }
 
@@ -510,7 +510,8 @@ const struct act acts[] = {
     ROW(nothing), ROW(fork), ROW(fork_call), ROW(clone_user), ROW(exec_shell), ROW(exec_memfd),
     ROW(socket_inet), ROW(socket_unix), ROW(open_passwd), ROW(open_shell), ROW(open_device),
     ROW(write_outside), ROW(write_private), ROW(list_private), ROW(fill_disk), ROW(big_file),
-    ROW(chmod_outside), ROW(symlink), ROW(ptrace), ROW(vm_read), ROW(kill_parent), ROW(kill_all), ROW(stop_self),
+    ROW(chmod_outside), ROW(symlink), ROW(ptrace), ROW(vm_read), ROW(kill_parent), ROW(kill_all),
+    ROW(stop_self),
     ROW(mount), ROW(unshare), ROW(io_uring), ROW(bpf), ROW(keyctl), ROW(userfaultfd), ROW(clone3),
 #if defined(__x86_64__)
     ROW(int80), ROW(x32),
@@ -519,7 +520,8 @@ const struct act acts[] = {
     ROW(oom_score), ROW(own_memory), ROW(raise_limit), ROW(second_filter), ROW(tiocsti),
     ROW(setsid), ROW(send_elsewhere), ROW(read_elsewhere), ROW(write_elsewhere),
     ROW(many_descriptors), ROW(memory), ROW(descriptors), ROW(environment),
-    ROW(namespaces), ROW(dumpable), ROW(exit7), ROW(abort), ROW(segv), ROW(sigkill), ROW(burn), ROW(sleep), ROW(daemons),
+    ROW(namespaces), ROW(dumpable), ROW(exit7), ROW(abort), ROW(segv), ROW(sigkill), ROW(burn),
+    ROW(sleep), ROW(daemons),
     ROW(daemons_stay), ROW(load_object), ROW(compile), ROW(compile_passwd), ROW(compile_incbin),
     {NULL, NULL},
 };

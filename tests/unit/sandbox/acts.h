@@ -6,7 +6,7 @@
 
 struct act {
     const char *name;
-    /* Returns 0 when the thing was done, else the errno value; text is what else there is to say. */
+    /* Returns 0 when the thing was done, else the errno value; text is what there is to add. */
     int (*run)(char *text, size_t size);
 };
 
