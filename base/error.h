@@ -14,6 +14,7 @@ enum bp_errc {
     BP_ERR_PROTOCOL,    /* a frame or message breaks the protocol */
     BP_ERR_LIMIT,       /* a declared cap is exceeded */
     BP_ERR_UNAVAILABLE, /* a needed tool, library or kernel feature is missing */
+    BP_ERR_INTERRUPTED, /* a signal asked the program to stop */
     BP_ERR_STATE,       /* called in a state where it makes no sense; a bug of ours */
 };
 

@@ -4,15 +4,7 @@
 #define BP_EVALUATOR_CHANNEL_H
 
 #include "evaluator/messages.h"
-
-/* The descriptors every worker starts with. */
-enum bp_worker_fd {
-    BP_FD_REQUESTS = 3, /* pipe, read end */
-    BP_FD_ANSWERS = 4,  /* pipe, write end */
-    BP_FD_CONTROL = 5,  /* SOCK_SEQPACKET; descriptors in, the seccomp listener out */
-    BP_FD_STATUS = 6,   /* held by the init of the PID namespace only */
-};
-/* Standard output and error are the log pipe. */
+#include "sandbox/worker_fd.h"
 
 struct bp_channel {
     int requests, answers, control; /* owned */

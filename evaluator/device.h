@@ -43,6 +43,9 @@ struct bp_device {
                               const struct gqa_shape *shape, const void *q, const void *k,
                               const void *v, void *o, void *workspace,
                               char message[BP_TEXT_LINE]);
+
+    /* Unmaps the object; null is allowed. */
+    void (*unload)(struct bp_device_module *module);
 };
 
 extern const struct bp_device bp_device_cpu;
@@ -50,7 +53,8 @@ extern const struct bp_device bp_device_cpu;
 /* By name, null when this worker has no such device. */
 const struct bp_device *bp_device_find(const char *name);
 
-/* PASS, UNSUPPORTED (with the reason in message) or RESOURCE_LIMIT (naming limit and value). */
+/* PASS, UNSUPPORTED (with the reason in message), RESOURCE_LIMIT (naming limit and value), or
+ * LAUNCH_ERROR for a plan without launches or with an empty grid or block. */
 enum bp_verdict bp_plan_check(const struct gqa_launch_plan *plan,
                               const struct bp_device_limits *limits, uint64_t workspace_max_bytes,
                               char message[BP_TEXT_LINE]);

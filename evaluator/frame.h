@@ -23,19 +23,21 @@ struct bp_frame {
     uint32_t sequence;
     uint32_t type;
     uint64_t nonce;
-    msgpack_object body;      /* a map; lives in zone */
+    msgpack_object body;      /* a map; points into storage and into the buffer it came from */
     msgpack_unpacked storage; /* owned: release with bp_frame_release */
+    size_t wire_bytes;
 };
 
 /* Appends one encoded frame to out; body is an already packed msgpack map. */
 int bp_frame_encode(uint32_t sequence, uint32_t type, uint64_t nonce, const void *body,
                     size_t body_size, struct bp_buffer *out, struct bp_error *err) BP_MUST_CHECK;
 
-/* Takes the first frame of in: 1 and *frame filled (bytes consumed), 0 when more bytes are needed,
- * -1 (BP_ERR_PROTOCOL) when the bytes can never become a frame. */
+/* Reads the first frame of in: 1 and *frame filled, 0 when more bytes are needed, -1
+ * (BP_ERR_PROTOCOL) when the bytes can never become a frame. A frame that was returned borrows the
+ * bytes of in until bp_frame_release, which frees it and consumes them. */
 int bp_frame_decode(struct bp_buffer *in, struct bp_frame *frame, struct bp_error *err)
     BP_MUST_CHECK;
-void bp_frame_release(struct bp_frame *frame);
+void bp_frame_release(struct bp_frame *frame, struct bp_buffer *in);
 
 /* The scan alone: 0 when size bytes hold exactly one object whose every count and length fits in
  * the bytes that follow it and whose depth is at most BP_FRAME_DEPTH. */

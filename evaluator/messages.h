@@ -105,13 +105,15 @@ struct bp_msg_make_result {
     uint64_t rows;
 };
 
-/* One run of `slots` consecutive slots filled from one master: slot i is permuted by
- * derive(permutation_key, "slot", i), its guards written with canary, and its output slot's guards
- * written and tensor poisoned. */
+/* One run of `slots` consecutive slots filled from one master: with BP_FILL_INPUTS slot i gets the
+ * master's inputs permuted by derive(permutation_key, "slot", i) and guards of canary; with
+ * BP_FILL_OUTPUTS output slot i gets guards and a poisoned tensor. */
+enum { BP_FILL_INPUTS = 1, BP_FILL_OUTPUTS = 2 };
 struct bp_fill {
     struct bp_shape shape;
     uint32_t dtype;
     uint32_t slots;
+    uint32_t parts; /* BP_FILL_INPUTS | BP_FILL_OUTPUTS */
     uint64_t master_offset;
     uint64_t input_offset;  /* of slot 0 in the inputs arena; slots are layout.bytes apart */
     uint64_t output_offset; /* of slot 0 in the outputs arena */

@@ -37,26 +37,6 @@ const struct bp_error_class *bp_error_class(enum bp_dtype dtype, enum bp_strictn
     return &classes[dtype][strictness];
 }
 
-static size_t row_bytes(uint32_t head_dim)
-{
-    return (head_dim + 1) * sizeof(double) + 3 * head_dim * sizeof(float);
-}
-
-size_t bp_reference_bytes(const struct bp_case *item)
-{
-    return sizeof(struct bp_reference_header) +
-           bp_rows_count(&item->shape, item->max_rows) * row_bytes(item->shape.head_dim);
-}
-
-struct bp_reference_row bp_reference_row(const void *reference, uint64_t index)
-{
-    const struct bp_reference_header *header = reference;
-    uint32_t dim = header->head_dim;
-    const double *o = (const double *)((const uint8_t *)(header + 1) + index * row_bytes(dim));
-    const float *c = (const float *)(o + dim + 1);
-    return (struct bp_reference_row){o, c, c + dim, c + 2 * dim, o[dim]};
-}
-
 /* One KV head as the loops want it, and one row's working arrays; a worker's own. keys is kv_len
  * rounded up to LANES, dim is head_dim rounded up; the padding is zero. V is scaled by a power of
  * two to at most 1, so that squares of any family fit a float. */
@@ -262,7 +242,7 @@ static void make_row(const struct job *job, struct scratch *x, struct bp_row row
     uint32_t begin, end;
     bp_shape_visible(shape, row.batch, row.token, &begin, &end);
     if (begin >= end) {
-        memset(out, 0, row_bytes(shape->head_dim));
+        memset(out, 0, bp_reference_row_bytes(shape->head_dim));
         return;
     }
     size_t at = ((size_t)row.batch * shape->q_heads + row.head) * shape->q_len + row.token;
@@ -284,7 +264,7 @@ static void make_span(void *context, uint32_t index, uint32_t worker)
     load_head(job, span, x);
     for (uint64_t i = span->first; i < span->first + span->count; i++) {
         struct bp_row row = bp_rows_at(&item->shape, job->rows_key, item->max_rows, i);
-        make_row(job, x, row, job->rows + i * row_bytes(item->shape.head_dim));
+        make_row(job, x, row, job->rows + i * bp_reference_row_bytes(item->shape.head_dim));
     }
 }
 

@@ -73,38 +73,57 @@ struct targets {
     struct bp_arena inputs, outputs;
 };
 
-/* Adds the bytes copied to *bytes. */
+static int fill_inputs(const struct server *server, const struct targets *targets,
+                       const struct bp_fill *fill, uint64_t *bytes, struct bp_error *err)
+{
+    enum bp_dtype dtype = (enum bp_dtype)fill->dtype;
+    struct bp_input_layout layout;
+    bp_layout_inputs(&fill->shape, dtype, &layout);
+    const void *master =
+        bp_arena_at(&server->masters, "masters", fill->master_offset, layout.bytes, err);
+    if (!master)
+        return -1;
+    for (uint32_t i = 0; i < fill->slots; i++) {
+        struct bp_permutation permutation;
+        uint8_t *input = bp_arena_at(&targets->inputs, "inputs",
+                                     fill->input_offset + i * layout.bytes, layout.bytes, err);
+        if (!input)
+            return -1;
+        bp_permutation_of_slot(&fill->shape, &fill->permutation_key, i, &permutation);
+        bp_permutation_copy(&fill->shape, dtype, &permutation, master, input);
+        bp_layout_guard_inputs(&layout, fill->canary, input);
+        *bytes += layout.bytes;
+    }
+    return 0;
+}
+
+static int fill_outputs(const struct targets *targets, const struct bp_fill *fill, uint64_t *bytes,
+                        struct bp_error *err)
+{
+    struct bp_output_layout layout;
+    bp_layout_outputs(&fill->shape, (enum bp_dtype)fill->dtype, &layout);
+    for (uint32_t i = 0; i < fill->slots; i++) {
+        uint8_t *output = bp_arena_at(&targets->outputs, "outputs",
+                                      fill->output_offset + i * layout.bytes, layout.bytes, err);
+        if (!output)
+            return -1;
+        bp_layout_guard_outputs(&layout, fill->canary, output);
+        bp_layout_poison_output(&layout, BP_POISON_LARGE, output);
+        *bytes += layout.bytes;
+    }
+    return 0;
+}
+
+/* Adds the bytes written to *bytes. */
 static int fill_slots(const struct server *server, const struct targets *targets,
                       const struct bp_fill *fill, uint64_t *bytes, struct bp_error *err)
 {
     if (check_kind(fill->dtype, 0, 0, err) < 0 || bp_shape_check(&fill->shape, err) < 0)
         return -1;
-    enum bp_dtype dtype = (enum bp_dtype)fill->dtype;
-    struct bp_input_layout in;
-    struct bp_output_layout out;
-    bp_layout_inputs(&fill->shape, dtype, &in);
-    bp_layout_outputs(&fill->shape, dtype, &out);
-    const void *master =
-        bp_arena_at(&server->masters, "masters", fill->master_offset, in.bytes, err);
-    if (!master)
+    if ((fill->parts & BP_FILL_INPUTS) && fill_inputs(server, targets, fill, bytes, err) < 0)
         return -1;
-    for (uint32_t i = 0; i < fill->slots; i++) {
-        uint8_t *input = bp_arena_at(&targets->inputs, "inputs", fill->input_offset + i * in.bytes,
-                                     in.bytes, err);
-        if (!input)
-            return -1;
-        uint8_t *output = bp_arena_at(&targets->outputs, "outputs",
-                                      fill->output_offset + i * out.bytes, out.bytes, err);
-        if (!output)
-            return -1;
-        struct bp_permutation permutation;
-        bp_permutation_of_slot(&fill->shape, &fill->permutation_key, i, &permutation);
-        bp_permutation_copy(&fill->shape, dtype, &permutation, master, input);
-        bp_layout_guard_inputs(&in, fill->canary, input);
-        bp_layout_guard_outputs(&out, fill->canary, output);
-        bp_layout_poison_output(&out, BP_POISON_LARGE, output);
-        *bytes += in.bytes;
-    }
+    if ((fill->parts & BP_FILL_OUTPUTS) && fill_outputs(targets, fill, bytes, err) < 0)
+        return -1;
     return 0;
 }
 

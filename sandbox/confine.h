@@ -4,20 +4,31 @@
 #define BP_SANDBOX_CONFINE_H
 
 #include <stddef.h>
+#include <sys/resource.h>
 
 #include "base/error.h"
 #include "sandbox/policy.h"
 
-/* Becomes the tiny init of the PID namespace when this process is its pid 1: forks, the child
- * returns 0 here and goes on; the parent never returns: it reaps, writes the child's raw wait
- * status (int) and struct rusage to status_fd, and exits. In a process that is not pid 1: returns 0
- * at once with status_fd closed. */
+/* What the init writes to the status pipe, in one write, when the worker has ended. */
+struct bp_exit_report {
+    int wait_status;      /* as of wait4(2) */
+    struct rusage usage;  /* of the worker and the descendants it waited for */
+};
+
+/* Makes this process the tiny init of what it forks: the child returns 0 here and goes on; the
+ * parent never returns. It reaps, writes a struct bp_exit_report to status_fd when the child ends,
+ * and ends itself, whereupon whatever else is left dies: the PID namespace where it is process 1,
+ * the process group elsewhere. It has no privileges, a filter of a handful of calls and no descriptor but
+ * status_fd, and dies with the supervisor. A tree killed as a whole leaves no report. */
 int bp_confine_enter(int status_fd, struct bp_error *err) BP_MUST_CHECK;
 
 /* Private mounts, sized tmpfs as working directory and TMPDIR, rlimits, uid and capabilities,
  * PDEATHSIG, no_new_privs, Landlock, then the stage's seccomp filter. A filter with a
  * user-notification listener sends the listener over control_fd as one SCM_RIGHTS message with the
- * byte 'S'. Writes the layers in force, comma separated, to layers. */
+ * byte 'S' (every policy but BP_POLICY_RUN_CPU, whose candidate filter has it). The descriptors
+ * below BP_FD_STATUS become close-on-exec and the process is not dumpable any more; it can still
+ * open its own /proc/self/fd/N of a memfd. Writes the layers in force, comma separated, to layers
+ * (256 bytes are enough). */
 int bp_confine_stage(enum bp_policy_id policy, const struct bp_policy_limits *limits,
                      int control_fd, char *layers, size_t layers_size, struct bp_error *err)
     BP_MUST_CHECK;

@@ -16,7 +16,9 @@ struct bp_denial {
 };
 
 /* Takes one pending notification of a listener that poll says is readable: 1, or 0 when it is gone
- * already. The call is never answered: the caller kills the tree. */
+ * already. The call is never answered: the caller kills the tree. It keeps listener_fd open until the tree
+ * has ended: closing it makes the call return ENOSYS, and the child runs on for as long as the kill
+ * takes. */
 int bp_denial_read(int listener_fd, struct bp_denial *denial, struct bp_error *err) BP_MUST_CHECK;
 
 /* "openat(0xffffff9c, 0x7f…, 0x0, …)": name and arguments as one line. */

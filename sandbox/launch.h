@@ -4,6 +4,7 @@
 #define BP_SANDBOX_LAUNCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -17,21 +18,39 @@ struct bp_launch_options {
     int requests_fd, answers_fd, control_fd, log_fd, status_fd; /* the child's ends; borrowed */
 };
 
+#define BP_LAUNCH_SCRATCH 128
+
 struct bp_launched {
-    pid_t pid;  /* of the process we cloned (init of the PID namespace, where there is one) */
-    int pidfd;  /* owned; readable when pid has ended */
+    pid_t pid;  /* of the process we cloned (the init of bp_confine_enter) */
+    int pidfd;  /* owned by the struct, closed by bp_launch_release; readable when pid has ended */
     bool pid_namespace;
+    char scratch[BP_LAUNCH_SCRATCH]; /* the child's directory, in this process's TMPDIR or /tmp,
+                                        where it has no tmpfs of its own; else empty */
 };
 
-/* Clones and execs. The child's ends are dup'ed to the numbers of evaluator/channel.h
- * (enum bp_worker_fd), standard output and error to log_fd, everything else closed; the environment
- * is a fixed one. A failed exec is reported here (BP_ERR_SYSTEM), not as a dead child. */
+/* Once, before the first launch: this process becomes the reaper of orphaned descendants and not
+ * dumpable, so that no child of the same user opens its pipes and memory through /proc; and the
+ * namespaces this machine grants are found out (*layers: their names, at least 64 bytes). */
+int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_error *err)
+    BP_MUST_CHECK;
+
+/* Clones and execs. The child's ends are dup'ed to the numbers of sandbox/worker_fd.h, standard
+ * output and error to log_fd, everything else closed; standard input is /dev/null; the environment
+ * is a fixed one. A failed exec is reported here (BP_ERR_SYSTEM), not as a dead child.
+ * bp_launch_prepare_supervisor must have succeeded. */
 int bp_launch(const struct bp_launch_options *options, struct bp_launched *launched,
               struct bp_error *err) BP_MUST_CHECK;
 
 /* SIGKILLs everything the launch started: the PID namespace through its init, or else the process
- * group and the session's members. Does not wait. */
+ * group, which no child can leave (setsid and setpgid are forbidden calls). Does not wait. To be
+ * called before the status of pid is taken (wait4), also when it ended by itself: until then its
+ * number, which is the group's, is not given to another. */
 void bp_launch_kill(const struct bp_launched *launched);
+
+/* After bp_launch_kill, and after pid has ended and its status was taken: reaps orphans of the group
+ * and removes the scratch directory. Never blocks: false when an orphan is still dying, and then it
+ * is to be called again; on true the struct owns nothing any more. */
+bool bp_launch_release(struct bp_launched *launched);
 
 /* Finds the installed or built worker beside this executable (or ../libexec/bulletproof/). */
 int bp_launch_find_worker(char *path, size_t size, struct bp_error *err) BP_MUST_CHECK;

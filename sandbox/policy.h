@@ -2,7 +2,10 @@
 #ifndef BP_SANDBOX_POLICY_H
 #define BP_SANDBOX_POLICY_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "base/error.h"
 
 /* A stage on a device class has its own policy. */
 enum bp_policy_id {
@@ -17,9 +20,39 @@ const char *bp_policy_name(enum bp_policy_id id);
 
 /* Limits the run's config can set; 0 means the policy's default. */
 struct bp_policy_limits {
-    uint64_t memory_bytes; /* RLIMIT_AS */
-    uint64_t file_bytes;   /* RLIMIT_FSIZE and the size of the private tmpfs */
+    uint64_t memory_bytes; /* RLIMIT_AS; shared mappings count. Where threads are allowed, address
+                              space for their stacks and malloc arenas is added on top */
+    uint64_t file_bytes;   /* RLIMIT_FSIZE and the size of the private tmpfs; a policy without
+                              files has neither and ignores it */
     uint32_t cpu_s;        /* RLIMIT_CPU, a backstop behind the supervisor's deadline */
 };
+
+/* The worker's command line is {"bulletproof-worker", stage, policy name, memory_bytes, file_bytes,
+ * cpu_s}: bp_launch writes it, this reads everything behind the stage. BP_ERR_USAGE. */
+#define BP_POLICY_ARGC 6
+int bp_policy_limits_parse(int argc, char *const argv[], enum bp_policy_id *policy,
+                           struct bp_policy_limits *limits, struct bp_error *err) BP_MUST_CHECK;
+
+/* One row of a policy's list of files: rights for whichever of the alternatives exist. */
+#define BP_POLICY_ALTERNATIVES 3
+struct bp_policy_path {
+    const char *any[BP_POLICY_ALTERNATIVES]; /* symbolic links are followed */
+    uint64_t rights;                         /* LANDLOCK_ACCESS_FS_*, as in sandbox/landlock.h */
+    bool required;                           /* none of them there: refuse to start */
+};
+
+struct bp_policy {
+    const char *name;
+    const struct bp_policy_path *files; /* file_count of them */
+    unsigned file_count;
+    bool private_files;                 /* a writable private tmpfs */
+    bool threads;                       /* makes threads of its own */
+    bool listener;                      /* the stage's filter has the notification listener */
+    struct bp_policy_limits defaults;
+    uint32_t descriptors;               /* RLIMIT_NOFILE */
+    uint32_t processes;                 /* RLIMIT_NPROC; 0: seccomp forbids processes anyway */
+};
+
+const struct bp_policy *bp_policy_get(enum bp_policy_id id);
 
 #endif

@@ -43,7 +43,8 @@ struct bp_config {
     uint32_t parallel;       /* compiles at once; 0 = every processor */
 
     /* The space after the config's overrides (`space: {knobs, constraints}`) and the baseline
-     * (`baseline: {BM: 64}`: the head's default with these values put in). */
+     * (`baseline: {BM: 64}`: the head's default with these values put in). head.default_point is
+     * the baseline too: the kernel's own default may lie outside an overridden space. */
     struct bp_kernel_head head;
     struct bp_point baseline;
     char *source; /* owned: the kernel's text */
@@ -51,10 +52,16 @@ struct bp_config {
     char *text;   /* owned: the config file as read, for config.yaml in the run directory */
 };
 
-/* Reads the file, fills defaults, reads and parses the kernel, applies overrides, checks everything.
- * BP_ERR_USAGE: "file:line: unknown key 'evalutions' in budget (did you mean 'evaluations'? valid: …)". */
+/* A config of size bytes; path is its file, for messages and for what `kernel` is relative to.
+ * source is the kernel's text, or null to read it from the file `kernel` names. On success every
+ * field is set; on failure nothing needs freeing, and bp_config_free does no harm. BP_ERR_USAGE:
+ * "file:line: unknown key 'evalutions' in 'budget'; did you mean 'evaluations'? (valid: …)". */
+int bp_config_parse(const char *path, const char *text, size_t size, const char *source,
+                    size_t source_bytes, struct bp_config *config, struct bp_error *err)
+    BP_MUST_CHECK;
+/* The same from a file and the kernel it names. */
 int bp_config_load(const char *path, struct bp_config *config, struct bp_error *err) BP_MUST_CHECK;
-/* Defaults only, for `eval`. */
+/* Defaults only, for `eval`: no kernel, no space, nothing to free. */
 void bp_config_defaults(struct bp_config *config);
 void bp_config_free(struct bp_config *config);
 

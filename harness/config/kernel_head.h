@@ -3,7 +3,7 @@
 #define BP_HARNESS_CONFIG_KERNEL_HEAD_H
 
 #include "evaluator/problem.h"
-#include "harness/evolve/space.h"
+#include "harness/search/space.h"
 
 #define BP_SOURCE_MAX_BYTES (1u << 20)
 

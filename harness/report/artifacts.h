@@ -7,10 +7,13 @@
 
 #include "harness/store/evaluation.h"
 
+/* How every JSON file and `--json` is printed. */
+#define BP_JSON_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(9))
+
 /* The object `eval --json` prints (field list: docs/results.md). New reference; null: no memory. */
 json_t *bp_evaluation_json(const struct bp_evaluation *evaluation);
 
-/* eval_00042.json and eval_00042.hip in dir, and one line appended to history.jsonl. */
+/* eval_00042.hip and eval_00042.json in dir, then one line appended to history.jsonl. */
 int bp_artifacts_evaluation(const char *dir, const struct bp_evaluation *evaluation,
                             struct bp_error *err) BP_MUST_CHECK;
 
@@ -34,6 +37,8 @@ struct bp_result_row {
 struct bp_run_summary {
     const char *status; /* "running", "finished", "interrupted", "failed" */
     const char *kernel, *suite, *device, *dtype, *strategy;
+    const char *driver; /* compiler or driver version of the device */
+    const char *mask;   /* of the timed shapes, in words: "causal", "full", "causal and full" */
     uint64_t seed;
     uint32_t evaluations; /* done, baseline and eager included */
     uint32_t duplicates;
@@ -57,12 +62,16 @@ struct bp_run_summary {
     } *history; /* borrowed */
 };
 
-/* tuning_summary.json (atomic). */
+/* The object of tuning_summary.json. New reference; null: no memory. */
+json_t *bp_summary_json(const struct bp_run_summary *summary);
+
+/* tuning_summary.json (atomic). A value of 0 in a row, where there is nothing to compare with, is
+ * written as null, here and as "-" in the tables. */
 int bp_artifacts_summary(const char *dir, const struct bp_run_summary *summary,
                          struct bp_error *err) BP_MUST_CHECK;
 
-/* results.md: impl | avg_ms | tflops | gflops | speedup_vs_eager | tuning_time_s | note, with device,
- * driver, dtype, suite, mask and FLOP convention stated. */
+/* results.md: impl | avg_ms | tflops | gflops | speedup_vs_eager | speedup_vs_baseline |
+ * tuning_time_s | note, with device, driver, dtype, suite, mask and FLOP convention stated. */
 int bp_artifacts_results(const char *dir, const struct bp_run_summary *summary,
                          struct bp_error *err) BP_MUST_CHECK;
 

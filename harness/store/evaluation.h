@@ -84,8 +84,16 @@ struct bp_evaluation {
 /* Heap-allocated and zeroed; null when there is no memory. */
 struct bp_evaluation *bp_evaluation_new(void);
 void bp_evaluation_free(struct bp_evaluation *evaluation);
+/* Deep: shares nothing with the original. Null when there is no memory. */
+struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation);
+
+const char *bp_origin_name(enum bp_origin origin); /* "eval", "eager", "baseline", "search" */
 
 /* The safety block of one evaluation from its attempts' outcomes; docs/results.md has the formula. */
 void bp_evaluation_safety(struct bp_evaluation *evaluation);
+
+/* Adds one evaluation's block to the sums of a run, which already hold `before` evaluations; the
+ * sums' safety_score is the mean of the evaluations'. Start from zeros. */
+void bp_safety_add(struct bp_safety *sums, const struct bp_safety *one, uint32_t before);
 
 #endif

@@ -49,6 +49,13 @@ extern "C" __shared__ __attribute__((aligned(16))) unsigned char gqa_lds[];
 #endif
 
 #define GQA_KERNEL extern "C" __global__
+/* Between GQA_KERNEL and void: no block of this kernel has more threads, so the compiler may give
+ * each of them more registers. */
+#if defined(GQA_CPU)
+#define GQA_LAUNCH_BOUNDS(threads)
+#else
+#define GQA_LAUNCH_BOUNDS(threads) __launch_bounds__(threads)
+#endif
 
 /* ---- storage type of q, k, v and o: bits in memory, float in registers ---- */
 #if defined(GQA_F16) + defined(GQA_BF16) + defined(GQA_F32) != 1
@@ -152,11 +159,30 @@ __device__ static inline void gqa_store(gqa_t *p, float value)
     *p = gqa_from_float(value);
 }
 
+/* x[n] = p[n] for n < N, whatever p's alignment. Unasked, clang converts one __fp16 at a time. */
+template <int N> __device__ static inline void gqa_load_many(const gqa_t *p, float (&x)[N])
+{
+#if defined(GQA_CPU) && defined(GQA_F16)
+    typedef __fp16 halves __attribute__((ext_vector_type(N)));
+    typedef float floats __attribute__((ext_vector_type(N)));
+    halves h;
+    __builtin_memcpy(&h, p, N * sizeof(gqa_t));
+    const floats f = __builtin_convertvector(h, floats);
+    __builtin_memcpy(x, &f, sizeof(x));
+#else
+#pragma unroll
+    for (int n = 0; n < N; n++)
+        x[n] = gqa_load(p + n);
+#endif
+}
+
 /* ---- helpers every kernel needs, so that the masks are written once ---- */
 /* Keys of sequence b. */
 __device__ static inline gqa_i32 gqa_kv_len(const gqa_shape &shape, gqa_i32 b)
 {
-    return shape.kv_lens ? shape.kv_lens[b] : shape.kv_len;
+    /* volatile, because hipRTC otherwise merges the two loads into one from either address, and so
+     * that shape has an address keeps it in scratch or LDS. */
+    return shape.kv_lens ? *(const volatile gqa_i32 *)(shape.kv_lens + b) : shape.kv_len;
 }
 /* Keys visible to query token i of a sequence with kv_len keys: [begin, end), perhaps empty. */
 __device__ static inline gqa_i32 gqa_key_end(const gqa_shape &shape, gqa_i32 kv_len, gqa_i32 i)

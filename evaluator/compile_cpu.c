@@ -1,0 +1,288 @@
+#include "evaluator/compile_cpu.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "evaluator/diagnostics.h"
+#include "kernels/embedded.h"
+
+#define DIAGNOSTICS_MAX (1u << 20) /* bytes a compiler may print before it is COMPILE_LIMIT */
+#define MAX_ARGUMENTS (BP_MAX_DEFINES + 48)
+#define DEFINE_TEXT (2 * BP_TEXT_SHORT + 4)
+
+static const char source_name[] = "kernel.hip";
+static const char code_name[] = "kernel.o";
+static const char object_name[] = "object.so";
+static const char log_name[] = "diagnostics.txt";
+
+static const char *const dtype_defines[BP_DTYPE_COUNT] = {
+    [BP_DTYPE_F16] = "-DGQA_F16", [BP_DTYPE_BF16] = "-DGQA_BF16", [BP_DTYPE_F32] = "-DGQA_F32"};
+
+/* clang -c and ld.lld by themselves: two processes where clang's driver for both makes three.
+ * IEEE semantics are kept but for contraction, which GPU compilers do by default too. */
+static const char *const clang_arguments[] = {
+    "-c", "-x", "c++", "-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno",
+    "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-stack-protector",
+    "-fno-asynchronous-unwind-tables", "-fno-ident", "-fPIC", "-fno-plt", "-fvisibility=hidden",
+    "-nostdinc", "-w", "-fno-color-diagnostics", "-ferror-limit=20", "-fno-crash-diagnostics",
+    "-DGQA_CPU"};
+static const char *const lld_arguments[] = {
+    "-shared", "--hash-style=sysv", "--build-id=none", "--gc-sections", "--no-dynamic-linker",
+    "-z", "now", "-z", "noexecstack", "-z", "relro", "-z", "max-page-size=4096",
+    "--error-limit=20", code_name, "-o", object_name};
+
+/* The tools, looked for once in a process. */
+static struct {
+    bool looked;
+    char clang[64], lld[64];
+    char version[BP_TEXT_LINE];
+} tools;
+
+struct arguments {
+    char *list[MAX_ARGUMENTS + 1]; /* null-terminated; borrowed strings */
+    size_t count;
+};
+
+static void add_argument(struct arguments *arguments, const char *text)
+{
+    arguments->list[arguments->count++] = (char *)(uintptr_t)text;
+    arguments->list[arguments->count] = NULL;
+}
+
+static void add_arguments(struct arguments *arguments, const char *const *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        add_argument(arguments, texts[i]);
+}
+
+/* Runs list[0] with nothing to read and all it prints in the log file; *status as of waitpid. */
+static int run_tool(const struct arguments *arguments, int *status, struct bp_error *err)
+{
+    static char path[] = "PATH=/usr/bin:/bin", locale[] = "LC_ALL=C", temporary[] = "TMPDIR=.";
+    static char *const environment[] = {path, locale, temporary, NULL};
+    BP_AUTO_FD int log = open(log_name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (log < 0)
+        return bp_fail_errno(err, "cannot create %s", log_name);
+    posix_spawn_file_actions_t actions;
+    pid_t pid = -1;
+    int rc = posix_spawn_file_actions_init(&actions);
+    if (rc == 0) {
+        for (int fd = 0; rc == 0 && fd <= 2; fd++)
+            rc = posix_spawn_file_actions_adddup2(&actions, log, fd);
+        if (rc == 0)
+            rc = posix_spawn(&pid, arguments->list[0], &actions, NULL, arguments->list,
+                             environment);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    if (rc != 0) {
+        errno = rc;
+        return bp_fail_errno(err, "cannot start %s", arguments->list[0]);
+    }
+    while (waitpid(pid, status, 0) < 0) {
+        if (errno != EINTR)
+            return bp_fail_errno(err, "cannot wait for %s", arguments->list[0]);
+    }
+    return 0;
+}
+
+/* The log, cleaned, into text; *over says that there was more than DIAGNOSTICS_MAX. */
+static int read_log(char text[BP_TEXT_DIAGNOSTICS], bool *over, struct bp_error *err)
+{
+    BP_AUTO_FD int log = open(log_name, O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    if (log < 0 || fstat(log, &info) < 0)
+        return bp_fail_errno(err, "cannot read %s", log_name);
+    *over = info.st_size > DIAGNOSTICS_MAX;
+    /* More than the cap, as cleaning drops bytes. */
+    char raw[2 * BP_TEXT_DIAGNOSTICS];
+    size_t size = (size_t)info.st_size < sizeof raw ? (size_t)info.st_size : sizeof raw;
+    if (bp_io_read_full(log, raw, size, err) < 0)
+        return -1;
+    bp_diagnostics_clean(raw, size, text, BP_TEXT_DIAGNOSTICS);
+    return 0;
+}
+
+static bool find_tool(const char *name, char path[64])
+{
+    static const char *const directories[] = {"/usr/bin", "/usr/local/bin", "/usr/lib/llvm/bin"};
+    static const char *const suffixes[] = {"",    "-14", "-19", "-18", "-17",
+                                           "-16", "-15", "-20", "-21"};
+    for (size_t d = 0; d < sizeof directories / sizeof *directories; d++) {
+        for (size_t s = 0; s < sizeof suffixes / sizeof *suffixes; s++) {
+            snprintf(path, 64, "%s/%s%s", directories[d], name, suffixes[s]);
+            if (access(path, X_OK) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static int find_tools(struct bp_error *err)
+{
+    if (tools.looked)
+        return 0;
+    if (!find_tool("clang", tools.clang))
+        return bp_fail(err, BP_ERR_UNAVAILABLE, "no clang found; apt-get install clang lld");
+    if (!find_tool("ld.lld", tools.lld))
+        return bp_fail(err, BP_ERR_UNAVAILABLE, "no ld.lld found; apt-get install lld");
+    struct arguments arguments = {.count = 0};
+    add_argument(&arguments, tools.clang);
+    add_argument(&arguments, "--version");
+    char text[BP_TEXT_DIAGNOSTICS];
+    bool over;
+    int status;
+    if (run_tool(&arguments, &status, err) < 0 || read_log(text, &over, err) < 0)
+        return -1;
+    if (status != 0)
+        return bp_fail(err, BP_ERR_UNAVAILABLE, "%s --version fails: %.200s", tools.clang, text);
+    snprintf(tools.version, sizeof tools.version, "%.*s", (int)strcspn(text, "\n"), text);
+    tools.looked = true;
+    return 0;
+}
+
+static bool is_identifier(const char *name)
+{
+    if (!isalpha((unsigned char)name[0]) && name[0] != '_')
+        return false;
+    for (const char *c = name; *c; c++) {
+        if (!isalnum((unsigned char)*c) && *c != '_')
+            return false;
+    }
+    return true;
+}
+
+static bool is_integer(const char *value)
+{
+    value += *value == '-';
+    return *value && value[strspn(value, "0123456789")] == '\0';
+}
+
+/* -march wants a word like "native", "x86-64-v3", "haswell". */
+static bool is_arch(const char *arch)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+    return *arch && *arch != '-' && arch[strspn(arch, allowed)] == '\0';
+}
+
+static int clang_command(const struct bp_msg_compile_request *request, struct arguments *arguments,
+                         char march[BP_TEXT_SHORT + 8], char (*defines)[DEFINE_TEXT],
+                         struct bp_error *err)
+{
+    if (request->dtype >= BP_DTYPE_COUNT || request->define_count > BP_MAX_DEFINES ||
+        !is_arch(request->arch))
+        return bp_fail(err, BP_ERR_PROTOCOL, "compile request with a bad dtype, count or arch");
+    add_argument(arguments, tools.clang);
+    add_arguments(arguments, clang_arguments, sizeof clang_arguments / sizeof *clang_arguments);
+    snprintf(march, BP_TEXT_SHORT + 8, "-march=%s", request->arch);
+    add_argument(arguments, march);
+    add_argument(arguments, dtype_defines[request->dtype]);
+    for (uint32_t i = 0; i < request->define_count; i++) {
+        const struct bp_define *define = &request->defines[i];
+        if (!is_identifier(define->name) || !is_integer(define->value))
+            return bp_fail(err, BP_ERR_PROTOCOL, "%s=%s is no knob definition", define->name,
+                           define->value);
+        snprintf(defines[i], DEFINE_TEXT, "-D%s=%s", define->name, define->value);
+        add_argument(arguments, defines[i]);
+    }
+    add_argument(arguments, source_name);
+    add_argument(arguments, "-o");
+    add_argument(arguments, code_name);
+    return 0;
+}
+
+static int write_file(const char *name, const void *data, size_t size, struct bp_error *err)
+{
+    BP_AUTO_FD int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return bp_fail_errno(err, "cannot create %s", name);
+    return bp_io_write_full(fd, data, size, err);
+}
+
+static int write_inputs(const char *source, size_t size, struct bp_error *err)
+{
+    for (const struct bp_embedded_file *h = bp_embedded_headers; h->name; h++) {
+        if (write_file(h->name, h->text, h->size, err) < 0)
+            return -1;
+    }
+    return write_file(source_name, source, size, err);
+}
+
+/* Runs one tool and sets result's verdict and texts from how it ended. */
+static int run_step(const struct arguments *arguments, struct bp_msg_compile_result *result,
+                    struct bp_error *err)
+{
+    int status;
+    bool over;
+    if (run_tool(arguments, &status, err) < 0 || read_log(result->diagnostics, &over, err) < 0)
+        return -1;
+    result->verdict = bp_diagnostics_verdict(status, result->diagnostics);
+    bp_diagnostics_first_error(result->diagnostics, result->message, sizeof result->message);
+    if (over) {
+        result->verdict = BP_VERDICT_COMPILE_LIMIT;
+        snprintf(result->message, sizeof result->message,
+                 "the compiler printed more than %u bytes", DIAGNOSTICS_MAX);
+    } else if (result->verdict != BP_VERDICT_PASS && !result->message[0]) {
+        if (WIFSIGNALED(status))
+            snprintf(result->message, sizeof result->message, "the compiler died of signal %d: %s",
+                     WTERMSIG(status), strsignal(WTERMSIG(status)));
+        else
+            snprintf(result->message, sizeof result->message, "the compiler exited with %d",
+                     WEXITSTATUS(status));
+    }
+    return 0;
+}
+
+/* object.so into the memfd, unless it is over the request's limit. */
+static int deliver(const struct bp_msg_compile_request *request, int object_fd,
+                   struct bp_msg_compile_result *result, struct bp_error *err)
+{
+    struct bp_buffer object;
+    bp_buffer_init(&object, request->object_max_bytes);
+    struct stat info;
+    if (stat(object_name, &info) < 0)
+        return bp_fail_errno(err, "the linker left no %s", object_name);
+    if ((uint64_t)info.st_size > request->object_max_bytes) {
+        result->verdict = BP_VERDICT_COMPILE_LIMIT;
+        snprintf(result->message, sizeof result->message,
+                 "object of %lld bytes, limit %llu", (long long)info.st_size,
+                 (unsigned long long)request->object_max_bytes);
+        return 0;
+    }
+    int rc = bp_io_read_file(object_name, &object, err);
+    if (rc == 0)
+        rc = bp_io_write_full(object_fd, object.data, object.size, err);
+    if (rc == 0)
+        result->object_bytes = object.size;
+    bp_buffer_free(&object);
+    return rc;
+}
+
+int bp_compile_cpu(const struct bp_msg_compile_request *request, const char *source, int object_fd,
+                   struct bp_msg_compile_result *result, struct bp_error *err)
+{
+    struct arguments clang = {.count = 0}, lld = {.count = 0};
+    char march[BP_TEXT_SHORT + 8], defines[BP_MAX_DEFINES][DEFINE_TEXT];
+    memset(result, 0, sizeof *result);
+    if (find_tools(err) < 0 || clang_command(request, &clang, march, defines, err) < 0 ||
+        write_inputs(source, request->source_bytes, err) < 0)
+        return -1;
+    snprintf(result->compiler, sizeof result->compiler, "%s", tools.version);
+    add_argument(&lld, tools.lld);
+    add_arguments(&lld, lld_arguments, sizeof lld_arguments / sizeof *lld_arguments);
+    if (run_step(&clang, result, err) < 0)
+        return -1;
+    if (result->verdict == BP_VERDICT_PASS && run_step(&lld, result, err) < 0)
+        return -1;
+    return result->verdict == BP_VERDICT_PASS ? deliver(request, object_fd, result, err) : 0;
+}

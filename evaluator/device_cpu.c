@@ -1,0 +1,181 @@
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "evaluator/compile_cpu.h"
+#include "evaluator/device.h"
+#include "evaluator/object.h"
+#include "evaluator/simt.h"
+
+struct bp_device_module {
+    struct bp_object object;
+    void (*plan)(struct gqa_shape, struct gqa_launch_plan *);
+    void (*kernels[GQA_MAX_LAUNCHES])(struct gqa_shape, const void *, const void *, const void *,
+                                      void *, void *); /* null where the object has none */
+};
+
+static const struct bp_device_limits limits = {
+    .block_threads = BP_SIMT_BLOCK_THREADS,
+    .lds_bytes = BP_SIMT_LDS_BYTES,
+    .grid_blocks = UINT32_MAX,
+};
+
+/* The object must not change between vetting and mapping: only a sealed memfd cannot. */
+static bool is_sealed(int fd, size_t bytes)
+{
+    struct stat info;
+    int seals = fcntl(fd, F_GET_SEALS);
+    int needed = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+    return seals >= 0 && (seals & needed) == needed && fstat(fd, &info) == 0 && bytes > 0 &&
+           (uint64_t)info.st_size == bytes;
+}
+
+static enum bp_verdict require(const struct bp_device_module *module, const char *name,
+                               char message[BP_TEXT_LINE])
+{
+    uint64_t address;
+    if (bp_object_find(&module->object, name, &address))
+        return BP_VERDICT_PASS;
+    snprintf(message, BP_TEXT_LINE, "object does not define %s", name);
+    return BP_VERDICT_LAUNCH_ERROR;
+}
+
+static uintptr_t function_of(const struct bp_device_module *module, const char *name)
+{
+    uint64_t address;
+    if (!bp_object_find(&module->object, name, &address))
+        return 0;
+    return (uintptr_t)bp_object_at(&module->object, address);
+}
+
+static void find_functions(struct bp_device_module *module)
+{
+    module->plan = (void (*)(struct gqa_shape, struct gqa_launch_plan *))function_of(module,
+                                                                                    "gqa_plan");
+    for (uint32_t i = 0; i < GQA_MAX_LAUNCHES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "gqa_kernel%" PRIu32, i);
+        module->kernels[i] =
+            (void (*)(struct gqa_shape, const void *, const void *, const void *, void *,
+                      void *))function_of(module, name);
+    }
+}
+
+static enum bp_verdict vet_and_map(struct bp_device_module *module, const void *bytes, size_t size,
+                                   int fd, char message[BP_TEXT_LINE])
+{
+    enum bp_verdict verdict =
+        bp_object_vet(bytes, size, limits.lds_bytes, &module->object, message);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = require(module, "gqa_plan", message);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = require(module, "gqa_kernel0", message);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = bp_object_map(&module->object, fd, message);
+    if (verdict == BP_VERDICT_PASS)
+        find_functions(module);
+    return verdict;
+}
+
+static enum bp_verdict cpu_load(int object_fd, size_t object_bytes,
+                                struct bp_device_module **module, char message[BP_TEXT_LINE])
+{
+    if (!is_sealed(object_fd, object_bytes)) {
+        snprintf(message, BP_TEXT_LINE, "the object is not a sealed memfd of %zu bytes",
+                 object_bytes);
+        return BP_VERDICT_INFRA;
+    }
+    void *bytes = mmap(NULL, object_bytes, PROT_READ, MAP_PRIVATE, object_fd, 0);
+    struct bp_device_module *loaded = calloc(1, sizeof *loaded);
+    enum bp_verdict verdict = BP_VERDICT_OOM_HOST;
+    snprintf(message, BP_TEXT_LINE, "no memory to read the object");
+    if (loaded && bytes != MAP_FAILED)
+        verdict = vet_and_map(loaded, bytes, object_bytes, object_fd, message);
+    if (bytes != MAP_FAILED)
+        munmap(bytes, object_bytes);
+    if (verdict != BP_VERDICT_PASS) {
+        free(loaded);
+        return verdict;
+    }
+    loaded->object.bytes = NULL;
+    *module = loaded;
+    return BP_VERDICT_PASS;
+}
+
+static void cpu_unload(struct bp_device_module *module)
+{
+    if (module)
+        bp_object_unmap(&module->object);
+    free(module);
+}
+
+/* What only the module knows: which kernels there are, and the static share of the LDS. */
+static enum bp_verdict check_against_module(const struct bp_device_module *module,
+                                            const struct gqa_launch_plan *plan,
+                                            char message[BP_TEXT_LINE])
+{
+    for (uint32_t i = 0; i < plan->launches && i < GQA_MAX_LAUNCHES; i++) {
+        if (!module->kernels[i]) {
+            snprintf(message, BP_TEXT_LINE,
+                     "the plan has %" PRIu32 " launches but the object no gqa_kernel%" PRIu32,
+                     plan->launches, i);
+            return BP_VERDICT_LAUNCH_ERROR;
+        }
+        uint64_t dynamic = plan->launch[i].dynamic_lds;
+        /* Both are rounded up to a cache line where the runtime places them. */
+        if (((dynamic + 63) & ~63ull) + module->object.static_lds_bytes > limits.lds_bytes) {
+            snprintf(message, BP_TEXT_LINE,
+                     "launch %" PRIu32 " needs %" PRIu64 " bytes of static and %" PRIu64
+                     " of dynamic LDS, limit %" PRIu32,
+                     i, module->object.static_lds_bytes, dynamic, limits.lds_bytes);
+            return BP_VERDICT_RESOURCE_LIMIT;
+        }
+    }
+    return BP_VERDICT_PASS;
+}
+
+static enum bp_verdict cpu_plan(struct bp_device_module *module, const struct gqa_shape *shape,
+                                struct gqa_launch_plan *plan, char message[BP_TEXT_LINE])
+{
+    *plan = (struct gqa_launch_plan){0};
+    bp_simt_run_plan(module->plan, shape, plan);
+    if (plan->unsupported != GQA_SUPPORTED)
+        return BP_VERDICT_PASS;
+    return check_against_module(module, plan, message);
+}
+
+static enum bp_verdict cpu_launch(struct bp_device_module *module,
+                                  const struct gqa_launch_plan *plan,
+                                  const struct gqa_shape *shape, const void *q, const void *k,
+                                  const void *v, void *o, void *workspace,
+                                  char message[BP_TEXT_LINE])
+{
+    struct bp_simt_arguments arguments = {*shape, q, k, v, o, workspace};
+    for (uint32_t i = 0; i < plan->launches; i++) {
+        struct bp_simt_launch launch = {
+            .kernel = module->kernels[i],
+            .arguments = &arguments,
+            .geometry = &plan->launch[i],
+            .synchronizes = module->object.synchronizes,
+        };
+        enum bp_verdict verdict = bp_simt_run(&launch, message);
+        if (verdict != BP_VERDICT_PASS)
+            return verdict;
+    }
+    return BP_VERDICT_PASS;
+}
+
+const struct bp_device bp_device_cpu = {
+    .name = "cpu",
+    .limits = &limits,
+    .compile = bp_compile_cpu,
+    .open = bp_simt_open,
+    .load = cpu_load,
+    .plan = cpu_plan,
+    .launch = cpu_launch,
+    .unload = cpu_unload,
+};

@@ -1,0 +1,233 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "harness/cli.h"
+#include "harness/commands.h"
+#include "harness/evolve/identity.h"
+#include "harness/evolve/session.h"
+#include "harness/exit_codes.h"
+#include "harness/report/artifacts.h"
+
+struct arguments {
+    const char *source;
+    struct bp_cli_list knobs;
+    const char *dtype, *device, *suite;
+    bool json, verbose;
+};
+
+/* ---- knobs: the head's default with the command line's values put in ---- */
+
+static int parse_knob(const char *text, char *name, size_t size, int64_t *value,
+                      struct bp_error *err)
+{
+    const char *equals = strchr(text, '=');
+    char *end = NULL;
+    if (equals)
+        *value = strtoll(equals + 1, &end, 10);
+    if (!equals || equals == text || (size_t)(equals - text) >= size || end == equals + 1 || *end)
+        return bp_fail(err, BP_ERR_USAGE, "eval: --knob needs NAME=INTEGER, not '%s'", text);
+    snprintf(name, size, "%.*s", (int)(equals - text), text);
+    return 0;
+}
+
+/* 0 with *point set; 1 when the values are outside the space (err says why); -1 usage. */
+static int choose_point(const struct bp_kernel_head *head, const struct bp_cli_list *wanted,
+                        struct bp_point *point, struct bp_error *err)
+{
+    const struct bp_space *space = &head->space;
+    const char *names[BP_MAX_KNOBS];
+    int64_t values[BP_MAX_KNOBS];
+    for (uint32_t k = 0; k < space->knob_count; k++) {
+        names[k] = space->knobs[k].name;
+        values[k] = bp_space_value(space, &head->default_point, k);
+    }
+    for (uint32_t i = 0; i < wanted->count; i++) {
+        char name[BP_KNOB_NAME];
+        int64_t value = 0;
+        if (parse_knob(wanted->items[i], name, sizeof name, &value, err) < 0)
+            return -1;
+        uint32_t k = 0;
+        while (k < space->knob_count && strcmp(names[k], name) != 0)
+            k++;
+        if (k == space->knob_count) {
+            bp_fail(err, BP_ERR_USAGE, "kernel %s has no knob '%s'", head->name, name);
+            return 1;
+        }
+        values[k] = value;
+    }
+    return bp_space_point(space, space->knob_count, names, values, point, err) < 0 ? 1 : 0;
+}
+
+/* ---- output ---- */
+
+static void print_text(const struct bp_evaluation *evaluation)
+{
+    printf("%s  %s", bp_verdict_name(evaluation->verdict), evaluation->kernel_name);
+    printf(" (%s, %s, suite %s)\n", bp_dtype_name(evaluation->dtype), evaluation->device_name,
+           evaluation->suite);
+    if (evaluation->verdict != BP_VERDICT_PASS)
+        printf("  stage %s: %s\n", bp_stage_name(evaluation->stage), evaluation->message);
+    double worst = 0;
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < evaluation->case_count; i++) {
+        worst = evaluation->cases[i].max_ratio > worst ? evaluation->cases[i].max_ratio : worst;
+        rows += evaluation->cases[i].rows;
+    }
+    if (evaluation->case_count > 0)
+        printf("  judged: %u cases, %" PRIu64 " rows, largest error %.2f of its bound\n",
+               evaluation->case_count, rows, worst);
+    for (uint32_t i = 0; i < evaluation->timing_count; i++) {
+        const struct bp_timing *timing = &evaluation->timings[i];
+        printf("  %-28s %10.4g ms [%.4g, %.4g]  %8.1f GFLOP/s  %7.2f GB/s\n", timing->shape,
+               timing->median_ms, timing->ci_low_ms, timing->ci_high_ms, timing->gflops,
+               timing->gbps);
+    }
+    const struct bp_durations *spent = &evaluation->duration;
+    printf("  compile %.0f ms, run %.0f ms, judge %.0f ms, timing %.0f ms, harness %.1f ms\n",
+           spent->compile_ms, spent->run_ms, spent->judge_ms, spent->time_ms, spent->overhead_ms);
+}
+
+static int print_json(const struct bp_evaluation *evaluation, struct bp_error *err)
+{
+    json_t *object = bp_evaluation_json(evaluation);
+    if (!object || json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0 ||
+        putchar('\n') == EOF || fflush(stdout) == EOF) {
+        json_decref(object);
+        return bp_fail_errno(err, "cannot write the result");
+    }
+    json_decref(object);
+    return 0;
+}
+
+static void show_preparation(void *context, uint32_t done, uint32_t total)
+{
+    (void)context;
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\rpreparing inputs and references %u/%u%s", done, total,
+                done == total ? "\r\033[K" : "");
+}
+
+/* ---- the verb ---- */
+
+static int load(const struct arguments *arguments, struct bp_config *config, struct bp_error *err)
+{
+    struct bp_buffer source;
+    bp_config_defaults(config);
+    snprintf(config->dtype, sizeof config->dtype, "%s", arguments->dtype);
+    snprintf(config->device, sizeof config->device, "%s", arguments->device);
+    snprintf(config->suite, sizeof config->suite, "%s", arguments->suite);
+    snprintf(config->kernel, sizeof config->kernel, "%s", arguments->source);
+    bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
+    if (bp_io_read_file(arguments->source, &source, err) < 0 ||
+        bp_kernel_head_parse(arguments->source, bp_buffer_text(&source), source.size, &config->head,
+                             err) < 0) {
+        bp_buffer_free(&source);
+        return -1;
+    }
+    config->source_bytes = source.size;
+    config->source = bp_steal_pointer(&source.data);
+    return 0;
+}
+
+static int evaluate(struct bp_session *session, const struct bp_config *config,
+                    const struct bp_cli_list *knobs, struct bp_evaluation *evaluation,
+                    struct bp_error *err)
+{
+    struct bp_point point = config->head.default_point;
+    struct bp_error outside;
+    int chosen = choose_point(&config->head, knobs, &point, &outside);
+    if (chosen < 0) {
+        *err = outside;
+        return -1;
+    }
+    if (bp_identity_set(evaluation, config->source, config->source_bytes, &config->head.space,
+                        &point, session->dtype, err) < 0)
+        return -1;
+    snprintf(evaluation->kernel_name, sizeof evaluation->kernel_name, "%s", config->head.name);
+    bp_session_describe(session, evaluation);
+    if (chosen == 1) {
+        evaluation->verdict = BP_VERDICT_INVALID_CONFIG;
+        evaluation->stage = BP_STAGE_validate;
+        evaluation->knob_count = 0;
+        memcpy(evaluation->message, outside.msg, sizeof outside.msg);
+        return 0;
+    }
+    struct bp_key run_key;
+    bp_key_random(&run_key);
+    if (bp_session_open(session, &run_key, err) < 0)
+        return -1;
+    struct bp_candidate candidate = {.evaluation = evaluation, .object_fd = -1};
+    int result = bp_session_evaluate(session, &candidate, 1, err);
+    bp_close_fd(&candidate.object_fd);
+    bp_session_close(session);
+    return result;
+}
+
+static int run(const struct arguments *arguments, struct bp_session *session,
+               struct bp_config *config, struct bp_evaluation *evaluation, struct bp_error *err)
+{
+    struct bp_session_callbacks callbacks = {.prepared = show_preparation};
+    if (load(arguments, config, err) < 0 ||
+        bp_session_init(session, config, &callbacks, err) < 0 ||
+        evaluate(session, config, &arguments->knobs, evaluation, err) < 0)
+        return -1;
+    if (arguments->json)
+        return print_json(evaluation, err);
+    print_text(evaluation);
+    return 0;
+}
+
+int bp_cmd_eval(int argc, char **argv)
+{
+    struct arguments arguments = {.dtype = "f16", .device = "auto", .suite = "quick"};
+    const struct bp_cli_option options[] = {
+        {"knob", BP_CLI_LIST, "NAME=VALUE", "set a knob (repeat for more); others keep the default",
+         &arguments.knobs, 0, 0},
+        {"dtype", BP_CLI_TEXT, "DTYPE", "f16, bf16 or f32 (default f16)", &arguments.dtype, 0, 0},
+        {"device", BP_CLI_TEXT, "DEVICE", "auto or cpu (default auto)", &arguments.device, 0, 0},
+        {"suite", BP_CLI_TEXT, "SUITE", "quick, full, tiny or a shape's name (default quick)",
+         &arguments.suite, 0, 0},
+        {"json", BP_CLI_FLAG, NULL, "print one JSON object (docs/results.md)", &arguments.json, 0,
+         0},
+        {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,
+         0},
+    };
+    const struct bp_cli_verb verb = {
+        .name = "eval",
+        .usage = "SOURCE [options]",
+        .summary = "Compiles SOURCE, runs it in sandboxed children, judges its output, times it.",
+        .details = "exit status: 0 PASS, 10 the kernel's fault, 20 ours, 2 usage or input\n",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+        .min_positionals = 1,
+        .max_positionals = 1,
+    };
+    struct bp_error err;
+    int got = bp_cli_parse(&verb, argc, argv, &arguments.source, &err);
+    if (got == -2)
+        return BP_EXIT_OK;
+    struct bp_session *session = calloc(1, sizeof *session);
+    struct bp_config *config = calloc(1, sizeof *config);
+    struct bp_evaluation *evaluation = bp_evaluation_new();
+    int status;
+    if (got >= 0 && (!session || !config || !evaluation))
+        got = bp_fail(&err, BP_ERR_MEMORY, "no memory");
+    bp_log_set_level(arguments.verbose ? BP_LOG_DEBUG : BP_LOG_WARNING);
+    if (got < 0 || run(&arguments, session, config, evaluation, &err) < 0) {
+        fprintf(stderr, "bulletproof: %s\n", err.msg);
+        status = bp_exit_of_error(&err);
+    } else {
+        status = bp_verdict_exit_code(evaluation->verdict);
+    }
+    if (config)
+        bp_config_free(config);
+    free(config);
+    free(session);
+    bp_evaluation_free(evaluation);
+    return status;
+}

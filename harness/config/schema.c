@@ -1,0 +1,393 @@
+#include "harness/config/schema.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evaluator/suite.h"
+#include "harness/config/choices.h"
+#include "harness/search/strategy.h"
+
+#define MAX_KEYS 64 /* of one section, for messages */
+
+static void dtype_choices(const char *names[BP_SETTING_CHOICES])
+{
+    for (int i = 0; i < BP_DTYPE_COUNT; i++)
+        names[i] = bp_dtype_name((enum bp_dtype)i);
+    names[BP_DTYPE_COUNT] = NULL;
+}
+
+static void suite_choices(const char *names[BP_SETTING_CHOICES])
+{
+    static const char *const suites[] = {"quick", "full", "tiny"};
+    int count = 0;
+    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++)
+        names[count++] = suites[i];
+    for (int i = 0; bp_suite_shape_names()[i] && count < BP_SETTING_CHOICES - 1; i++)
+        names[count++] = bp_suite_shape_names()[i];
+    names[count] = NULL;
+}
+
+static void strategy_choices(const char *names[BP_SETTING_CHOICES])
+{
+    int count = 0;
+    for (; bp_strategies()[count] && count < BP_SETTING_CHOICES - 1; count++)
+        names[count] = bp_strategies()[count]->name;
+    names[count] = NULL;
+}
+
+static bool is_index(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return digits >= 1 && digits <= 3 && text[digits] == '\0';
+}
+
+static bool is_architecture(const char *text)
+{
+    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return length >= 1 && text[length] == '\0';
+}
+
+static bool valid_device(const char *text)
+{
+    if (strcmp(text, "auto") == 0 || strcmp(text, "cpu") == 0)
+        return true;
+    if (strncmp(text, "hip:", 4) == 0)
+        return is_index(text + 4);
+    if (strncmp(text, "cuda:", 5) == 0)
+        return is_index(text + 5);
+    return strncmp(text, "emu:", 4) == 0 && is_architecture(text + 4);
+}
+
+#define FIELD(member)                                                                              \
+    .offset = offsetof(struct bp_config, member), .size = sizeof((struct bp_config *)0)->member
+#define NUMBER(kind, member, low, high, units, standard)                                           \
+    .type = BP_SETTING_##kind, FIELD(member), .min = low, .max = high, .unit = units,              \
+    .fallback = standard
+#define TEXT(member, standard) .type = BP_SETTING_TEXT, FIELD(member), .fallback = standard
+
+const struct bp_section bp_sections[] = {
+    {"", NULL},
+    {"space", "What the config changes in the space that the kernel declares."},
+    {"strategy", "How the next configs are chosen."},
+    {"budget", "What ends the run, whichever comes first."},
+    {"timing", "How candidates are timed."},
+    {"retry", "How failures of the harness or the device are retried: after a random wait between\n"
+              "0 and min(cap_ms, base_ms × factor^n). A candidate's own failures are never retried."},
+    {"limits", "What one candidate may use."},
+    {NULL, NULL},
+};
+
+const struct bp_setting bp_settings[] = {
+    {"", "kernel", TEXT(kernel, NULL),
+     .doc = "the kernel's source, relative to this file's directory"},
+    {"", "baseline", .type = BP_SETTING_VALUES, .fallback = "{}",
+     .doc = "knob values that scores are relative to; those not named have the kernel's default"},
+    {"", "dtype", TEXT(dtype, "f16"), .choices = dtype_choices,
+     .doc = "element type of q, k, v and o; one that the kernel declares"},
+    {"", "device", TEXT(device, "auto"), .valid = valid_device,
+     .forms = "auto, cpu, hip:N, cuda:N, emu:ARCH",
+     .doc = "where candidates run; auto is the first healthy of hip, cuda, cpu"},
+    {"", "suite", TEXT(suite, "quick"), .choices = suite_choices,
+     .forms = "quick, full, tiny, or the name of one shape",
+     .doc = "the shapes that are judged and timed"},
+    {"", "output", TEXT(output, "runs"),
+     .doc = "directory in which the run's directory is made, relative to the working directory"},
+    {"", "seed", NUMBER(U64, seed, 0, 0x1p64, "", "0"),
+     .doc = "of the search's random decisions only: inputs and timing order stay secret"},
+    {"", "threads", NUMBER(U32, threads, 0, 4096, "", "0"),
+     .doc = "threads a kernel runs on, CPU device; 0: every processor this process may use"},
+    {"", "parallel", NUMBER(U32, parallel, 0, 4096, "", "0"),
+     .doc = "compiles at once; 0: every processor this process may use"},
+
+    {"space", "knobs", .type = BP_SETTING_KNOBS, .fallback = "{}",
+     .doc = "knob: list of integers, in place of the list the kernel declares"},
+    {"space", "constraints", .type = BP_SETTING_EXPRESSIONS, .fallback = "[]",
+     .doc = "expressions over knobs that must hold, beside the kernel's own"},
+
+    {"strategy", "name", TEXT(strategy, "local"), .choices = strategy_choices,
+     .doc = "the search"},
+
+    {"budget", "evaluations", NUMBER(U32, budget.evaluations, 1, 10000000, "", "200"),
+     .doc = "candidates evaluated"},
+    {"budget", "seconds", NUMBER(REAL, budget.seconds, 0, 31536000, "s", "0"),
+     .doc = "wall time; 0: no limit"},
+
+    {"timing", "batch_ms", NUMBER(REAL, timing.batch_ms, 1, 10000, "ms", "10"),
+     .doc = "least duration of a timed batch of calls"},
+    {"timing", "warmup_batches", NUMBER(U32, timing.warmup_batches, 0, 1000, "", "1"),
+     .doc = "batches before the first that counts"},
+    {"timing", "batches", NUMBER(U32, timing.batches, 1, 1000, "", "5"),
+     .doc = "timed batches a shape in a candidate's first measurement"},
+    {"timing", "match_rounds", NUMBER(U32, timing.match_rounds, 1, 1000, "", "40"),
+     .doc = "most rounds of a match of candidate against incumbent"},
+    {"timing", "final_rounds", NUMBER(U32, timing.final_rounds, 2, 1000, "", "30"),
+     .doc = "rounds of the best against the baseline at the end"},
+    {"timing", "ring_mb", NUMBER(U32, timing.ring_mb, 0, 65536, "MiB", "0"),
+     .doc = "inputs that timed calls walk through; 0: twice the last-level cache"},
+
+    {"retry", "base_ms", NUMBER(REAL, retry.base_ms, 0, 60000, "ms", "200"),
+     .doc = "longest wait before the first retry"},
+    {"retry", "factor", NUMBER(REAL, retry.factor, 1, 10, "", "2"),
+     .doc = "growth of the longest wait from one retry to the next"},
+    {"retry", "cap_ms", NUMBER(REAL, retry.cap_ms, 0, 600000, "ms", "10000"),
+     .doc = "longest wait"},
+    {"retry", "attempts", NUMBER(U32, retry.attempts, 1, 16, "", "3"),
+     .doc = "attempts in all; 1: no retry"},
+
+    {"limits", "compile_s", NUMBER(REAL, limits.compile_s, 0.1, 3600, "s", "30"),
+     .doc = "deadline of a compile"},
+    {"limits", "run_s", NUMBER(REAL, limits.run_s, 0.1, 3600, "s", "30"),
+     .doc = "deadline of a run"},
+    {"limits", "judge_s", NUMBER(REAL, limits.judge_s, 0.1, 3600, "s", "60"),
+     .doc = "deadline of a judgement"},
+    {"limits", "memory_mb", NUMBER(U32, limits.memory_mb, 64, 1048576, "MiB", "4096"),
+     .doc = "host memory of a child"},
+    {"limits", "workspace_mb", NUMBER(U32, limits.workspace_mb, 0, 1048576, "MiB", "1024"),
+     .doc = "workspace a plan may ask for"},
+    {"limits", "log_kb", NUMBER(U32, limits.log_kb, 1, 65536, "KiB", "64"),
+     .doc = "output kept of a child"},
+    {.key = NULL},
+};
+
+static const char *unit_space(const struct bp_setting *setting)
+{
+    return setting->unit && setting->unit[0] ? " " : "";
+}
+
+void bp_setting_range(const struct bp_setting *setting, char text[BP_SETTING_RANGE])
+{
+    text[0] = '\0';
+    const char *names[BP_SETTING_CHOICES];
+    if (setting->forms)
+        snprintf(text, BP_SETTING_RANGE, "%s", setting->forms);
+    else if (setting->choices) {
+        setting->choices(names);
+        bp_choices_join(names, text, BP_SETTING_RANGE);
+    } else if (setting->type == BP_SETTING_U64)
+        snprintf(text, BP_SETTING_RANGE, "0 to %llu", (unsigned long long)UINT64_MAX);
+    else if (setting->type == BP_SETTING_U32 || setting->type == BP_SETTING_REAL)
+        snprintf(text, BP_SETTING_RANGE, "%.15g to %.15g%s%s", setting->min, setting->max,
+                 unit_space(setting), setting->unit);
+}
+
+bool bp_setting_has_field(const struct bp_setting *setting)
+{
+    return setting->size > 0;
+}
+
+static int fail_expected(const struct bp_setting *setting, const char *path,
+                         const struct bp_yaml_node *node, const char *expected,
+                         struct bp_error *err)
+{
+    char found[BP_YAML_FOUND];
+    char range[BP_SETTING_RANGE];
+    bp_setting_range(setting, range);
+    return bp_yaml_fail(path, node->line, err, "'%s': expected %s%s%s%s, found %s", setting->key,
+                        expected, range[0] ? " (" : "", range, range[0] ? ")" : "",
+                        bp_yaml_found(node, found));
+}
+
+static int fail_range(const struct bp_setting *setting, const char *path,
+                      const struct bp_yaml_node *node, struct bp_error *err)
+{
+    char range[BP_SETTING_RANGE];
+    bp_setting_range(setting, range);
+    return bp_yaml_fail(path, node->line, err, "'%s' is out of range: %.60s (valid: %s)",
+                        setting->key, node->text, range);
+}
+
+static bool in_range(const struct bp_setting *setting, double value)
+{
+    return value >= setting->min && value <= setting->max;
+}
+
+static void *field(const struct bp_setting *setting, struct bp_config *config)
+{
+    return (char *)config + setting->offset;
+}
+
+static int store_integer(const struct bp_setting *setting, const char *path,
+                         const struct bp_yaml_node *node, struct bp_config *config,
+                         struct bp_error *err)
+{
+    uint64_t value;
+    double rough;
+    if (!bp_yaml_unsigned(node, &value)) {
+        bool whole = bp_yaml_real(node, &rough) && !strchr(node->text, '.');
+        return whole ? fail_range(setting, path, node, err)
+                     : fail_expected(setting, path, node, "a decimal integer", err);
+    }
+    if (setting->type == BP_SETTING_U64) {
+        *(uint64_t *)field(setting, config) = value;
+        return 0;
+    }
+    if (!in_range(setting, (double)value))
+        return fail_range(setting, path, node, err);
+    *(uint32_t *)field(setting, config) = (uint32_t)value;
+    return 0;
+}
+
+static int store_real(const struct bp_setting *setting, const char *path,
+                      const struct bp_yaml_node *node, struct bp_config *config,
+                      struct bp_error *err)
+{
+    double value;
+    if (!bp_yaml_real(node, &value))
+        return fail_expected(setting, path, node, "a decimal number such as 150 or 0.5", err);
+    if (!in_range(setting, value))
+        return fail_range(setting, path, node, err);
+    *(double *)field(setting, config) = value;
+    return 0;
+}
+
+static int check_text(const struct bp_setting *setting, const char *path,
+                      const struct bp_yaml_node *node, struct bp_error *err)
+{
+    const char *names[BP_SETTING_CHOICES] = {NULL};
+    char range[BP_SETTING_RANGE];
+    if (setting->choices)
+        setting->choices(names);
+    if (!setting->choices && !setting->valid)
+        return 0;
+    if (setting->valid ? setting->valid(node->text) : bp_choices_find(names, node->text) >= 0)
+        return 0;
+    const char *nearest = bp_choices_nearest(names, node->text);
+    bp_setting_range(setting, range);
+    return bp_yaml_fail(path, node->line, err, "unknown %s '%.60s'%s%s%s (valid: %s)", setting->key,
+                        node->text, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                        nearest ? "'?" : "", range);
+}
+
+static int store_text(const struct bp_setting *setting, const char *path,
+                      const struct bp_yaml_node *node, struct bp_config *config,
+                      struct bp_error *err)
+{
+    if (!bp_yaml_is_text(node) || !node->text[0])
+        return fail_expected(setting, path, node, "a text", err);
+    if (strlen(node->text) >= setting->size)
+        return bp_yaml_fail(path, node->line, err, "'%s' is longer than %zu characters",
+                            setting->key, setting->size - 1);
+    if (check_text(setting, path, node, err) < 0)
+        return -1;
+    memcpy(field(setting, config), node->text, strlen(node->text) + 1);
+    return 0;
+}
+
+int bp_setting_store(const struct bp_setting *setting, const char *path,
+                     const struct bp_yaml_node *node, struct bp_config *config,
+                     struct bp_error *err)
+{
+    switch (setting->type) {
+    case BP_SETTING_U32:
+    case BP_SETTING_U64:
+        return store_integer(setting, path, node, config, err);
+    case BP_SETTING_REAL:
+        return store_real(setting, path, node, config, err);
+    case BP_SETTING_TEXT:
+        return store_text(setting, path, node, config, err);
+    default:
+        return bp_fail(err, BP_ERR_STATE, "'%s' has no field", setting->key);
+    }
+}
+
+void bp_setting_store_default(const struct bp_setting *setting, struct bp_config *config)
+{
+    void *to = field(setting, config);
+    if (!setting->fallback)
+        return;
+    switch (setting->type) {
+    case BP_SETTING_U32:
+        *(uint32_t *)to = (uint32_t)strtoul(setting->fallback, NULL, 10);
+        break;
+    case BP_SETTING_U64:
+        *(uint64_t *)to = strtoull(setting->fallback, NULL, 10);
+        break;
+    case BP_SETTING_REAL:
+        *(double *)to = strtod(setting->fallback, NULL);
+        break;
+    case BP_SETTING_TEXT:
+        memcpy(to, setting->fallback, strlen(setting->fallback) + 1);
+        break;
+    default:
+        break;
+    }
+}
+
+static const struct bp_setting *find_setting(const char *section, const char *key)
+{
+    for (const struct bp_setting *setting = bp_settings; setting->key; setting++)
+        if (strcmp(setting->section, section) == 0 && strcmp(setting->key, key) == 0)
+            return setting;
+    return NULL;
+}
+
+static bool is_section(const char *name)
+{
+    for (const struct bp_section *section = bp_sections + 1; section->name; section++)
+        if (strcmp(section->name, name) == 0)
+            return true;
+    return false;
+}
+
+static int fail_unknown_key(const char *path, const char *section, const struct bp_yaml_node *node,
+                            struct bp_error *err)
+{
+    const char *names[MAX_KEYS + 1] = {NULL};
+    int count = 0;
+    char where[80] = "";
+    for (const struct bp_setting *setting = bp_settings; setting->key; setting++)
+        if (strcmp(setting->section, section) == 0 && count < MAX_KEYS)
+            names[count++] = setting->key;
+    for (const struct bp_section *named = bp_sections + 1; named->name && !section[0]; named++)
+        if (count < MAX_KEYS)
+            names[count++] = named->name;
+    if (section[0])
+        snprintf(where, sizeof where, " in '%s'", section);
+    return bp_choices_fail(path, node->key_line, "key", node->key, where, names, err);
+}
+
+static int read_section(const char *path, const char *section, const struct bp_yaml_node *mapping,
+                        struct bp_config *config, struct bp_error *err)
+{
+    char found[BP_YAML_FOUND];
+    if (mapping->kind != BP_YAML_MAPPING)
+        return bp_yaml_fail(path, mapping->line, err, "%s%s%s: expected keys with values, found %s",
+                            section[0] ? "'" : "the config", section, section[0] ? "'" : "",
+                            bp_yaml_found(mapping, found));
+    for (const struct bp_yaml_node *node = mapping->child; node; node = node->next) {
+        const struct bp_setting *setting = find_setting(section, node->key);
+        int result = 0;
+        if (!section[0] && is_section(node->key))
+            result = read_section(path, node->key, node, config, err);
+        else if (!setting)
+            result = fail_unknown_key(path, section, node, err);
+        else if (bp_setting_has_field(setting))
+            result = bp_setting_store(setting, path, node, config, err);
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_required(const char *path, const struct bp_yaml_node *root, struct bp_error *err)
+{
+    for (const struct bp_setting *setting = bp_settings; setting->key; setting++) {
+        const struct bp_yaml_node *section = root;
+        if (setting->section[0])
+            section = bp_yaml_find(root, setting->section);
+        if (!setting->fallback && (!section || !bp_yaml_find(section, setting->key)))
+            return bp_yaml_fail(path, root->line, err, "'%s' is required: %s", setting->key,
+                                setting->doc);
+    }
+    return 0;
+}
+
+int bp_schema_read(const char *path, const struct bp_yaml_node *root, struct bp_config *config,
+                   struct bp_error *err)
+{
+    if (read_section(path, "", root, config, err) < 0)
+        return -1;
+    return check_required(path, root, err);
+}

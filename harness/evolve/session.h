@@ -1,0 +1,74 @@
+/* session.h: a device, a suite and everything made for them, ready to evaluate candidates; what
+ * `eval` and `evolve` share. Calls here run the event loop until their work is done or a signal asks
+ * to stop (BP_ERR_INTERRUPTED); other events are served meanwhile. */
+#ifndef BP_HARNESS_EVOLVE_SESSION_H
+#define BP_HARNESS_EVOLVE_SESSION_H
+
+#include "harness/config/config.h"
+#include "harness/evolve/host.h"
+#include "harness/store/evaluation.h"
+#include "harness/supervise/match.h"
+#include "harness/supervise/trial.h"
+
+/* One candidate on its way through the session. */
+struct bp_candidate {
+    struct bp_evaluation *evaluation; /* owned by the caller; source, knobs, number set before */
+    int object_fd;                    /* owned by the caller after evaluation; -1 without object */
+    uint64_t object_bytes;
+};
+
+struct bp_session_callbacks {
+    /* Progress of preparing references: done of total cases. May be null. */
+    void (*prepared)(void *context, uint32_t done, uint32_t total);
+    /* After a compile that gave an object: true to skip run and judge (the verdict was filled in from
+     * an earlier evaluation with the same object). May be null. */
+    bool (*known_object)(void *context, struct bp_candidate *candidate);
+    /* After each candidate's verdict, in order; nothing is running then, matches may be played. */
+    int (*evaluated)(void *context, struct bp_candidate *candidate, struct bp_error *err);
+    void *context;
+};
+
+struct bp_session {
+    struct bp_loop loop;
+    struct bp_host host;
+    struct bp_suite suite;
+    struct bp_bench *bench;
+    struct bp_child_settings children;
+    struct bp_timing_options timing;
+    const struct bp_config *config; /* borrowed */
+    enum bp_dtype dtype;
+    uint32_t threads, parallel;
+    char device[BP_TEXT_SHORT];
+    char arch[BP_TEXT_SHORT];
+    char worker_path[4096];
+    uint64_t draws;
+    uint64_t evaluations; /* numbers the secrets of each attempt */
+    uint64_t matches;
+    struct bp_session_callbacks callbacks;
+};
+
+/* Resolves device and suite and checks that every tool is there; starts nothing. *session is zeroed
+ * first; large: allocate it. */
+int bp_session_init(struct bp_session *session, const struct bp_config *config,
+                    const struct bp_session_callbacks *callbacks, struct bp_error *err)
+    BP_MUST_CHECK;
+/* Opens the loop, and makes masters and references of the whole suite. */
+int bp_session_open(struct bp_session *session, const struct bp_key *run_key, struct bp_error *err)
+    BP_MUST_CHECK;
+/* Kills what still runs and waits until it is reaped (two seconds at most). */
+void bp_session_close(struct bp_session *session);
+
+/* Sets what the session knows of an evaluation before it starts: device, suite, dtype, hashes. */
+void bp_session_describe(const struct bp_session *session, struct bp_evaluation *evaluation);
+
+/* Compiles the candidates (at most session->parallel) at once, then tries them one after the other; each
+ * ends with a verdict. */
+int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candidates,
+                        uint32_t count, struct bp_error *err) BP_MUST_CHECK;
+
+/* Plays a match; a and b must have objects and timings. */
+int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
+                     const struct bp_candidate *b, uint32_t rounds, bool stop_early,
+                     struct bp_match_result *result, struct bp_error *err) BP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,60 @@
+/* bulletproof VERB …: the verb table. One file a verb: cmd_<verb>.c. */
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "harness/commands.h"
+#include "harness/exit_codes.h"
+#include "sandbox/launch.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} verbs[] = {
+    {"eval", bp_cmd_eval, "evaluate one kernel source: compile, run, judge, time"},
+    {"evolve", bp_cmd_evolve, "search a kernel's knobs for a faster one"},
+    {"config", bp_cmd_config, "print the reference of a run's configuration"},
+};
+
+static void print_usage(FILE *out)
+{
+    fprintf(out, "bulletproof %s: evaluates untrusted GQA attention kernels, and evolves them\n\n"
+                 "usage: bulletproof VERB [ARGUMENTS]\n\nverbs:\n",
+            BP_VERSION);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+    fprintf(out, "\n'bulletproof VERB --help' tells the rest.\n\n"
+                 "exit status: 0 success or PASS, 1 the run failed, 2 usage, config or input,\n"
+                 "10 the candidate's fault, 20 device or harness, 130 interrupted\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stderr);
+        return BP_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_usage(stdout);
+        return BP_EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("bulletproof %s\n", BP_VERSION);
+        return BP_EXIT_OK;
+    }
+    if (sodium_init() < 0) {
+        fprintf(stderr, "bulletproof: libsodium cannot start\n");
+        return BP_EXIT_HARNESS;
+    }
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(argv[1], verbs[i].name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "bulletproof: unknown verb '%s' (valid:", argv[1]);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", verbs[i].name);
+    fprintf(stderr, ")\n");
+    return BP_EXIT_USAGE;
+}

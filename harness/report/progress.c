@@ -1,0 +1,86 @@
+#include "harness/report/progress.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+void bp_progress_start(struct bp_progress *progress)
+{
+    *progress =
+        (struct bp_progress){.terminal = isatty(STDERR_FILENO), .started_ns = bp_clock_ns()};
+}
+
+double bp_progress_elapsed_s(const struct bp_progress *progress)
+{
+    return bp_ns_to_ms(bp_clock_ns() - progress->started_ns) / 1e3;
+}
+
+void bp_progress_end(struct bp_progress *progress)
+{
+    if (progress->line_open)
+        fputs("\r\033[K", stderr);
+    progress->line_open = false;
+}
+
+void bp_progress_say(struct bp_progress *progress, const char *fmt, ...)
+{
+    va_list args;
+    bp_progress_end(progress);
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+void bp_progress_preparing(struct bp_progress *progress, uint32_t done, uint32_t total)
+{
+    if (!progress->terminal)
+        return;
+    fprintf(stderr, "\r\033[Kpreparing inputs and references %u/%u", done, total);
+    progress->line_open = true;
+    if (done == total)
+        bp_progress_end(progress);
+}
+
+/* Seconds until the first limit is reached, by the pace so far; negative when there is no limit. */
+static double eta_s(const struct bp_progress *progress, const struct bp_progress_state *state)
+{
+    double elapsed = bp_progress_elapsed_s(progress), left = INFINITY;
+    if (state->total > 0 && state->done > 0)
+        left = elapsed / state->done * (state->total - state->done);
+    if (state->seconds_limit > 0)
+        left = fmin(left, fmax(0, state->seconds_limit - elapsed));
+    return isinf(left) ? -1 : left;
+}
+
+static void print_verdicts(const struct bp_progress_state *state)
+{
+    for (int i = 0; i < BP_VERDICT_COUNT; i++)
+        if (state->verdicts[i] > 0)
+            fprintf(stderr, " %s %u", bp_verdict_name((enum bp_verdict)i), state->verdicts[i]);
+    if (state->duplicates > 0)
+        fprintf(stderr, " (%u duplicates)", state->duplicates);
+}
+
+void bp_progress_show(struct bp_progress *progress, const struct bp_progress_state *state)
+{
+    double left = eta_s(progress, state);
+    if (progress->terminal)
+        fputs("\r\033[K", stderr);
+    fprintf(stderr, "%u", state->done);
+    if (state->total > 0)
+        fprintf(stderr, "/%u", state->total);
+    print_verdicts(state);
+    if (state->best > 0)
+        fprintf(stderr, "  best %.3fx (#%u)", state->best, state->best_number);
+    if (left >= 0)
+        fprintf(stderr, "  ETA %.0f s", left);
+    if (progress->terminal)
+        fflush(stderr);
+    else
+        fputc('\n', stderr);
+    progress->line_open = progress->terminal;
+}

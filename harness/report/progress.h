@@ -1,0 +1,37 @@
+/* progress.h: where a run stands, on standard error: one rewritten line on a terminal, plain lines
+ * otherwise. */
+#ifndef BP_HARNESS_REPORT_PROGRESS_H
+#define BP_HARNESS_REPORT_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "evaluator/verdict.h"
+
+struct bp_progress {
+    bool terminal;
+    bool line_open; /* a line without newline stands on the terminal */
+    uint64_t started_ns;
+};
+
+struct bp_progress_state {
+    uint32_t done, total; /* evaluations; total 0 = no limit */
+    double seconds_limit; /* 0 = no limit */
+    const uint32_t *verdicts;
+    uint32_t duplicates;
+    double best; /* score of the champion, 0 before there is one */
+    uint32_t best_number;
+};
+
+void bp_progress_start(struct bp_progress *progress);
+/* A line of its own that stays. */
+void bp_progress_say(struct bp_progress *progress, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void bp_progress_preparing(struct bp_progress *progress, uint32_t done, uint32_t total);
+void bp_progress_show(struct bp_progress *progress, const struct bp_progress_state *state);
+/* Ends an open line. */
+void bp_progress_end(struct bp_progress *progress);
+
+double bp_progress_elapsed_s(const struct bp_progress *progress);
+
+#endif

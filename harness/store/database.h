@@ -1,0 +1,91 @@
+/* database.h: the SQLite side of the store: schema, transactions and the rows of one evaluation.
+ * Not thread-safe; the store hands it from the thread that creates it to its writer and back. */
+#ifndef BP_HARNESS_STORE_DATABASE_H
+#define BP_HARNESS_STORE_DATABASE_H
+
+#include <sqlite3.h>
+
+#include "base/random.h"
+#include "harness/store/evaluation.h"
+
+#define BP_DATABASE_VERSION 1              /* PRAGMA user_version */
+#define BP_DATABASE_APPLICATION 0x62707266 /* PRAGMA application_id, "bprf" */
+#define BP_DATABASE_BUSY_MS 5000           /* how long another writer's lock is waited for */
+
+/* One prepared INSERT a table; the SQL is in database.c. */
+enum bp_insert {
+    BP_INSERT_META,
+    BP_INSERT_EVENT,
+    BP_INSERT_SOURCE,
+    BP_INSERT_CANDIDATE,
+    BP_INSERT_EVALUATION,
+    BP_INSERT_ATTEMPT,
+    BP_INSERT_TIMING,
+    BP_INSERT_CORRECTNESS,
+    BP_INSERT_COUNT
+};
+
+struct bp_database {
+    sqlite3 *handle;
+    sqlite3_stmt *inserts[BP_INSERT_COUNT];
+    int64_t events; /* written so far: the last event's number */
+    char path[4096];
+};
+
+/* Creates path (mode 0600, must not exist) with the schema and the meta rows. On failure nothing is
+ * left open, and path is removed unless it existed before. */
+int bp_database_create(struct bp_database *database, const char *path, uint64_t seed,
+                       const struct bp_key *run_key, struct bp_error *err) BP_MUST_CHECK;
+void bp_database_close(struct bp_database *database);
+
+/* After a failure inside a transaction only rollback is allowed. */
+int bp_database_begin(struct bp_database *database, struct bp_error *err) BP_MUST_CHECK;
+int bp_database_commit(struct bp_database *database, struct bp_error *err) BP_MUST_CHECK;
+void bp_database_rollback(struct bp_database *database);
+
+int bp_database_add_event(struct bp_database *database, int64_t wall_ms, const char *kind,
+                          const char *json, struct bp_error *err) BP_MUST_CHECK;
+/* All rows of the evaluation, and its event (rows.c). */
+int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
+                               const struct bp_evaluation *evaluation,
+                               struct bp_error *err) BP_MUST_CHECK;
+
+/* One value of a row. */
+struct bp_cell {
+    enum { BP_CELL_NULL, BP_CELL_INTEGER, BP_CELL_REAL, BP_CELL_TEXT, BP_CELL_BLOB } type;
+    int64_t integer; /* or bytes of the blob */
+    double real;
+    const void *data; /* borrowed */
+};
+
+static inline struct bp_cell bp_cell_integer(int64_t value)
+{
+    return (struct bp_cell){.type = BP_CELL_INTEGER, .integer = value};
+}
+
+static inline struct bp_cell bp_cell_real(double value)
+{
+    return (struct bp_cell){.type = BP_CELL_REAL, .real = value};
+}
+
+static inline struct bp_cell bp_cell_text(const char *text)
+{
+    return (struct bp_cell){.type = BP_CELL_TEXT, .data = text};
+}
+
+static inline struct bp_cell bp_cell_blob(const void *data, size_t bytes)
+{
+    return (struct bp_cell){.type = BP_CELL_BLOB, .data = data, .integer = (int64_t)bytes};
+}
+
+/* The cell when there is something to store, else NULL. */
+static inline struct bp_cell bp_cell_if(bool present, struct bp_cell cell)
+{
+    return present ? cell : (struct bp_cell){.type = BP_CELL_NULL};
+}
+
+/* Inserts one row; count must be the number of columns the statement has. */
+int bp_database_insert(struct bp_database *database, enum bp_insert insert,
+                       const struct bp_cell *cells, int count, struct bp_error *err) BP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,608 @@
+#include "harness/supervise/bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "evaluator/layout.h"
+#include "evaluator/permutation.h"
+#include "evaluator/reference_block.h"
+#include "evaluator/rows.h"
+
+enum order_kind { ORDER_MAKE, ORDER_FILL_CASES, ORDER_FILL_RING, ORDER_POISON_RING };
+
+struct order {
+    enum order_kind kind;
+    uint32_t index;      /* case, lane or ring side */
+    uint64_t evaluation; /* FILL_CASES */
+    bp_bench_done done;
+    void *context;
+    struct order *next;
+};
+
+struct lane {
+    int inputs_fd, outputs_fd;
+};
+
+struct bp_bench {
+    struct bp_bench_options options;
+    struct bp_bench_case cases[BP_SUITE_MAX_CASES];
+    struct bp_bench_timed timed[BP_SUITE_MAX_TIMED];
+    uint64_t masters_bytes, references_bytes, inputs_bytes, outputs_bytes;
+    uint64_t ring_inputs_bytes, ring_outputs_bytes;
+    int masters_fd, references_fd, ring_inputs_fd, ring_outputs_fd[2];
+    int masters_ro, references_ro, ring_inputs_ro;
+    struct lane lanes[BP_MAX_LANES];
+    uint64_t ring_fill; /* number of the current ring contents, keys its permutations */
+
+    struct bp_child *prepare;
+    bool ready, arenas_sent;
+    struct order *first, *last; /* first is being worked on once sent */
+    bool sent;
+    uint64_t sent_ns;
+    double prepare_ms;
+    struct bp_error failure;
+    bool failed;
+};
+
+/* ---- layout ---- */
+
+static void lay_out_cases(struct bp_bench *bench)
+{
+    const struct bp_suite *suite = bench->options.suite;
+    for (uint32_t i = 0; i < suite->case_count; i++) {
+        const struct bp_case *item = &suite->cases[i];
+        struct bp_bench_case *place = &bench->cases[i];
+        struct bp_input_layout in;
+        struct bp_output_layout out;
+        bp_layout_inputs(&item->shape, bench->options.dtype, &in);
+        bp_layout_outputs(&item->shape, bench->options.dtype, &out);
+        place->master_offset = place->input_offset = bench->masters_bytes;
+        place->output_offset = bench->outputs_bytes;
+        place->reference_offset = bench->references_bytes;
+        place->rows = bp_rows_count(&item->shape, item->max_rows);
+        bp_key_derive(&bench->options.run_key, "rows", i, &place->rows_key);
+        bench->masters_bytes += in.bytes;
+        bench->outputs_bytes += out.bytes;
+        bench->references_bytes += (bp_reference_bytes(item) + 4095) & ~(uint64_t)4095;
+    }
+    bench->inputs_bytes = bench->masters_bytes;
+}
+
+static int gauss_case(const struct bp_suite *suite, const char *shape)
+{
+    for (uint32_t i = 0; i < suite->case_count; i++)
+        if (suite->cases[i].family == BP_FAMILY_gauss &&
+            strcmp(suite->cases[i].shape.name, shape) == 0)
+            return (int)i;
+    return -1;
+}
+
+static int lay_out_rings(struct bp_bench *bench, struct bp_error *err)
+{
+    const struct bp_suite *suite = bench->options.suite;
+    for (uint32_t i = 0; i < suite->timed_count; i++) {
+        struct bp_bench_timed *place = &bench->timed[i];
+        struct bp_input_layout in;
+        struct bp_output_layout out;
+        bp_layout_inputs(&suite->timed[i], bench->options.dtype, &in);
+        bp_layout_outputs(&suite->timed[i], bench->options.dtype, &out);
+        int index = gauss_case(suite, suite->timed[i].name);
+        if (index < 0)
+            return bp_fail(err, BP_ERR_STATE, "suite %s: timed shape %s has no gauss case",
+                           suite->name, suite->timed[i].name);
+        place->case_index = (uint32_t)index;
+        place->slots = (uint32_t)(bench->options.ring_bytes / in.bytes + 1);
+        place->input_offset = bench->ring_inputs_bytes;
+        place->output_offset = bench->ring_outputs_bytes;
+        bench->ring_inputs_bytes += place->slots * in.bytes;
+        bench->ring_outputs_bytes += place->slots * out.bytes;
+    }
+    return 0;
+}
+
+static int open_arenas(struct bp_bench *bench, struct bp_error *err)
+{
+    if ((bench->masters_fd = bp_io_memfd("masters", bench->masters_bytes, err)) < 0 ||
+        (bench->references_fd = bp_io_memfd("references", bench->references_bytes, err)) < 0 ||
+        (bench->ring_inputs_fd = bp_io_memfd("ring-inputs", bench->ring_inputs_bytes, err)) < 0 ||
+        (bench->masters_ro = bp_io_reopen_readonly(bench->masters_fd, err)) < 0 ||
+        (bench->references_ro = bp_io_reopen_readonly(bench->references_fd, err)) < 0 ||
+        (bench->ring_inputs_ro = bp_io_reopen_readonly(bench->ring_inputs_fd, err)) < 0)
+        return -1;
+    for (int side = 0; side < 2; side++)
+        if ((bench->ring_outputs_fd[side] =
+                 bp_io_memfd("ring-outputs", bench->ring_outputs_bytes, err)) < 0)
+            return -1;
+    for (uint32_t i = 0; i < bench->options.lanes; i++) {
+        struct lane *lane = &bench->lanes[i];
+        if ((lane->inputs_fd = bp_io_memfd("case-inputs", bench->inputs_bytes, err)) < 0 ||
+            (lane->outputs_fd = bp_io_memfd("case-outputs", bench->outputs_bytes, err)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- keys: every secret is a keyed function of the run key and a number ---- */
+
+static uint64_t canary_of(const struct bp_bench *bench, const char *purpose, uint64_t number)
+{
+    struct bp_key key;
+    uint64_t canary;
+    bp_key_derive(&bench->options.run_key, purpose, number, &key);
+    memcpy(&canary, key.bytes, sizeof canary);
+    return canary;
+}
+
+static void permutation_key(const struct bp_bench *bench, const char *purpose, uint64_t number,
+                            uint32_t index, struct bp_key *key)
+{
+    struct bp_key evaluation_key;
+    bp_key_derive(&bench->options.run_key, purpose, number, &evaluation_key);
+    bp_key_derive(&evaluation_key, "permutation", index, key);
+}
+
+/* ---- the prepare child and its queue of orders ---- */
+
+static void work(struct bp_bench *bench);
+
+static void fail_all(struct bp_bench *bench, const struct bp_error *why)
+{
+    if (!bench->failed)
+        bench->failure = *why;
+    bench->failed = true;
+    while (bench->first) {
+        struct order *order = bench->first;
+        bench->first = order->next;
+        order->done(order->context, &bench->failure);
+        free(order);
+    }
+    bench->last = NULL;
+    bench->sent = false;
+}
+
+static void finish_order(struct bp_bench *bench)
+{
+    struct order *order = bench->first;
+    bench->prepare_ms += bp_ns_to_ms(bp_clock_ns() - bench->sent_ns);
+    bench->sent = false;
+    bench->first = order->next;
+    if (!bench->first)
+        bench->last = NULL;
+    order->done(order->context, NULL);
+    free(order);
+    work(bench);
+}
+
+static void prepare_answer(void *context, struct bp_child *child, enum bp_message_type type,
+                           const void *message)
+{
+    struct bp_bench *bench = context;
+    (void)child;
+    if (type == BP_MESSAGE_failure) {
+        struct bp_error err;
+        const struct bp_msg_failure *failure = message;
+        bp_fail(&err, BP_ERR_UNAVAILABLE, "prepare child: %s", failure->message);
+        fail_all(bench, &err);
+    } else if (type == BP_MESSAGE_ready) {
+        bench->ready = true;
+        work(bench);
+    } else {
+        finish_order(bench);
+    }
+}
+
+static void prepare_ended(void *context, struct bp_child *child, const struct bp_child_end *end)
+{
+    struct bp_bench *bench = context;
+    struct bp_error err;
+    bp_fail(&err, BP_ERR_UNAVAILABLE, "the prepare child ended (%s, status %d): %.200s",
+            end->text[0] ? end->text : "by itself", end->wait_status, bp_child_log(child));
+    bp_child_release(&bench->prepare);
+    fail_all(bench, &err);
+}
+
+static const struct bp_child_handlers prepare_handlers = {prepare_answer, prepare_ended};
+
+static int send_make(struct bp_bench *bench, uint32_t index, struct bp_error *err)
+{
+    const struct bp_case *item = &bench->options.suite->cases[index];
+    const struct bp_bench_case *place = &bench->cases[index];
+    struct bp_msg_make_request request = {
+        .shape = item->shape,
+        .family = item->family,
+        .dtype = bench->options.dtype,
+        .strictness = BP_STRICT,
+        .max_rows = item->max_rows,
+        .rows_key = place->rows_key,
+        .master_offset = place->master_offset,
+        .reference_offset = place->reference_offset,
+        .canary = canary_of(bench, "master canary", index),
+    };
+    bp_key_derive(&bench->options.run_key, "inputs", index, &request.inputs_key);
+    int fds[2] = {bench->masters_fd, bench->references_fd};
+    uint32_t fd_count = bench->arenas_sent ? 0 : 2;
+    bench->arenas_sent = true;
+    return bp_child_request(bench->prepare, BP_MESSAGE_make_request, &request, fds, fd_count,
+                            bench->options.children.prepare_ms, err);
+}
+
+static int send_fill(struct bp_bench *bench, const struct bp_msg_fill_request *request,
+                     int inputs_fd, int outputs_fd, struct bp_error *err)
+{
+    int fds[2] = {inputs_fd, outputs_fd};
+    return bp_child_request(bench->prepare, BP_MESSAGE_fill_request, request, fds, 2,
+                            bench->options.children.prepare_ms, err);
+}
+
+static int send_fill_cases(struct bp_bench *bench, const struct order *order, struct bp_error *err)
+{
+    const struct bp_suite *suite = bench->options.suite;
+    BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
+    if (!request)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
+    request->fill_count = suite->case_count;
+    for (uint32_t i = 0; i < suite->case_count; i++) {
+        const struct bp_bench_case *place = &bench->cases[i];
+        struct bp_fill *fill = &request->fills[i];
+        *fill = (struct bp_fill){.shape = suite->cases[i].shape,
+                                 .dtype = bench->options.dtype,
+                                 .slots = 1,
+                                 .parts = BP_FILL_INPUTS | BP_FILL_OUTPUTS,
+                                 .master_offset = place->master_offset,
+                                 .input_offset = place->input_offset,
+                                 .output_offset = place->output_offset,
+                                 .canary = canary_of(bench, "canary", order->evaluation)};
+        permutation_key(bench, "evaluation", order->evaluation, i, &fill->permutation_key);
+    }
+    const struct lane *lane = &bench->lanes[order->index];
+    return send_fill(bench, request, lane->inputs_fd, lane->outputs_fd, err);
+}
+
+static int send_ring(struct bp_bench *bench, uint32_t parts, enum bp_ring_side side,
+                     struct bp_error *err)
+{
+    const struct bp_suite *suite = bench->options.suite;
+    BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
+    if (!request)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
+    if (parts & BP_FILL_INPUTS)
+        bench->ring_fill++;
+    request->fill_count = suite->timed_count;
+    for (uint32_t i = 0; i < suite->timed_count; i++) {
+        const struct bp_bench_timed *place = &bench->timed[i];
+        struct bp_fill *fill = &request->fills[i];
+        *fill = (struct bp_fill){.shape = suite->timed[i],
+                                 .dtype = bench->options.dtype,
+                                 .slots = place->slots,
+                                 .parts = parts,
+                                 .master_offset = bench->cases[place->case_index].master_offset,
+                                 .input_offset = place->input_offset,
+                                 .output_offset = place->output_offset,
+                                 .canary = canary_of(bench, "ring canary", bench->ring_fill)};
+        permutation_key(bench, "ring", bench->ring_fill, i, &fill->permutation_key);
+    }
+    return send_fill(bench, request, bench->ring_inputs_fd, bench->ring_outputs_fd[side], err);
+}
+
+static int send_order(struct bp_bench *bench, const struct order *order, struct bp_error *err)
+{
+    switch (order->kind) {
+    case ORDER_MAKE:
+        return send_make(bench, order->index, err);
+    case ORDER_FILL_CASES:
+        return send_fill_cases(bench, order, err);
+    case ORDER_FILL_RING:
+        return send_ring(bench, BP_FILL_INPUTS, BP_RING_A, err);
+    case ORDER_POISON_RING:
+        return send_ring(bench, BP_FILL_OUTPUTS, (enum bp_ring_side)order->index, err);
+    }
+    return -1;
+}
+
+static void work(struct bp_bench *bench)
+{
+    struct bp_error err;
+    if (!bench->ready || bench->sent || !bench->first)
+        return;
+    bench->sent = true;
+    bench->sent_ns = bp_clock_ns();
+    if (send_order(bench, bench->first, &err) < 0)
+        fail_all(bench, &err);
+}
+
+static int add_order(struct bp_bench *bench, const struct order *wanted, struct bp_error *err)
+{
+    if (bench->failed) {
+        *err = bench->failure;
+        return -1;
+    }
+    struct order *order = malloc(sizeof *order);
+    if (!order)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for an order");
+    *order = *wanted;
+    order->next = NULL;
+    if (bench->last)
+        bench->last->next = order;
+    else
+        bench->first = order;
+    bench->last = order;
+    work(bench);
+    return 0;
+}
+
+int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_bench_done done, void *context,
+                  struct bp_error *err)
+{
+    struct order order = {.kind = ORDER_MAKE, .index = index, .done = done, .context = context};
+    return add_order(bench, &order, err);
+}
+
+int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluation,
+                        bp_bench_done done, void *context, struct bp_error *err)
+{
+    struct order order = {.kind = ORDER_FILL_CASES,
+                          .index = lane,
+                          .evaluation = evaluation,
+                          .done = done,
+                          .context = context};
+    return add_order(bench, &order, err);
+}
+
+int bp_bench_fill_ring(struct bp_bench *bench, bp_bench_done done, void *context,
+                       struct bp_error *err)
+{
+    struct order order = {.kind = ORDER_FILL_RING, .done = done, .context = context};
+    return add_order(bench, &order, err);
+}
+
+int bp_bench_poison_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
+                         void *context, struct bp_error *err)
+{
+    struct order order = {
+        .kind = ORDER_POISON_RING, .index = side, .done = done, .context = context};
+    return add_order(bench, &order, err);
+}
+
+/* ---- opening and closing ---- */
+
+static int start_prepare(struct bp_bench *bench, struct bp_error *err)
+{
+    struct bp_child_options options = {
+        .loop = bench->options.children.loop,
+        .worker_path = bench->options.children.worker_path,
+        .stage = "prepare",
+        .policy = BP_POLICY_PREPARE,
+        .log_max_bytes = bench->options.children.log_max_bytes,
+        .handlers = &prepare_handlers,
+        .context = bench,
+    };
+    return bp_child_start(&options, &bench->prepare, err);
+}
+
+int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **slot,
+                  struct bp_error *err)
+{
+    struct bp_bench *bench = calloc(1, sizeof *bench);
+    if (!bench)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a bench");
+    bench->options = *options;
+    bench->masters_fd = bench->references_fd = bench->ring_inputs_fd = -1;
+    bench->masters_ro = bench->references_ro = bench->ring_inputs_ro = -1;
+    bench->ring_outputs_fd[0] = bench->ring_outputs_fd[1] = -1;
+    for (uint32_t i = 0; i < BP_MAX_LANES; i++)
+        bench->lanes[i] = (struct lane){-1, -1};
+    lay_out_cases(bench);
+    if (lay_out_rings(bench, err) < 0 || open_arenas(bench, err) < 0 ||
+        start_prepare(bench, err) < 0) {
+        bp_bench_close(&bench);
+        return -1;
+    }
+    *slot = bench;
+    return 0;
+}
+
+void bp_bench_close(struct bp_bench **slot)
+{
+    struct bp_bench *bench = *slot;
+    if (!bench)
+        return;
+    bp_child_release(&bench->prepare);
+    while (bench->first) {
+        struct order *order = bench->first;
+        bench->first = order->next;
+        free(order);
+    }
+    bp_close_fd(&bench->masters_fd);
+    bp_close_fd(&bench->references_fd);
+    bp_close_fd(&bench->ring_inputs_fd);
+    bp_close_fd(&bench->masters_ro);
+    bp_close_fd(&bench->references_ro);
+    bp_close_fd(&bench->ring_inputs_ro);
+    bp_close_fd(&bench->ring_outputs_fd[0]);
+    bp_close_fd(&bench->ring_outputs_fd[1]);
+    for (uint32_t i = 0; i < BP_MAX_LANES; i++) {
+        bp_close_fd(&bench->lanes[i].inputs_fd);
+        bp_close_fd(&bench->lanes[i].outputs_fd);
+    }
+    free(bench);
+    *slot = NULL;
+}
+
+/* ---- what the stages are asked ---- */
+
+void bp_bench_run_request(const struct bp_bench *bench, bool with_cases, uint64_t object_bytes,
+                          struct bp_msg_run_request *request)
+{
+    const struct bp_suite *suite = bench->options.suite;
+    *request = (struct bp_msg_run_request){
+        .dtype = bench->options.dtype,
+        .threads = bench->options.threads,
+        .object_bytes = object_bytes,
+        .workspace_max_bytes = bench->options.children.workspace_max_bytes,
+        .case_count = with_cases ? suite->case_count : 0,
+        .timed_count = suite->timed_count,
+    };
+    memcpy(request->device, bench->options.device, sizeof request->device);
+    for (uint32_t i = 0; i < request->case_count; i++)
+        request->cases[i] = (struct bp_run_case){suite->cases[i].shape,
+                                                 bench->cases[i].input_offset,
+                                                 bench->cases[i].output_offset};
+    for (uint32_t i = 0; i < suite->timed_count; i++)
+        request->timed[i] = (struct bp_run_timed){suite->timed[i], bench->timed[i].slots,
+                                                  bench->timed[i].input_offset,
+                                                  bench->timed[i].output_offset};
+}
+
+static void judge_item(const struct bp_bench *bench, uint32_t index, struct bp_judge_item *item)
+{
+    const struct bp_case *source = &bench->options.suite->cases[index];
+    const struct bp_bench_case *place = &bench->cases[index];
+    *item = (struct bp_judge_item){
+        .shape = source->shape,
+        .family = source->family,
+        .dtype = bench->options.dtype,
+        .max_rows = source->max_rows,
+        .rows_key = place->rows_key,
+        .master_offset = place->master_offset,
+        .reference_offset = place->reference_offset,
+        .input_offset = place->input_offset,
+        .output_offset = place->output_offset,
+    };
+}
+
+void bp_bench_judge_request(const struct bp_bench *bench, uint64_t evaluation,
+                            struct bp_msg_judge_request *request)
+{
+    request->item_count = bench->options.suite->case_count;
+    for (uint32_t i = 0; i < request->item_count; i++) {
+        struct bp_judge_item *item = &request->items[i];
+        judge_item(bench, i, item);
+        item->canary = canary_of(bench, "canary", evaluation);
+        permutation_key(bench, "evaluation", evaluation, i, &item->permutation_key);
+    }
+}
+
+void bp_bench_samples_items(const struct bp_bench *bench, struct bp_msg_samples_request *request)
+{
+    request->item_count = bench->options.suite->timed_count;
+    for (uint32_t i = 0; i < request->item_count; i++)
+        judge_item(bench, bench->timed[i].case_index, &request->items[i]);
+}
+
+void bp_bench_run_fds(const struct bp_bench *bench, uint32_t lane, enum bp_ring_side side,
+                      int object_fd, int fds[5])
+{
+    fds[0] = object_fd;
+    fds[1] = bench->lanes[lane].inputs_fd;
+    fds[2] = bench->lanes[lane].outputs_fd;
+    fds[3] = bench->ring_inputs_ro;
+    fds[4] = bench->ring_outputs_fd[side];
+}
+
+void bp_bench_judge_fds(const struct bp_bench *bench, uint32_t lane, int samples_fd, int fds[5])
+{
+    fds[0] = bench->masters_ro;
+    fds[1] = bench->references_ro;
+    fds[2] = bench->lanes[lane].inputs_fd;
+    fds[3] = bench->lanes[lane].outputs_fd;
+    fds[4] = samples_fd;
+}
+
+/* ---- samples of timed outputs ---- */
+
+/* The candidate's query head that holds the master's. */
+static uint32_t candidate_head(const struct bp_shape *shape, const struct bp_key *fill_key,
+                               uint32_t slot, uint32_t master_head)
+{
+    struct bp_key slot_key;
+    struct bp_permutation permutation;
+    bp_key_derive(fill_key, "slot", slot, &slot_key);
+    bp_permutation_make(shape, &slot_key, &permutation);
+    uint32_t head = 0;
+    while (permutation.q_head[head] != master_head)
+        head++;
+    return head;
+}
+
+int bp_bench_sample(const struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,
+                    uint32_t first_slot, uint32_t calls, uint64_t draw, void *row,
+                    uint64_t *row_index, struct bp_error *err)
+{
+    const struct bp_bench_timed *place = &bench->timed[timed];
+    const struct bp_bench_case *source = &bench->cases[place->case_index];
+    const struct bp_case *item = &bench->options.suite->cases[place->case_index];
+    const struct bp_shape *shape = &item->shape;
+    struct bp_key key, fill_key;
+    struct bp_random random;
+    bp_key_derive(&bench->options.run_key, "sample", draw, &key);
+    bp_random_start(&random, &key);
+    uint32_t used = calls < place->slots ? calls : place->slots;
+    uint32_t slot = (first_slot + (uint32_t)bp_random_below(&random, used)) % place->slots;
+    *row_index = bp_random_below(&random, source->rows);
+
+    struct bp_row at = bp_rows_at(shape, &source->rows_key, item->max_rows, *row_index);
+    permutation_key(bench, "ring", bench->ring_fill, timed, &fill_key);
+    uint32_t head = candidate_head(shape, &fill_key, slot, at.head);
+    struct bp_output_layout out;
+    bp_layout_outputs(shape, bench->options.dtype, &out);
+    size_t row_bytes = shape->head_dim * bp_dtype_size(bench->options.dtype);
+    uint64_t row_number =
+        ((uint64_t)at.batch * shape->q_heads + head) * shape->q_len + at.token;
+    uint64_t offset = place->output_offset + slot * out.bytes + out.o.offset +
+                      row_number * row_bytes;
+    if (pread(bench->ring_outputs_fd[side], row, row_bytes, (off_t)offset) != (ssize_t)row_bytes)
+        return bp_fail_errno(err, "cannot read a timed output");
+    return 0;
+}
+
+/* ---- accessors ---- */
+
+const struct bp_bench_options *bp_bench_options(const struct bp_bench *bench)
+{
+    return &bench->options;
+}
+
+const struct bp_bench_case *bp_bench_case(const struct bp_bench *bench, uint32_t index)
+{
+    return &bench->cases[index];
+}
+
+const struct bp_bench_timed *bp_bench_timed(const struct bp_bench *bench, uint32_t index)
+{
+    return &bench->timed[index];
+}
+
+uint64_t bp_bench_run_memory_bytes(const struct bp_bench *bench)
+{
+    return bench->inputs_bytes + bench->outputs_bytes + bench->ring_inputs_bytes +
+           bench->ring_outputs_bytes + bench->options.children.workspace_max_bytes +
+           bench->options.children.memory_bytes;
+}
+
+double bp_bench_prepare_ms(const struct bp_bench *bench)
+{
+    return bench->prepare_ms;
+}
+
+uint64_t bp_bench_cache_bytes(void)
+{
+    uint64_t largest = 0;
+    for (int index = 0; index < 8; index++) {
+        char path[96];
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", index);
+        BP_AUTO_FILE FILE *file = fopen(path, "re");
+        unsigned long long size;
+        char unit = 0;
+        if (!file || fscanf(file, "%llu%c", &size, &unit) < 1)
+            continue;
+        size *= unit == 'K' ? 1024 : unit == 'M' ? 1048576 : 1;
+        if (size > largest)
+            largest = size;
+    }
+    return largest ? largest : 32u << 20;
+}

@@ -1,0 +1,111 @@
+/* bench.h: what every candidate of a run is measured against: master inputs and references of the
+ * suite's cases, the arenas candidates see, the ring of timed inputs, and the prepare child that
+ * fills them. A prepare child never sees a candidate; a candidate never sees masters, references or
+ * keys.
+ *
+ * Arenas are memfds, never mapped here, so that the supervisor's memory stays small. */
+#ifndef BP_HARNESS_SUPERVISE_BENCH_H
+#define BP_HARNESS_SUPERVISE_BENCH_H
+
+#include "harness/supervise/child.h"
+
+#define BP_MAX_LANES 64
+
+/* How children of this run are started and bounded. */
+struct bp_child_settings {
+    struct bp_loop *loop;
+    const char *worker_path; /* borrowed */
+    double compile_ms, run_ms, judge_ms, prepare_ms; /* deadlines of one request */
+    uint64_t memory_bytes;   /* of a compile or run child, beyond the arenas it maps */
+    uint64_t workspace_max_bytes;
+    size_t log_max_bytes;
+};
+
+struct bp_bench_options {
+    struct bp_child_settings children;
+    const struct bp_suite *suite; /* borrowed for the bench's life */
+    char device[BP_TEXT_SHORT];   /* "cpu" */
+    char arch[BP_TEXT_SHORT];     /* "native" */
+    enum bp_dtype dtype;
+    uint32_t threads;    /* of the CPU device */
+    uint32_t lanes;      /* candidates whose case arenas can be filled at once, <= BP_MAX_LANES */
+    uint64_t ring_bytes; /* least size of each timed shape's ring of inputs */
+    struct bp_key run_key;
+};
+
+/* Where one case lies, by index into suite->cases. */
+struct bp_bench_case {
+    uint64_t master_offset, reference_offset; /* in the masters and references arenas */
+    uint64_t input_offset, output_offset;     /* in a lane's arenas */
+    uint64_t rows;
+    struct bp_key rows_key;
+};
+
+/* Where one timed shape lies, by index into suite->timed. */
+struct bp_bench_timed {
+    uint32_t case_index; /* its gauss case: whose master fills the ring */
+    uint32_t slots;
+    uint64_t input_offset, output_offset; /* of slot 0 in the ring arenas */
+};
+
+/* The sides of a match write to different output rings. */
+enum bp_ring_side { BP_RING_A, BP_RING_B };
+
+struct bp_bench;
+
+int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **bench,
+                  struct bp_error *err) BP_MUST_CHECK;
+void bp_bench_close(struct bp_bench **bench);
+
+const struct bp_bench_options *bp_bench_options(const struct bp_bench *bench);
+const struct bp_bench_case *bp_bench_case(const struct bp_bench *bench, uint32_t index);
+const struct bp_bench_timed *bp_bench_timed(const struct bp_bench *bench, uint32_t index);
+
+/* Orders for the prepare child, worked off one after the other. `done` is called from the loop, with
+ * err null on success. */
+typedef void (*bp_bench_done)(void *context, const struct bp_error *err);
+
+/* Makes master inputs and reference of case `index`. */
+int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_bench_done done, void *context,
+                  struct bp_error *err) BP_MUST_CHECK;
+/* Fills lane's case arenas for an evaluation: secret permutation, canaries, poison. */
+int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluation,
+                        bp_bench_done done, void *context, struct bp_error *err) BP_MUST_CHECK;
+/* Refills the timed ring of inputs under a new secret permutation. No child may be reading it. */
+int bp_bench_fill_ring(struct bp_bench *bench, bp_bench_done done, void *context,
+                       struct bp_error *err) BP_MUST_CHECK;
+/* Poisons one side's ring of outputs, so that no earlier answer is left in it. */
+int bp_bench_poison_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
+                         void *context, struct bp_error *err) BP_MUST_CHECK;
+
+/* Milliseconds the prepare child has spent on orders so far. */
+double bp_bench_prepare_ms(const struct bp_bench *bench);
+
+/* Address space a run child may use: every arena it maps, its workspace, and the settings' memory. */
+uint64_t bp_bench_run_memory_bytes(const struct bp_bench *bench);
+
+/* The requests, filled in for this bench. */
+void bp_bench_run_request(const struct bp_bench *bench, bool with_cases, uint64_t object_bytes,
+                          struct bp_msg_run_request *request);
+void bp_bench_judge_request(const struct bp_bench *bench, uint64_t evaluation,
+                            struct bp_msg_judge_request *request);
+/* items of a samples request: one a timed shape, in order. */
+void bp_bench_samples_items(const struct bp_bench *bench, struct bp_msg_samples_request *request);
+
+/* Borrowed descriptors in the order that run_request and judge_request name them. object and samples
+ * are the caller's. */
+void bp_bench_run_fds(const struct bp_bench *bench, uint32_t lane, enum bp_ring_side side,
+                      int object_fd, int fds[5]);
+void bp_bench_judge_fds(const struct bp_bench *bench, uint32_t lane, int samples_fd, int fds[5]);
+
+/* Copies one secret row of a timed output, from a slot of the batch just done, into
+ * row (head_dim elements): the sample that a judge will look at. *row_index gets its position in the
+ * reference's row list. `draw` numbers the samples of a run. */
+int bp_bench_sample(const struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,
+                    uint32_t first_slot, uint32_t calls, uint64_t draw, void *row,
+                    uint64_t *row_index, struct bp_error *err) BP_MUST_CHECK;
+
+/* Size of the last-level cache in bytes (sysfs), 32 MiB when it is not told. */
+uint64_t bp_bench_cache_bytes(void);
+
+#endif

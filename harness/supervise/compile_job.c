@@ -1,0 +1,145 @@
+#include "harness/supervise/compile_job.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+
+#define OBJECT_MAX_BYTES (64u << 20)
+
+static int send_request(struct bp_compile_job *job, struct bp_error *err)
+{
+    const struct bp_compile_options *options = &job->options;
+    BP_AUTO_FREE struct bp_msg_compile_request *request = calloc(1, sizeof *request);
+    if (!request)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a compile request");
+    memcpy(request->device, options->device, sizeof request->device);
+    memcpy(request->arch, options->arch, sizeof request->arch);
+    request->source_bytes = options->source_bytes;
+    request->object_max_bytes = OBJECT_MAX_BYTES;
+    request->dtype = options->dtype;
+    request->define_count = options->define_count;
+    memcpy(request->defines, options->defines, options->define_count * sizeof *options->defines);
+
+    BP_AUTO_FD int source_fd =
+        bp_io_memfd_sealed("source", options->source, options->source_bytes, err);
+    if (source_fd < 0)
+        return -1;
+    int fds[2] = {source_fd, job->object_fd};
+    return bp_child_request(job->child, BP_MESSAGE_compile_request, request, fds, 2,
+                            options->children.compile_ms, err);
+}
+
+static void infra(struct bp_compile_job *job, const struct bp_error *err)
+{
+    job->outcome.verdict = BP_VERDICT_INFRA;
+    snprintf(job->outcome.message, sizeof job->outcome.message, "%s", err->msg);
+    job->answered = true;
+    bp_child_stop(job->child);
+}
+
+static void take_result(struct bp_compile_job *job, const struct bp_msg_compile_result *result)
+{
+    bp_outcome_of_claim(BP_STAGE_compile, result->verdict, result->message, &job->outcome);
+    job->object_bytes = result->object_bytes;
+    memcpy(job->compiler, result->compiler, sizeof job->compiler);
+    job->diagnostics = strdup(result->diagnostics);
+    job->answered = true;
+    /* Only a dead compiler can no longer change the object: it is sealed in `ended`. */
+    bp_child_stop(job->child);
+}
+
+static void compile_answer(void *context, struct bp_child *child, enum bp_message_type type,
+                           const void *message)
+{
+    struct bp_compile_job *job = context;
+    struct bp_error err;
+    (void)child;
+    if (type == BP_MESSAGE_ready) {
+        if (send_request(job, &err) < 0)
+            infra(job, &err);
+    } else if (type == BP_MESSAGE_failure) {
+        bp_outcome_of_failure(BP_STAGE_compile, message, false, &job->outcome);
+        job->answered = true;
+        bp_child_stop(job->child);
+    } else {
+        take_result(job, message);
+    }
+}
+
+static int seal_object(struct bp_compile_job *job, struct bp_error *err)
+{
+    if (bp_io_memfd_seal(job->object_fd, err) < 0)
+        return -1;
+    off_t size = lseek(job->object_fd, 0, SEEK_END);
+    if (size <= 0 || (uint64_t)size != job->object_bytes || job->object_bytes > OBJECT_MAX_BYTES)
+        return bp_fail(err, BP_ERR_PROTOCOL, "the object is not as large as was said");
+    void *bytes = mmap(NULL, job->object_bytes, PROT_READ, MAP_SHARED, job->object_fd, 0);
+    if (bytes == MAP_FAILED)
+        return bp_fail_errno(err, "cannot map an object");
+    bp_hash_text(bytes, job->object_bytes, job->object_hash);
+    munmap(bytes, job->object_bytes);
+    return 0;
+}
+
+static void compile_ended(void *context, struct bp_child *child, const struct bp_child_end *end)
+{
+    struct bp_compile_job *job = context;
+    struct bp_error err;
+    if (!job->answered)
+        bp_outcome_of_end(BP_STAGE_compile, end, job->options.children.compile_ms, &job->outcome);
+    if (job->outcome.verdict == BP_VERDICT_PASS && seal_object(job, &err) < 0) {
+        job->outcome.verdict =
+            err.code == BP_ERR_PROTOCOL ? BP_VERDICT_PROTOCOL : BP_VERDICT_INFRA;
+        snprintf(job->outcome.message, sizeof job->outcome.message, "%s", err.msg);
+    }
+    if (job->outcome.verdict != BP_VERDICT_PASS) {
+        bp_close_fd(&job->object_fd);
+        if (!job->diagnostics || !*job->diagnostics) {
+            free(job->diagnostics);
+            job->diagnostics = strdup(bp_child_log(child));
+        }
+    }
+    job->compiler_ms = bp_child_busy_ms(child);
+    job->total_ms = bp_ns_to_ms(bp_clock_ns() - job->started_ns);
+    job->done = true;
+    bp_child_release(&job->child);
+}
+
+static const struct bp_child_handlers handlers = {compile_answer, compile_ended};
+
+int bp_compile_start(struct bp_compile_job *job, const struct bp_compile_options *options,
+                     struct bp_error *err)
+{
+    *job = (struct bp_compile_job){.options = *options, .object_fd = -1};
+    job->started_ns = bp_clock_ns();
+    job->object_fd = bp_io_memfd("object", 0, err);
+    if (job->object_fd < 0)
+        return -1;
+    struct bp_child_options child_options = {
+        .loop = options->children.loop,
+        .worker_path = options->children.worker_path,
+        .stage = "compile",
+        .policy = BP_POLICY_COMPILE_CPU,
+        .limits = {.memory_bytes = options->children.memory_bytes},
+        .log_max_bytes = options->children.log_max_bytes,
+        .handlers = &handlers,
+        .context = job,
+    };
+    if (bp_child_start(&child_options, &job->child, err) < 0) {
+        bp_close_fd(&job->object_fd);
+        return -1;
+    }
+    return 0;
+}
+
+void bp_compile_free(struct bp_compile_job *job)
+{
+    bp_child_release(&job->child);
+    bp_close_fd(&job->object_fd);
+    free(job->diagnostics);
+    job->diagnostics = NULL;
+}

@@ -1,0 +1,185 @@
+#include "harness/supervise/loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+static void signal_ready(void *context, uint32_t events)
+{
+    struct bp_loop *loop = context;
+    struct signalfd_siginfo info;
+    (void)events;
+    while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            continue; /* pidfds tell which child; SIGCHLD is only blocked so that it kills no call */
+        loop->stop_signal = (int)info.ssi_signo;
+        loop->stop_count++;
+    }
+}
+
+int bp_loop_open(struct bp_loop *loop, struct bp_error *err)
+{
+    *loop = (struct bp_loop){.epoll_fd = -1, .signal_fd = -1};
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return bp_fail_errno(err, "cannot set signals");
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (loop->epoll_fd < 0 || loop->signal_fd < 0) {
+        bp_fail_errno(err, "cannot make the event loop");
+        bp_loop_close(loop);
+        return -1;
+    }
+    loop->signal_watch =
+        (struct bp_watch){.fd = loop->signal_fd, .ready = signal_ready, .context = loop};
+    return bp_loop_watch(loop, &loop->signal_watch, EPOLLIN, err);
+}
+
+void bp_loop_close(struct bp_loop *loop)
+{
+    bp_close_fd(&loop->signal_fd);
+    bp_close_fd(&loop->epoll_fd);
+    free(loop->heap);
+    loop->heap = NULL;
+    loop->timer_count = loop->timer_capacity = 0;
+}
+
+int bp_loop_watch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
+                  struct bp_error *err)
+{
+    struct epoll_event event = {.events = events, .data.ptr = watch};
+    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
+        return bp_fail_errno(err, "cannot watch descriptor %d", watch->fd);
+    watch->active = true;
+    return 0;
+}
+
+int bp_loop_rewatch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
+                    struct bp_error *err)
+{
+    struct epoll_event event = {.events = events, .data.ptr = watch};
+    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, watch->fd, &event) < 0)
+        return bp_fail_errno(err, "cannot watch descriptor %d", watch->fd);
+    return 0;
+}
+
+void bp_loop_unwatch(struct bp_loop *loop, struct bp_watch *watch)
+{
+    if (!watch->active)
+        return;
+    epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+    watch->active = false;
+    for (int i = 0; i < loop->batch_size; i++)
+        if (loop->batch[i].data.ptr == watch)
+            loop->batch[i].data.ptr = NULL;
+}
+
+/* ---- binary heap of timers, earliest at 1 ---- */
+
+static void place(struct bp_loop *loop, uint32_t index, struct bp_timer *timer)
+{
+    loop->heap[index] = timer;
+    timer->heap_index = index;
+}
+
+static void sift_up(struct bp_loop *loop, uint32_t index, struct bp_timer *timer)
+{
+    while (index > 1 && loop->heap[index / 2]->deadline_ns > timer->deadline_ns) {
+        place(loop, index, loop->heap[index / 2]);
+        index /= 2;
+    }
+    place(loop, index, timer);
+}
+
+static void sift_down(struct bp_loop *loop, uint32_t index, struct bp_timer *timer)
+{
+    for (uint32_t child; (child = 2 * index) <= loop->timer_count; index = child) {
+        if (child < loop->timer_count &&
+            loop->heap[child + 1]->deadline_ns < loop->heap[child]->deadline_ns)
+            child++;
+        if (loop->heap[child]->deadline_ns >= timer->deadline_ns)
+            break;
+        place(loop, index, loop->heap[child]);
+    }
+    place(loop, index, timer);
+}
+
+int bp_loop_start_timer(struct bp_loop *loop, struct bp_timer *timer, uint64_t deadline_ns,
+                        struct bp_error *err)
+{
+    bp_loop_stop_timer(loop, timer);
+    if (loop->timer_count + 2 > loop->timer_capacity) {
+        uint32_t capacity = loop->timer_capacity ? 2 * loop->timer_capacity : 32;
+        struct bp_timer **grown = realloc(loop->heap, capacity * sizeof *grown);
+        if (!grown)
+            return bp_fail(err, BP_ERR_MEMORY, "no memory for a timer");
+        loop->heap = grown;
+        loop->timer_capacity = capacity;
+    }
+    timer->deadline_ns = deadline_ns;
+    sift_up(loop, ++loop->timer_count, timer);
+    return 0;
+}
+
+void bp_loop_stop_timer(struct bp_loop *loop, struct bp_timer *timer)
+{
+    uint32_t index = timer->heap_index;
+    if (index == 0)
+        return;
+    timer->heap_index = 0;
+    struct bp_timer *last = loop->heap[loop->timer_count--];
+    if (last == timer)
+        return;
+    /* The last one takes the hole and moves whichever way it must. */
+    if (index > 1 && loop->heap[index / 2]->deadline_ns > last->deadline_ns)
+        sift_up(loop, index, last);
+    else
+        sift_down(loop, index, last);
+}
+
+static int wait_ms(const struct bp_loop *loop)
+{
+    if (loop->timer_count == 0)
+        return -1;
+    uint64_t now = bp_clock_ns(), deadline = loop->heap[1]->deadline_ns;
+    if (deadline <= now)
+        return 0;
+    uint64_t ms = (deadline - now + 999999) / 1000000;
+    return ms > 1000000 ? 1000000 : (int)ms;
+}
+
+static void run_due_timers(struct bp_loop *loop)
+{
+    uint64_t now = bp_clock_ns();
+    while (loop->timer_count > 0 && loop->heap[1]->deadline_ns <= now) {
+        struct bp_timer *timer = loop->heap[1];
+        bp_loop_stop_timer(loop, timer);
+        timer->expired(timer->context);
+    }
+}
+
+int bp_loop_step(struct bp_loop *loop, struct bp_error *err)
+{
+    int count = epoll_wait(loop->epoll_fd, loop->batch, BP_LOOP_BATCH, wait_ms(loop));
+    if (count < 0 && errno != EINTR)
+        return bp_fail_errno(err, "epoll_wait");
+    loop->batch_size = count > 0 ? count : 0;
+    for (int i = 0; i < loop->batch_size; i++) {
+        struct bp_watch *watch = loop->batch[i].data.ptr;
+        if (watch)
+            watch->ready(watch->context, loop->batch[i].events);
+    }
+    loop->batch_size = 0;
+    run_due_timers(loop);
+    return 0;
+}

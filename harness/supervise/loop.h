@@ -1,0 +1,62 @@
+/* loop.h: the supervisor's one epoll loop: descriptors, a timer heap, and signals as events.
+ *
+ * Callbacks run on the only thread and must not block. A watch or timer is embedded in its owner and
+ * must be stopped before the owner is freed; stopping it inside any callback is safe, also when its
+ * event is already in the batch being delivered. */
+#ifndef BP_HARNESS_SUPERVISE_LOOP_H
+#define BP_HARNESS_SUPERVISE_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#include "base/error.h"
+
+struct bp_watch {
+    int fd; /* borrowed */
+    void (*ready)(void *context, uint32_t events);
+    void *context;
+    bool active;
+};
+
+struct bp_timer {
+    uint64_t deadline_ns; /* bp_clock_ns() */
+    void (*expired)(void *context);
+    void *context;
+    uint32_t heap_index; /* 1-based position, 0 = not running */
+};
+
+#define BP_LOOP_BATCH 64
+
+struct bp_loop {
+    int epoll_fd, signal_fd; /* owned */
+    struct bp_watch signal_watch;
+    int stop_signal; /* SIGINT, SIGTERM or SIGHUP once one arrived, else 0 */
+    uint32_t stop_count;
+    struct bp_timer **heap; /* owned; heap[1..timer_count] */
+    uint32_t timer_count, timer_capacity;
+    struct epoll_event batch[BP_LOOP_BATCH];
+    int batch_size;
+    uint32_t child_count; /* children not yet reaped (child.c) */
+};
+
+/* Blocks SIGINT, SIGTERM, SIGHUP and SIGCHLD and ignores SIGPIPE for the process. */
+int bp_loop_open(struct bp_loop *loop, struct bp_error *err) BP_MUST_CHECK;
+void bp_loop_close(struct bp_loop *loop);
+
+int bp_loop_watch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
+                  struct bp_error *err) BP_MUST_CHECK;
+/* Changes the events of an active watch. */
+int bp_loop_rewatch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
+                    struct bp_error *err) BP_MUST_CHECK;
+void bp_loop_unwatch(struct bp_loop *loop, struct bp_watch *watch);
+
+/* (Re)starts a timer. */
+int bp_loop_start_timer(struct bp_loop *loop, struct bp_timer *timer, uint64_t deadline_ns,
+                        struct bp_error *err) BP_MUST_CHECK;
+void bp_loop_stop_timer(struct bp_loop *loop, struct bp_timer *timer);
+
+/* Waits for the next event or timer, delivers everything that is due, returns. */
+int bp_loop_step(struct bp_loop *loop, struct bp_error *err) BP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,325 @@
+#include "harness/supervise/match.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#define EARLY_ROUNDS 4 /* fewer rounds never end a match */
+
+struct side {
+    struct bp_child *child;
+    bool loaded, ended;
+    struct bp_stopwatch watch;
+    double times[BP_SUITE_MAX_TIMED][BP_STATISTICS_MAX];
+};
+
+struct bp_match {
+    struct bp_match_options options;
+    struct side sides[2];
+    struct bp_child *judge; /* looks at the samples of both sides at the end */
+    bool judge_ended, judge_ready;
+    struct bp_samples samples[2];
+    int judged; /* sides whose samples were judged */
+
+    bool decided;
+    struct bp_match_result result;
+    struct bp_random coins;
+    bool warm;       /* the warm-up round is over */
+    uint32_t round;  /* timed rounds done */
+    uint32_t shape;  /* of the current turn */
+    uint32_t turn;   /* 0 or 1 within the shape */
+    bool coin;       /* of this round */
+    double values[BP_STATISTICS_MAX];
+};
+
+static const struct bp_bench_options *bench_options(const struct bp_match *match)
+{
+    return bp_bench_options(match->options.bench);
+}
+
+static void decide(struct bp_match *match)
+{
+    if (match->decided)
+        return;
+    match->decided = true;
+    for (int i = 0; i < 2; i++)
+        if (match->sides[i].child && !match->sides[i].ended)
+            bp_child_stop(match->sides[i].child);
+    if (match->judge && !match->judge_ended)
+        bp_child_stop(match->judge);
+}
+
+static void infra(struct bp_match *match, const struct bp_error *err)
+{
+    if (match->decided)
+        return;
+    match->result.outcome.verdict = BP_VERDICT_INFRA;
+    snprintf(match->result.outcome.message, sizeof match->result.outcome.message, "%s", err->msg);
+    decide(match);
+}
+
+/* ---- rounds ---- */
+
+static uint32_t side_of_turn(const struct bp_match *match)
+{
+    return (match->turn + match->shape + match->coin) & 1;
+}
+
+static int judge_samples(struct bp_match *match, struct bp_error *err)
+{
+    if (!match->judge_ready || match->judged == 2)
+        return 0;
+    struct bp_samples *samples = &match->samples[match->judged];
+    int fds[5];
+    bp_bench_judge_fds(match->options.bench, match->options.lane, samples->fd, fds);
+    return bp_child_request(match->judge, BP_MESSAGE_samples_request, samples->request, fds,
+                            match->judged == 0 ? 5 : 0, bench_options(match)->children.judge_ms,
+                            err);
+}
+
+static int end_rounds(struct bp_match *match, struct bp_error *err)
+{
+    match->result.outcome.verdict = BP_VERDICT_PASS;
+    for (uint32_t s = 0; s < 2; s++)
+        for (uint32_t i = 0; i < bench_options(match)->suite->timed_count; i++)
+            match->result.median_ms[s][i] =
+                bp_statistics_median(match->sides[s].times[i], match->round).estimate;
+    return judge_samples(match, err);
+}
+
+/* Ends a timed round: its value, and whether another is wanted. */
+static bool is_over(struct bp_match *match)
+{
+    uint32_t shapes = bench_options(match)->suite->timed_count;
+    double sum = 0;
+    for (uint32_t i = 0; i < shapes; i++)
+        sum += log(match->sides[1].times[i][match->round] / match->sides[0].times[i][match->round]);
+    match->values[match->round++] = sum / shapes;
+    match->result.rounds = match->round;
+    match->result.log_ratio = bp_statistics_mean(match->values, match->round);
+    return match->round == match->options.rounds ||
+           (match->options.stop_early && match->round >= EARLY_ROUNDS &&
+            match->result.log_ratio.high < 0);
+}
+
+static int start_turn(struct bp_match *match, struct bp_error *err)
+{
+    struct side *side = &match->sides[side_of_turn(match)];
+    if (bp_child_thaw(side->child, err) < 0)
+        return -1;
+    return bp_stopwatch_start(&side->watch, match->shape, err);
+}
+
+static int next_turn(struct bp_match *match, struct bp_error *err)
+{
+    if (++match->turn == 2) {
+        match->turn = 0;
+        match->shape++;
+    }
+    if (match->shape < bench_options(match)->suite->timed_count)
+        return start_turn(match, err);
+    match->shape = 0;
+    if (match->warm && is_over(match))
+        return end_rounds(match, err);
+    match->warm = true;
+    match->coin = bp_random_below(&match->coins, 2);
+    return start_turn(match, err);
+}
+
+static int take_batch(struct bp_match *match, struct side *side, struct bp_error *err)
+{
+    double per_call_ms;
+    if (bp_stopwatch_stop(&side->watch, match->shape, &per_call_ms, err) < 0 ||
+        bp_child_freeze(side->child, err) < 0)
+        return -1;
+    if (match->warm)
+        side->times[match->shape][match->round] = per_call_ms;
+    return next_turn(match, err);
+}
+
+/* ---- answers ---- */
+
+static int request_run(struct bp_match *match, uint32_t s, struct bp_error *err)
+{
+    BP_AUTO_FREE struct bp_msg_run_request *request = malloc(sizeof *request);
+    if (!request)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
+    const struct bp_contender *contender = &match->options.sides[s];
+    bp_bench_run_request(match->options.bench, false, contender->object_bytes, request);
+    int fds[5];
+    bp_bench_run_fds(match->options.bench, match->options.lane, (enum bp_ring_side)s,
+                     contender->object_fd, fds);
+    return bp_child_request(match->sides[s].child, BP_MESSAGE_run_request, request, fds, 5,
+                            bench_options(match)->children.run_ms, err);
+}
+
+static int take_side_answer(struct bp_match *match, uint32_t s, enum bp_message_type type,
+                            struct bp_error *err)
+{
+    struct side *side = &match->sides[s];
+    if (type == BP_MESSAGE_ready)
+        return request_run(match, s, err);
+    if (type != BP_MESSAGE_plan_result)
+        return take_batch(match, side, err);
+    side->loaded = true;
+    if (bp_child_freeze(side->child, err) < 0)
+        return -1;
+    return match->sides[0].loaded && match->sides[1].loaded ? start_turn(match, err) : 0;
+}
+
+static void take_samples_result(struct bp_match *match, const struct bp_msg_samples_result *result,
+                                struct bp_error *err)
+{
+    struct bp_outcome outcome;
+    bp_outcome_of_claim(BP_STAGE_judge, result->verdict, result->message, &outcome);
+    if (outcome.verdict != BP_VERDICT_PASS) {
+        match->result.outcome = outcome;
+        match->result.failed_side = (enum bp_ring_side)match->judged;
+        decide(match);
+    } else if (++match->judged == 2) {
+        decide(match);
+    } else if (judge_samples(match, err) < 0) {
+        infra(match, err);
+    }
+}
+
+static void judge_answer(struct bp_match *match, enum bp_message_type type, const void *message)
+{
+    struct bp_error err;
+    if (type == BP_MESSAGE_samples_result) {
+        take_samples_result(match, message, &err);
+    } else if (type == BP_MESSAGE_failure) {
+        bp_outcome_of_failure(BP_STAGE_judge, message, false, &match->result.outcome);
+        decide(match);
+    } else {
+        match->judge_ready = true;
+        bool rounds_done = match->round > 0 && match->result.outcome.verdict == BP_VERDICT_PASS;
+        if (rounds_done && judge_samples(match, &err) < 0)
+            infra(match, &err);
+    }
+}
+
+static void match_answer(void *context, struct bp_child *child, enum bp_message_type type,
+                         const void *message)
+{
+    struct bp_match *match = context;
+    struct bp_error err;
+    if (match->decided)
+        return;
+    if (child == match->judge) {
+        judge_answer(match, type, message);
+        return;
+    }
+    uint32_t s = child == match->sides[1].child;
+    if (type == BP_MESSAGE_failure) {
+        match->result.failed_side = (enum bp_ring_side)s;
+        bp_outcome_of_failure(BP_STAGE_time, message, bp_child_candidate_ran(child),
+                              &match->result.outcome);
+        decide(match);
+    } else if (take_side_answer(match, s, type, &err) < 0) {
+        infra(match, &err);
+    }
+}
+
+static void match_ended(void *context, struct bp_child *child, const struct bp_child_end *end)
+{
+    struct bp_match *match = context;
+    bool is_judge = child == match->judge;
+    uint32_t s = child == match->sides[1].child;
+    *(is_judge ? &match->judge_ended : &match->sides[s].ended) = true;
+    if (match->decided)
+        return;
+    match->result.failed_side = (enum bp_ring_side)s;
+    bp_outcome_of_end(is_judge ? BP_STAGE_judge : BP_STAGE_time, end,
+                      bench_options(match)->children.run_ms, &match->result.outcome);
+    decide(match);
+}
+
+static const struct bp_child_handlers handlers = {match_answer, match_ended};
+
+/* ---- life cycle ---- */
+
+static int start_child(struct bp_match *match, const char *stage, enum bp_policy_id policy,
+                       struct bp_child **child, struct bp_error *err)
+{
+    const struct bp_child_settings *settings = &bench_options(match)->children;
+    struct bp_child_options options = {
+        .loop = settings->loop,
+        .worker_path = settings->worker_path,
+        .stage = stage,
+        .policy = policy,
+        .log_max_bytes = settings->log_max_bytes,
+        .handlers = &handlers,
+        .context = match,
+    };
+    if (policy == BP_POLICY_RUN_CPU)
+        options.limits.memory_bytes = bp_bench_run_memory_bytes(match->options.bench);
+    return bp_child_start(&options, child, err);
+}
+
+static int start_side(struct bp_match *match, uint32_t s, struct bp_error *err)
+{
+    struct side *side = &match->sides[s];
+    if (bp_samples_open(match->options.bench, &match->samples[s], err) < 0 ||
+        start_child(match, "run", BP_POLICY_RUN_CPU, &side->child, err) < 0)
+        return -1;
+    side->watch = (struct bp_stopwatch){.bench = match->options.bench,
+                                        .child = side->child,
+                                        .side = (enum bp_ring_side)s,
+                                        .batch_ms = match->options.batch_ms,
+                                        .samples = &match->samples[s],
+                                        .draws = match->options.draws};
+    for (uint32_t i = 0; i < bench_options(match)->suite->timed_count; i++)
+        bp_stopwatch_set_calls(&side->watch, i, match->options.sides[s].per_call_ms[i]);
+    return 0;
+}
+
+int bp_match_start(const struct bp_match_options *options, struct bp_match **slot,
+                   struct bp_error *err)
+{
+    struct bp_match *match = calloc(1, sizeof *match);
+    if (!match)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a match");
+    match->options = *options;
+    if (match->options.rounds > BP_STATISTICS_MAX)
+        match->options.rounds = BP_STATISTICS_MAX;
+    match->samples[0].fd = match->samples[1].fd = -1;
+    match->result.outcome.verdict = BP_VERDICT_INFRA;
+    struct bp_key key;
+    bp_key_derive(&bench_options(match)->run_key, "coins", options->number, &key);
+    bp_random_start(&match->coins, &key);
+    if (start_side(match, 0, err) < 0 || start_side(match, 1, err) < 0 ||
+        start_child(match, "judge", BP_POLICY_JUDGE, &match->judge, err) < 0) {
+        bp_match_free(&match);
+        return -1;
+    }
+    *slot = match;
+    return 0;
+}
+
+bool bp_match_done(const struct bp_match *match)
+{
+    return match->decided && match->sides[0].ended && match->sides[1].ended && match->judge_ended;
+}
+
+void bp_match_result(const struct bp_match *match, struct bp_match_result *result)
+{
+    *result = match->result;
+}
+
+void bp_match_free(struct bp_match **slot)
+{
+    struct bp_match *match = *slot;
+    if (!match)
+        return;
+    bp_child_release(&match->sides[0].child);
+    bp_child_release(&match->sides[1].child);
+    bp_child_release(&match->judge);
+    bp_samples_close(&match->samples[0]);
+    bp_samples_close(&match->samples[1]);
+    free(match);
+    *slot = NULL;
+}

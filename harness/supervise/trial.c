@@ -1,0 +1,388 @@
+#include "harness/supervise/trial.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "evaluator/statistics.h"
+
+/* A shape whose calls are long gets fewer batches: no more once it took this long, and three. */
+#define SHAPE_BUDGET_MS 1500.0
+#define SHAPE_MIN_BATCHES 3
+
+struct shape_times {
+    double per_call_ms[BP_STATISTICS_MAX];
+    uint32_t count;
+    double spent_ms;
+};
+
+struct bp_trial {
+    struct bp_trial_options options;
+    struct bp_child *run, *judge;
+    bool run_ready, judge_ready;
+    bool run_ended, judge_ended;
+
+    bool decided; /* outcome is final; waiting for the children to go */
+    struct bp_outcome outcome;
+    enum bp_stage stage;
+
+    struct bp_stopwatch watch;
+    struct bp_samples samples;
+    uint32_t round, shape; /* round 0: one call; then warm-up; then timed batches */
+    struct shape_times times[BP_SUITE_MAX_TIMED];
+
+    struct bp_plan_record *plans;
+    uint32_t plan_count;
+    struct bp_case_result *cases;
+    uint32_t case_count;
+    char sandbox[BP_TEXT_LINE];
+    uint64_t started_ns;
+    double busy_ms; /* of both children at the last change of stage */
+    struct bp_durations duration;
+};
+
+static const struct bp_suite *suite_of(const struct bp_trial *trial)
+{
+    return bp_bench_options(trial->options.bench)->suite;
+}
+
+static const struct bp_child_settings *settings_of(const struct bp_trial *trial)
+{
+    return &bp_bench_options(trial->options.bench)->children;
+}
+
+/* Moves on to a stage; what the children worked since the last change belongs to the stage left. */
+static void enter(struct bp_trial *trial, enum bp_stage stage)
+{
+    double busy_ms = bp_child_busy_ms(trial->run) + bp_child_busy_ms(trial->judge);
+    double spent_ms = busy_ms - trial->busy_ms;
+    trial->busy_ms = busy_ms;
+    if (trial->stage == BP_STAGE_run)
+        trial->duration.run_ms += spent_ms;
+    else if (trial->stage == BP_STAGE_judge)
+        trial->duration.judge_ms += spent_ms;
+    else
+        trial->duration.time_ms += spent_ms;
+    trial->stage = stage;
+}
+
+static void decide(struct bp_trial *trial)
+{
+    if (trial->decided)
+        return;
+    trial->decided = true;
+    enter(trial, trial->stage);
+    if (trial->run && !trial->run_ended)
+        bp_child_stop(trial->run);
+    if (trial->judge && !trial->judge_ended)
+        bp_child_stop(trial->judge);
+}
+
+static void infra(struct bp_trial *trial, const struct bp_error *err)
+{
+    if (trial->decided)
+        return;
+    trial->outcome.verdict = BP_VERDICT_INFRA;
+    snprintf(trial->outcome.message, sizeof trial->outcome.message, "%s", err->msg);
+    decide(trial);
+}
+
+/* ---- the run child: load, plan, cases ---- */
+
+static int request_run(struct bp_trial *trial, struct bp_error *err)
+{
+    BP_AUTO_FREE struct bp_msg_run_request *request = malloc(sizeof *request);
+    if (!request)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
+    bp_bench_run_request(trial->options.bench, true, trial->options.object_bytes, request);
+    int fds[5];
+    bp_bench_run_fds(trial->options.bench, trial->options.lane, BP_RING_A,
+                     trial->options.object_fd, fds);
+    return bp_child_request(trial->run, BP_MESSAGE_run_request, request, fds, 5,
+                            settings_of(trial)->run_ms, err);
+}
+
+static int request_cases(struct bp_trial *trial, const struct bp_msg_plan_result *result,
+                         struct bp_error *err)
+{
+    trial->plans = calloc(result->plan_count + 1, sizeof *trial->plans);
+    if (!trial->plans)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for plans");
+    trial->plan_count = result->plan_count;
+    memcpy(trial->plans, result->plans, result->plan_count * sizeof *trial->plans);
+    struct bp_msg_cases_request request = {0, suite_of(trial)->case_count};
+    return bp_child_request(trial->run, BP_MESSAGE_cases_request, &request, NULL, 0,
+                            settings_of(trial)->run_ms, err);
+}
+
+static int request_judge(struct bp_trial *trial, struct bp_error *err)
+{
+    if (trial->stage != BP_STAGE_judge || !trial->judge_ready)
+        return 0;
+    BP_AUTO_FREE struct bp_msg_judge_request *request = calloc(1, sizeof *request);
+    if (!request)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a judge request");
+    bp_bench_judge_request(trial->options.bench, trial->options.evaluation, request);
+    int fds[5];
+    bp_bench_judge_fds(trial->options.bench, trial->options.lane, trial->samples.fd, fds);
+    return bp_child_request(trial->judge, BP_MESSAGE_judge_request, request, fds, 5,
+                            settings_of(trial)->judge_ms, err);
+}
+
+/* ---- the clock ---- */
+
+static uint32_t rounds(const struct bp_trial *trial)
+{
+    return 1 + trial->options.timing.warmup_batches + trial->options.timing.batches;
+}
+
+static bool is_timed_round(const struct bp_trial *trial)
+{
+    return trial->round > trial->options.timing.warmup_batches;
+}
+
+static bool is_enough(const struct shape_times *times)
+{
+    return times->count >= SHAPE_MIN_BATCHES && times->spent_ms > SHAPE_BUDGET_MS;
+}
+
+static int request_samples(struct bp_trial *trial, struct bp_error *err)
+{
+    enter(trial, BP_STAGE_judge);
+    return bp_child_request(trial->judge, BP_MESSAGE_samples_request, trial->samples.request, NULL,
+                            0, settings_of(trial)->judge_ms, err);
+}
+
+/* Starts the batch that (round, shape) names, or moves on when there is none left. */
+static int next_batch(struct bp_trial *trial, struct bp_error *err)
+{
+    for (; trial->round < rounds(trial); trial->round++, trial->shape = 0)
+        for (; trial->shape < suite_of(trial)->timed_count; trial->shape++)
+            if (!is_timed_round(trial) || !is_enough(&trial->times[trial->shape]))
+                return bp_stopwatch_start(&trial->watch, trial->shape, err);
+    return request_samples(trial, err);
+}
+
+static int take_batch(struct bp_trial *trial, struct bp_error *err)
+{
+    double per_call_ms;
+    uint32_t shape = trial->shape;
+    struct shape_times *times = &trial->times[shape];
+    if (bp_stopwatch_stop(&trial->watch, shape, &per_call_ms, err) < 0)
+        return -1;
+    if (is_timed_round(trial)) {
+        times->per_call_ms[times->count++] = per_call_ms;
+        times->spent_ms += per_call_ms * trial->watch.calls[shape];
+    } else {
+        bp_stopwatch_set_calls(&trial->watch, shape, per_call_ms);
+    }
+    trial->shape++;
+    return next_batch(trial, err);
+}
+
+static int start_timing(struct bp_trial *trial, struct bp_error *err)
+{
+    enter(trial, BP_STAGE_time);
+    trial->watch = (struct bp_stopwatch){.bench = trial->options.bench,
+                                         .child = trial->run,
+                                         .side = BP_RING_A,
+                                         .batch_ms = trial->options.timing.batch_ms,
+                                         .samples = &trial->samples,
+                                         .draws = trial->options.draws};
+    for (uint32_t i = 0; i < suite_of(trial)->timed_count; i++)
+        trial->watch.calls[i] = 1;
+    return next_batch(trial, err);
+}
+
+/* ---- answers ---- */
+
+static int take_run_answer(struct bp_trial *trial, enum bp_message_type type, const void *message,
+                           struct bp_error *err)
+{
+    switch (type) {
+    case BP_MESSAGE_ready:
+        trial->run_ready = true;
+        memcpy(trial->sandbox, ((const struct bp_msg_ready *)message)->sandbox,
+               sizeof trial->sandbox);
+        return request_run(trial, err);
+    case BP_MESSAGE_plan_result:
+        return request_cases(trial, message, err);
+    case BP_MESSAGE_cases_result:
+        enter(trial, BP_STAGE_judge);
+        return request_judge(trial, err);
+    default: /* batch_result: the child's table lets nothing else through */
+        return take_batch(trial, err);
+    }
+}
+
+static int take_judge_result(struct bp_trial *trial, const struct bp_msg_judge_result *result,
+                             struct bp_error *err)
+{
+    trial->cases = calloc(result->case_count + 1, sizeof *trial->cases);
+    if (!trial->cases)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for case results");
+    trial->case_count = result->case_count;
+    memcpy(trial->cases, result->cases, result->case_count * sizeof *trial->cases);
+    bp_outcome_of_claim(BP_STAGE_judge, result->verdict, result->message, &trial->outcome);
+    if (trial->outcome.verdict == BP_VERDICT_PASS && suite_of(trial)->timed_count > 0 &&
+        trial->options.timing.batches > 0)
+        return start_timing(trial, err);
+    decide(trial);
+    return 0;
+}
+
+static int take_judge_answer(struct bp_trial *trial, enum bp_message_type type,
+                             const void *message, struct bp_error *err)
+{
+    if (type == BP_MESSAGE_ready) {
+        trial->judge_ready = true;
+        return request_judge(trial, err);
+    }
+    if (type == BP_MESSAGE_judge_result)
+        return take_judge_result(trial, message, err);
+    const struct bp_msg_samples_result *result = message;
+    bp_outcome_of_claim(BP_STAGE_judge, result->verdict, result->message, &trial->outcome);
+    decide(trial);
+    return 0;
+}
+
+static void trial_answer(void *context, struct bp_child *child, enum bp_message_type type,
+                         const void *message)
+{
+    struct bp_trial *trial = context;
+    struct bp_error err;
+    bool is_run = child == trial->run;
+    if (trial->decided)
+        return;
+    if (type == BP_MESSAGE_failure) {
+        enum bp_stage stage = is_run ? trial->stage : BP_STAGE_judge;
+        bp_outcome_of_failure(stage, message, is_run && bp_child_candidate_ran(child),
+                              &trial->outcome);
+        decide(trial);
+    } else if (is_run ? take_run_answer(trial, type, message, &err) < 0
+                      : take_judge_answer(trial, type, message, &err) < 0) {
+        infra(trial, &err);
+    }
+}
+
+static void trial_ended(void *context, struct bp_child *child, const struct bp_child_end *end)
+{
+    struct bp_trial *trial = context;
+    bool is_run = child == trial->run;
+    *(is_run ? &trial->run_ended : &trial->judge_ended) = true;
+    trial->duration.total_ms = bp_ns_to_ms(bp_clock_ns() - trial->started_ns);
+    if (trial->decided)
+        return;
+    /* A run child that dies while the judge works is still the candidate's doing. */
+    enum bp_stage stage = !is_run                           ? BP_STAGE_judge
+                          : trial->stage == BP_STAGE_judge ? BP_STAGE_run
+                                                            : trial->stage;
+    double timeout_ms = is_run ? settings_of(trial)->run_ms : settings_of(trial)->judge_ms;
+    bp_outcome_of_end(stage, end, timeout_ms, &trial->outcome);
+    if (is_run)
+        enter(trial, stage);
+    decide(trial);
+}
+
+static const struct bp_child_handlers handlers = {trial_answer, trial_ended};
+
+/* ---- life cycle ---- */
+
+static int start_child(struct bp_trial *trial, const char *stage, enum bp_policy_id policy,
+                       struct bp_child **child, struct bp_error *err)
+{
+    const struct bp_child_settings *settings = settings_of(trial);
+    struct bp_child_options options = {
+        .loop = settings->loop,
+        .worker_path = settings->worker_path,
+        .stage = stage,
+        .policy = policy,
+        .log_max_bytes = settings->log_max_bytes,
+        .handlers = &handlers,
+        .context = trial,
+    };
+    if (policy == BP_POLICY_RUN_CPU)
+        options.limits.memory_bytes = bp_bench_run_memory_bytes(trial->options.bench);
+    return bp_child_start(&options, child, err);
+}
+
+int bp_trial_start(const struct bp_trial_options *options, struct bp_trial **slot,
+                   struct bp_error *err)
+{
+    struct bp_trial *trial = calloc(1, sizeof *trial);
+    if (!trial)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a trial");
+    trial->options = *options;
+    trial->stage = BP_STAGE_run;
+    trial->started_ns = bp_clock_ns();
+    trial->samples.fd = -1;
+    if (bp_samples_open(options->bench, &trial->samples, err) < 0 ||
+        start_child(trial, "run", BP_POLICY_RUN_CPU, &trial->run, err) < 0 ||
+        start_child(trial, "judge", BP_POLICY_JUDGE, &trial->judge, err) < 0) {
+        bp_trial_free(&trial);
+        return -1;
+    }
+    *slot = trial;
+    return 0;
+}
+
+bool bp_trial_done(const struct bp_trial *trial)
+{
+    return trial->decided && trial->run_ended && trial->judge_ended;
+}
+
+static void put_timing(const struct bp_trial *trial, uint32_t index, struct bp_timing *timing)
+{
+    const struct bp_shape *shape = &suite_of(trial)->timed[index];
+    const struct shape_times *times = &trial->times[index];
+    enum bp_dtype dtype = bp_bench_options(trial->options.bench)->dtype;
+    struct bp_interval ms = bp_statistics_median(times->per_call_ms, times->count);
+    memcpy(timing->shape, shape->name, sizeof timing->shape);
+    timing->median_ms = ms.estimate;
+    timing->ci_low_ms = ms.low;
+    timing->ci_high_ms = ms.high;
+    timing->gflops = bp_shape_flops_useful(shape) / ms.estimate * 1e-6;
+    timing->gflops_full = bp_shape_flops_full(shape) / ms.estimate * 1e-6;
+    timing->gbps = bp_shape_bytes(shape, dtype) / ms.estimate * 1e-6;
+    timing->batches = times->count;
+    timing->calls_per_batch = trial->watch.calls[index];
+}
+
+void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp_stage *stage,
+                     struct bp_evaluation *evaluation)
+{
+    *outcome = trial->outcome;
+    *stage = trial->stage;
+    evaluation->plans = bp_steal_pointer(&trial->plans);
+    evaluation->plan_count = trial->plan_count;
+    evaluation->cases = bp_steal_pointer(&trial->cases);
+    evaluation->case_count = trial->case_count;
+    memcpy(evaluation->sandbox, trial->sandbox, sizeof evaluation->sandbox);
+    const struct bp_durations *spent = &trial->duration;
+    evaluation->duration.run_ms += spent->run_ms;
+    evaluation->duration.judge_ms += spent->judge_ms;
+    evaluation->duration.time_ms += spent->time_ms;
+    evaluation->duration.total_ms += spent->total_ms;
+    evaluation->duration.overhead_ms +=
+        spent->total_ms - bp_child_busy_ms(trial->run) - bp_child_busy_ms(trial->judge);
+    if (trial->outcome.verdict != BP_VERDICT_PASS || trial->times[0].count == 0)
+        return;
+    evaluation->timing_count = suite_of(trial)->timed_count;
+    for (uint32_t i = 0; i < evaluation->timing_count; i++)
+        put_timing(trial, i, &evaluation->timings[i]);
+}
+
+void bp_trial_free(struct bp_trial **slot)
+{
+    struct bp_trial *trial = *slot;
+    if (!trial)
+        return;
+    bp_child_release(&trial->run);
+    bp_child_release(&trial->judge);
+    bp_samples_close(&trial->samples);
+    free(trial->plans);
+    free(trial->cases);
+    free(trial);
+    *slot = NULL;
+}

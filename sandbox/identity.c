@@ -1,0 +1,73 @@
+#include "sandbox/identity.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+uid_t bp_identity_uid(int in_user_namespace)
+{
+    uid_t uid = geteuid();
+    return uid == 0 && !in_user_namespace ? BP_IDENTITY_NOBODY : uid;
+}
+
+gid_t bp_identity_gid(int in_user_namespace)
+{
+    return geteuid() == 0 && !in_user_namespace ? BP_IDENTITY_NOBODY : getegid();
+}
+
+/* EPERM is the ordinary user's case: without CAP_SETPCAP there is nothing to lose but what a
+ * set-user-ID program gives, and no_new_privs stops that. */
+static int drop_bounding_set(struct bp_error *err)
+{
+    for (int capability = 0; capability <= 63; capability++)
+        if (prctl(PR_CAPBSET_DROP, capability) < 0) {
+            if (errno == EINVAL)
+                break;
+            if (errno == EPERM && geteuid() != 0)
+                break;
+            return bp_fail_errno(err, "dropping capability %d", capability);
+        }
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+        return bp_fail_errno(err, "clearing ambient capabilities");
+    return 0;
+}
+
+static int drop_capabilities(struct bp_error *err)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    if (syscall(SYS_capset, &header, none) < 0)
+        return bp_fail_errno(err, "dropping capabilities");
+    struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3];
+    header.pid = 0;
+    if (syscall(SYS_capget, &header, left) < 0)
+        return bp_fail_errno(err, "reading capabilities back");
+    for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+        if (left[i].permitted | left[i].effective | left[i].inheritable)
+            return bp_fail(err, BP_ERR_STATE, "capabilities are left after dropping them all");
+    return 0;
+}
+
+int bp_identity_drop(int in_user_namespace, int death_signal, int *changed_user,
+                     struct bp_error *err)
+{
+    uid_t uid = bp_identity_uid(in_user_namespace);
+    gid_t gid = bp_identity_gid(in_user_namespace);
+    *changed_user = uid != geteuid();
+    if (drop_bounding_set(err) < 0)
+        return -1;
+    if (*changed_user) {
+        if (setgroups(0, NULL) < 0)
+            return bp_fail_errno(err, "clearing groups");
+        if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+            return bp_fail_errno(err, "becoming user %u", (unsigned)uid);
+    }
+    if (drop_capabilities(err) < 0)
+        return -1;
+    if (prctl(PR_SET_PDEATHSIG, death_signal) < 0)
+        return bp_fail_errno(err, "PR_SET_PDEATHSIG");
+    return 0;
+}

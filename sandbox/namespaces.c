@@ -1,0 +1,143 @@
+#include "sandbox/namespaces.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sandbox/clone.h"
+
+static const struct {
+    uint64_t flag;
+    const char *name;
+} names[] = {
+    {CLONE_NEWPID, "pidns"}, {CLONE_NEWNS, "mntns"},   {CLONE_NEWNET, "netns"},
+    {CLONE_NEWIPC, "ipcns"}, {CLONE_NEWUSER, "userns"},
+};
+#define NAME_COUNT (sizeof names / sizeof names[0])
+
+void bp_namespaces_format(uint64_t flags, char text[BP_NAMESPACES_TEXT])
+{
+    text[0] = '\0';
+    for (unsigned i = 0; i < NAME_COUNT; i++)
+        if (flags & names[i].flag) {
+            if (text[0])
+                strcat(text, ",");
+            strcat(text, names[i].name);
+        }
+}
+
+uint64_t bp_namespaces_parse(const char *text)
+{
+    uint64_t flags = 0;
+    for (unsigned i = 0; i < NAME_COUNT; i++)
+        if (strstr(text, names[i].name))
+            flags |= names[i].flag;
+    return flags;
+}
+
+void bp_user_map_make(struct bp_user_map *map)
+{
+    snprintf(map->uid, sizeof map->uid, "0 %u 1", (unsigned)geteuid());
+    snprintf(map->gid, sizeof map->gid, "0 %u 1", (unsigned)getegid());
+}
+
+static int write_text(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    ssize_t length = (ssize_t)strlen(text);
+    int error = write(fd, text, (size_t)length) == length ? 0 : errno;
+    close(fd);
+    return error;
+}
+
+int bp_user_map_write(const struct bp_user_map *map)
+{
+    /* A supervisor's child is not dumpable, and then /proc/self belongs to the real root. Exec
+     * decides anew, so this holds for the few calls up to it only. */
+    prctl(PR_SET_DUMPABLE, 1);
+    int error = write_text("/proc/self/setgroups", "deny");
+    if (!error)
+        error = write_text("/proc/self/uid_map", map->uid);
+    if (!error)
+        error = write_text("/proc/self/gid_map", map->gid);
+    prctl(PR_SET_DUMPABLE, 0);
+    return error;
+}
+
+/* Landlock does not govern chmod, chown, utimes and xattrs; a read-only mount does. */
+static bool make_read_only(void)
+{
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID};
+    return syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attributes,
+                   sizeof attributes) == 0;
+}
+
+int bp_mounts_make(uint64_t flags, uint64_t size_bytes, uid_t uid, gid_t gid,
+                   struct bp_mounts *mounts, struct bp_error *err)
+{
+    char options[128];
+    unsigned long mode = MS_NOSUID | MS_NODEV | MS_NOEXEC | (size_bytes ? 0 : MS_RDONLY);
+    snprintf(options, sizeof options, "size=%llu,nr_inodes=4096,mode=0700,uid=%u,gid=%u",
+             size_bytes ? (unsigned long long)size_bytes : 4096ULL, (unsigned)uid, (unsigned)gid);
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return bp_fail_errno(err, "making mounts private");
+    mounts->read_only = make_read_only();
+    if (mount("tmpfs", BP_PRIVATE_DIRECTORY, "tmpfs", mode, options) < 0)
+        return bp_fail_errno(err, "tmpfs on %s (%s)", BP_PRIVATE_DIRECTORY, options);
+    /* Containers mask parts of /proc, and an unprivileged namespace may then not mount it whole;
+     * Landlock closes it either way. */
+    mounts->fresh_proc =
+        (flags & CLONE_NEWPID) &&
+        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
+    return 0;
+}
+
+/* Cloning can work and mounting still be refused (AppArmor's restriction of user namespaces). */
+static int probe_child(uint64_t flags, const struct bp_user_map *map)
+{
+    if ((flags & CLONE_NEWUSER) && bp_user_map_write(map) != 0)
+        return 1;
+    if ((flags & CLONE_NEWNS) &&
+        (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+         mount("tmpfs", BP_PRIVATE_DIRECTORY, "tmpfs", MS_NOSUID, "size=4096") < 0))
+        return 1;
+    return 0;
+}
+
+static int granted(uint64_t flags, const struct bp_user_map *map)
+{
+    pid_t pid = bp_clone(flags, NULL);
+    if (pid == 0)
+        _exit(probe_child(flags, map));
+    int status = -1;
+    if (pid < 0)
+        return 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return status == 0;
+}
+
+uint64_t bp_namespaces_probe(void)
+{
+    static const uint64_t wishes[] = {
+        CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC,
+        CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUSER,
+        CLONE_NEWPID | CLONE_NEWNS,
+        CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUSER,
+        CLONE_NEWPID,
+    };
+    struct bp_user_map map;
+    bp_user_map_make(&map);
+    for (unsigned i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
+        if (granted(wishes[i], &map))
+            return wishes[i];
+    return 0;
+}

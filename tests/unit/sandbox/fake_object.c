@@ -1,0 +1,5 @@
+int fake_object_answer(void);
+int fake_object_answer(void)
+{
+    return 42;
+}

@@ -1,0 +1,125 @@
+/* fake_worker: launched by the sandbox tests in the worker's place: enters and confines itself as
+ * the worker does, then tries the act its stage names. "early.ACT" acts before confinement,
+ * "candidate.ACT" behind the candidate's filter, "thread.ACT" there too, but on a thread that was
+ * there before. */
+#include "tests/unit/sandbox/fake_worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "sandbox/confine.h"
+#include "tests/unit/sandbox/acts.h"
+
+#define THREADS 3
+
+int fake_worker_object = -1;
+
+static const struct act *chosen;
+static atomic_int released;
+static atomic_int waiting;
+
+void fake_worker_say(const char *what, int number, const char *text)
+{
+    char line[2048];
+    int length = snprintf(line, sizeof line, "%s %d %s\n", what, number, text);
+    if (length >= (int)sizeof line)
+        length = (int)sizeof line - 1;
+    if (write(BP_FD_ANSWERS, line, (size_t)length) != length)
+        _exit(99);
+}
+
+static _Noreturn void die(const struct bp_error *err)
+{
+    fake_worker_say("error", err->code, err->msg);
+    _exit(98);
+}
+
+static void perform(void)
+{
+    char text[1900] = "";
+    int result = chosen->run(text, sizeof text);
+    fake_worker_say("done", result, text);
+}
+
+static void *wait_and_perform(void *first)
+{
+    atomic_fetch_add(&waiting, 1);
+    while (!atomic_load(&released))
+        sched_yield();
+    if (first)
+        perform();
+    return NULL;
+}
+
+static void read_object(void)
+{
+    struct bp_error err;
+    struct bp_buffer bytes;
+    bp_buffer_init(&bytes, 1 << 20);
+    if (bp_io_read_file(FAKE_OBJECT, &bytes, &err) < 0)
+        die(&err);
+    fake_worker_object = bp_io_memfd_sealed("object", bytes.data, bytes.size, &err);
+    if (fake_worker_object < 0)
+        die(&err);
+    bp_buffer_free(&bytes);
+}
+
+static const char *choose(const char *stage)
+{
+    const char *dot = strchr(stage, '.');
+    const char *name = dot ? dot + 1 : stage;
+    for (chosen = acts; chosen->name && strcmp(chosen->name, name) != 0;)
+        chosen++;
+    return dot ? stage : "";
+}
+
+static void run_as_candidate(int on_thread)
+{
+    struct bp_error err;
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        if (pthread_create(&threads[i], NULL, wait_and_perform, i == 0 && on_thread ? &err : NULL))
+            _exit(97);
+    while (atomic_load(&waiting) < THREADS)
+        sched_yield();
+    if (bp_confine_candidate(BP_FD_CONTROL, &err) < 0)
+        die(&err);
+    atomic_store(&released, 1);
+    if (!on_thread)
+        perform();
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct bp_error err;
+    enum bp_policy_id policy;
+    struct bp_policy_limits limits;
+    char layers[256];
+    if (bp_policy_limits_parse(argc, argv, &policy, &limits, &err) < 0)
+        die(&err);
+    if (bp_confine_enter(BP_FD_STATUS, &err) < 0)
+        die(&err);
+    const char *mode = choose(argv[1]);
+    if (!chosen->name)
+        _exit(96);
+    if (strcmp(chosen->name, "load_object") == 0)
+        read_object();
+    if (strncmp(mode, "early.", 6) == 0)
+        perform();
+    if (bp_confine_stage(policy, &limits, BP_FD_CONTROL, layers, sizeof layers, &err) < 0)
+        die(&err);
+    fake_worker_say("ready", 0, layers);
+    if (strncmp(mode, "candidate.", 10) == 0 || strncmp(mode, "thread.", 7) == 0)
+        run_as_candidate(mode[0] == 't');
+    else if (!*mode)
+        perform();
+    _exit(0);
+}

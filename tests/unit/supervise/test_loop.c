@@ -1,0 +1,108 @@
+/* The event loop: timers in order, stops inside callbacks, signals as data. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "harness/supervise/loop.h"
+
+enum { TIMERS = 500 };
+static uint64_t fired[TIMERS];
+static uint32_t fired_count;
+
+static void note_deadline(void *context)
+{
+    fired[fired_count++] = ((struct bp_timer *)context)->deadline_ns;
+}
+
+static void timers_fire_in_order(void **state)
+{
+    static struct bp_timer timers[TIMERS];
+    struct bp_loop loop;
+    struct bp_error err;
+    unsigned seed = 5;
+    (void)state;
+    assert_int_equal(bp_loop_open(&loop, &err), 0);
+    uint64_t now = bp_clock_ns();
+    for (int i = 0; i < TIMERS; i++) {
+        timers[i] = (struct bp_timer){.expired = note_deadline, .context = &timers[i]};
+        uint64_t deadline = now + (uint64_t)(rand_r(&seed) % 20000000);
+        assert_int_equal(bp_loop_start_timer(&loop, &timers[i], deadline, &err), 0);
+    }
+    for (int i = 0; i < TIMERS; i += 3) /* a third is stopped again, from anywhere in the heap */
+        bp_loop_stop_timer(&loop, &timers[i]);
+    uint32_t expected = TIMERS - (TIMERS + 2) / 3;
+    while (loop.timer_count > 0)
+        assert_int_equal(bp_loop_step(&loop, &err), 0);
+    assert_int_equal(fired_count, expected);
+    for (uint32_t i = 1; i < fired_count; i++)
+        assert_true(fired[i - 1] <= fired[i]);
+    bp_loop_close(&loop);
+}
+
+struct pair {
+    struct bp_loop *loop;
+    struct bp_watch watches[2];
+    int delivered;
+};
+
+static void stop_both(void *context, uint32_t events)
+{
+    struct pair *pair = context;
+    (void)events;
+    pair->delivered++;
+    bp_loop_unwatch(pair->loop, &pair->watches[0]);
+    bp_loop_unwatch(pair->loop, &pair->watches[1]);
+}
+
+static void stopped_watch_gets_no_event_of_the_same_batch(void **state)
+{
+    struct bp_loop loop;
+    struct bp_error err;
+    struct pair pair = {.loop = &loop};
+    int pipes[2][2];
+    (void)state;
+    assert_int_equal(bp_loop_open(&loop, &err), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pipe(pipes[i]), 0);
+        pair.watches[i] = (struct bp_watch){pipes[i][0], stop_both, &pair, false};
+        assert_int_equal(bp_loop_watch(&loop, &pair.watches[i], EPOLLIN, &err), 0);
+        assert_int_equal(write(pipes[i][1], "x", 1), 1);
+    }
+    assert_int_equal(bp_loop_step(&loop, &err), 0);
+    assert_int_equal(pair.delivered, 1);
+    for (int i = 0; i < 2; i++) {
+        close(pipes[i][0]);
+        close(pipes[i][1]);
+    }
+    bp_loop_close(&loop);
+}
+
+static void signals_are_counted_not_fatal(void **state)
+{
+    struct bp_loop loop;
+    struct bp_error err;
+    (void)state;
+    assert_int_equal(bp_loop_open(&loop, &err), 0);
+    kill(getpid(), SIGTERM);
+    assert_int_equal(bp_loop_step(&loop, &err), 0);
+    assert_int_equal(loop.stop_signal, SIGTERM);
+    assert_int_equal(loop.stop_count, 1);
+    bp_loop_close(&loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(timers_fire_in_order),
+        cmocka_unit_test(stopped_watch_gets_no_event_of_the_same_batch),
+        cmocka_unit_test(signals_are_counted_not_fatal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

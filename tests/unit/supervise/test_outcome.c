@@ -1,0 +1,111 @@
+/* How a child ended -> what that says of the candidate. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "harness/supervise/outcome.h"
+
+static enum bp_verdict of_end(enum bp_stage stage, enum bp_child_cause cause, int wait_status,
+                              bool candidate_ran)
+{
+    struct bp_child_end end = {
+        .cause = cause, .wait_status = wait_status, .candidate_ran = candidate_ran};
+    struct bp_outcome outcome;
+    bp_outcome_of_end(stage, &end, 1000, &outcome);
+    return outcome.verdict;
+}
+
+static void ends_become_verdicts(void **state)
+{
+    (void)state;
+    assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_EXITED, SIGSEGV, true), BP_VERDICT_CRASH);
+    assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_EXITED, SIGABRT, true), BP_VERDICT_CRASH);
+    assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_EXITED, SIGKILL, true), BP_VERDICT_OOM_HOST);
+    assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_EXITED, SIGSYS, true), BP_VERDICT_POLICY);
+    assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_EXITED, 0, true), BP_VERDICT_PROTOCOL);
+    assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_DEADLINE, SIGKILL, true),
+                     BP_VERDICT_RUN_TIMEOUT);
+    assert_int_equal(of_end(BP_STAGE_time, BP_CHILD_DEADLINE, SIGKILL, true),
+                     BP_VERDICT_RUN_TIMEOUT);
+    assert_int_equal(of_end(BP_STAGE_compile, BP_CHILD_DEADLINE, SIGKILL, false),
+                     BP_VERDICT_COMPILE_TIMEOUT);
+    assert_int_equal(of_end(BP_STAGE_compile, BP_CHILD_EXITED, SIGSEGV, false),
+                     BP_VERDICT_COMPILER_CRASH);
+    assert_int_equal(of_end(BP_STAGE_compile, BP_CHILD_EXITED, SIGKILL, false),
+                     BP_VERDICT_COMPILE_LIMIT);
+    assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_PROTOCOL, SIGKILL, true), BP_VERDICT_PROTOCOL);
+}
+
+static void trusted_stages_never_blame_the_candidate(void **state)
+{
+    (void)state;
+    for (int cause = BP_CHILD_EXITED; cause <= BP_CHILD_BROKEN; cause++) {
+        assert_int_equal(of_end(BP_STAGE_judge, cause, SIGSEGV, false), BP_VERDICT_INFRA);
+        assert_int_equal(of_end(BP_STAGE_prepare, cause, SIGSEGV, false), BP_VERDICT_INFRA);
+        assert_int_equal(of_end(BP_STAGE_run, cause, SIGSEGV, false), BP_VERDICT_INFRA);
+    }
+    assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_BROKEN, SIGKILL, true), BP_VERDICT_INFRA);
+}
+
+static void denials_name_the_call(void **state)
+{
+    struct bp_child_end end = {.cause = BP_CHILD_DENIED, .candidate_ran = true};
+    struct bp_outcome outcome;
+    (void)state;
+    end.denial.call = SYS_openat;
+    end.denial.arch = 0xc000003e; /* AUDIT_ARCH_X86_64 */
+    bp_outcome_of_end(BP_STAGE_run, &end, 1000, &outcome);
+    assert_int_equal(outcome.verdict, BP_VERDICT_POLICY);
+    assert_non_null(strstr(outcome.message, "openat"));
+}
+
+static enum bp_verdict of_failure(enum bp_stage stage, enum bp_verdict claim, bool candidate_ran)
+{
+    struct bp_msg_failure failure = {.verdict = claim, .message = "claim"};
+    struct bp_outcome outcome;
+    bp_outcome_of_failure(stage, &failure, candidate_ran, &outcome);
+    return outcome.verdict;
+}
+
+/* Invariant 1: no candidate-reachable process can produce a verdict in its favour. */
+static void claims_are_limited_by_stage(void **state)
+{
+    (void)state;
+    for (int claim = 0; claim < BP_VERDICT_COUNT; claim++) {
+        enum bp_verdict verdict = (enum bp_verdict)claim;
+        for (int ran = 0; ran < 2; ran++) {
+            assert_int_not_equal(of_failure(BP_STAGE_run, verdict, ran), BP_VERDICT_PASS);
+            assert_int_not_equal(of_failure(BP_STAGE_compile, verdict, ran), BP_VERDICT_PASS);
+            assert_int_not_equal(of_failure(BP_STAGE_time, verdict, ran), BP_VERDICT_PASS);
+        }
+    }
+    assert_int_equal(of_failure(BP_STAGE_run, BP_VERDICT_INFRA, true), BP_VERDICT_PROTOCOL);
+    assert_int_equal(of_failure(BP_STAGE_run, BP_VERDICT_INFRA, false), BP_VERDICT_INFRA);
+    assert_int_equal(of_failure(BP_STAGE_run, BP_VERDICT_WRONG_RESULT, true), BP_VERDICT_PROTOCOL);
+    assert_int_equal(of_failure(BP_STAGE_run, BP_VERDICT_RESOURCE_LIMIT, true),
+                     BP_VERDICT_RESOURCE_LIMIT);
+    struct bp_outcome outcome;
+    bp_outcome_of_claim(BP_STAGE_run, BP_VERDICT_PASS, "", &outcome);
+    assert_int_equal(outcome.verdict, BP_VERDICT_PROTOCOL);
+    bp_outcome_of_claim(BP_STAGE_compile, BP_VERDICT_COMPILE_ERROR, "", &outcome);
+    assert_int_equal(outcome.verdict, BP_VERDICT_COMPILE_ERROR);
+    bp_outcome_of_claim(BP_STAGE_judge, BP_VERDICT_COMPILE_ERROR, "", &outcome);
+    assert_int_equal(outcome.verdict, BP_VERDICT_INFRA);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ends_become_verdicts),
+        cmocka_unit_test(trusted_stages_never_blame_the_candidate),
+        cmocka_unit_test(denials_name_the_call),
+        cmocka_unit_test(claims_are_limited_by_stage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
