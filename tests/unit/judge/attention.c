@@ -145,12 +145,7 @@ static void score_row(struct row_work *work, const float *q, const float *kt)
             work->scores[j] += q_d * kt[(size_t)d * shape->kv_len + j];
     }
     float factor = work->kernel->round_q ? 1 : scale;
-    if (work->kernel->mistake == SCALE_5_PERCENT)
-        factor *= 1.05f;
-    if (work->kernel->mistake == SCALE_2_PERCENT)
-        factor *= 1.02f;
-    if (work->kernel->mistake == SCALE_1_PERCENT)
-        factor *= 1.01f;
+    factor *= 1 + work->kernel->scale_error;
     for (uint32_t j = work->begin; j < work->end; j++)
         work->scores[j] *= factor;
 }

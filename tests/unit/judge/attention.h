@@ -11,9 +11,6 @@ enum mistake {
     MEAN_OF_V,
     LAST_TILE_SKIPPED,
     WRONG_KV_HEAD,
-    SCALE_5_PERCENT,
-    SCALE_2_PERCENT,
-    SCALE_1_PERCENT,
     INPUT_PASSED_THROUGH,
     NAN_OUTPUT,
     OUTPUT_UNTOUCHED,
@@ -43,6 +40,7 @@ struct kernel {
     bool sum_rounded_p;  /* normaliser from P as rounded */
     bool round_partials; /* parts kept in the dtype */
     bool round_q;        /* scale folded into Q, in the dtype: an honest lenient kernel */
+    float scale_error;   /* relative error of the softmax scale */
     float lazy;          /* rescale only when the maximum grows by more than this */
 };
 

@@ -1,10 +1,12 @@
 /* Wrong kernels are rejected: each mistake, at five lengths and in both 16-bit dtypes, by at least
  * one family. With BP_TEST_MATRIX set, prints which families reject which mistake. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -15,8 +17,8 @@ static const struct kernel mutants[] = {
     {"mean of V", MEAN_OF_V, 64},
     {"last tile skipped", LAST_TILE_SKIPPED, 64},
     {"wrong KV head", WRONG_KV_HEAD, 64},
-    {"scale 5 % off", SCALE_5_PERCENT, 64},
-    {"scale 2 % off", SCALE_2_PERCENT, 64},
+    {"scale 5 % off", RIGHT, 64, .scale_error = 0.05f},
+    {"scale 2 % off", RIGHT, 64, .scale_error = -0.02f},
     {"input passed through", INPUT_PASSED_THROUGH, 64},
     {"NaN", NAN_OUTPUT, 64},
     {"output untouched", OUTPUT_UNTOUCHED, 64},
@@ -104,24 +106,30 @@ static void test_mutants(void **state)
 }
 
 /* What only the pooled rules see, with enough rows for them to speak. */
+static struct bp_judgement judge_many_rows(const struct kernel *kernel, enum bp_family family)
+{
+    static const struct bp_shape shape = {"pooled", 1, 8, 2, 130, 150, 128};
+    struct problem problem;
+    problem_make(&problem, &shape, family, BP_DTYPE_BF16, BP_STRICT);
+    struct bp_judgement judgement = problem_judge(&problem, kernel);
+    problem_free(&problem);
+    assert_int_equal(judgement.verdict, BP_VERDICT_WRONG_RESULT);
+    return judgement;
+}
+
 static void test_pooled(void **state)
 {
     (void)state;
-    static const struct bp_shape shape = {"pooled", 1, 8, 2, 130, 150, 128};
     static const struct kernel five_bits = {"P with 5 bits", P_5_BITS, 64};
-    static const struct kernel scale = {"scale 1 % off", SCALE_1_PERCENT, 64};
-    struct problem problem;
-    problem_make(&problem, &shape, BP_FAMILY_gauss, BP_DTYPE_BF16, BP_STRICT);
-    struct bp_judgement judgement = problem_judge(&problem, &five_bits);
-    problem_free(&problem);
-    assert_int_equal(judgement.verdict, BP_VERDICT_WRONG_RESULT);
-    assert_true(judgement.pooled > 0.85);
+    static const struct kernel scale = {"scale 0.45 % off", RIGHT, 64, .scale_error = 0.0045f};
+    struct bp_judgement judgement = judge_many_rows(&five_bits, BP_FAMILY_gauss);
+    assert_true(judgement.pooled > 0.85 && judgement.max_ratio < 1 && judgement.rms_ratio < 1);
+    assert_non_null(strstr(judgement.message, "rule 3"));
 
-    problem_make(&problem, &shape, BP_FAMILY_tilt, BP_DTYPE_BF16, BP_STRICT);
-    judgement = problem_judge(&problem, &scale);
-    problem_free(&problem);
-    assert_int_equal(judgement.verdict, BP_VERDICT_WRONG_RESULT);
-    assert_true(judgement.alpha > 0.007 && judgement.alpha < 0.013);
+    judgement = judge_many_rows(&scale, BP_FAMILY_needle);
+    assert_true(fabs(judgement.alpha - 0.0045) < 0.0004);
+    assert_true(judgement.max_ratio < 1 && judgement.rms_ratio < 1);
+    assert_non_null(strstr(judgement.message, "rule 4"));
 }
 
 int main(void)

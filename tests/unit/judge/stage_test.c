@@ -165,6 +165,7 @@ static void fill_request(const struct evaluation *e, struct bp_msg_fill_request 
             .shape = shapes[i],
             .dtype = BP_DTYPE_BF16,
             .slots = SLOTS,
+            .parts = BP_FILL_INPUTS | BP_FILL_OUTPUTS,
             .master_offset = e->master_at[i],
             .input_offset = e->input_at[i],
             .output_offset = e->output_at[i],
@@ -214,7 +215,7 @@ static void prepare(struct evaluation *e)
     push(BP_MESSAGE_fill_request, &fill, sizeof fill);
     assert_int_equal(bp_stage_prepare(NULL), EXIT_SUCCESS);
     assert_int_equal(answer.results, 3);
-    assert_int_equal(answer.last.fill.bytes, SLOTS * (e->in[0].bytes + e->in[1].bytes));
+    assert_int_equal(answer.last.fill.bytes, input + output);
 }
 
 /* An honest candidate: writes the rounded reference, in its own heads, into every slot. */
@@ -378,6 +379,38 @@ static void test_slots_differ(void **state)
     finish(&e);
 }
 
+/* A second fill of the outputs alone: poison again, inputs as they were. The masters stay mapped
+ * within one stage, so the make requests come again first. */
+static void test_fill_of_outputs_alone(void **state)
+{
+    (void)state;
+    static struct bp_msg_make_request make;
+    static struct bp_msg_fill_request fill;
+    struct evaluation e;
+    prepare(&e);
+    run_honestly(&e);
+    uint8_t *in = e.input + e.input_at[1] + e.in[1].q.offset;
+    uint8_t kept = *in ^= 1;
+
+    channel_reset();
+    push_fd(e.masters);
+    push_fd(e.references);
+    push_fd(e.inputs);
+    push_fd(e.outputs);
+    make = make_request(&e, 0);
+    push(BP_MESSAGE_make_request, &make, sizeof make);
+    fill_request(&e, &fill);
+    fill.fills[0].parts = fill.fills[1].parts = BP_FILL_OUTPUTS;
+    push(BP_MESSAGE_fill_request, &fill, sizeof fill);
+    assert_int_equal(bp_stage_prepare(NULL), EXIT_SUCCESS);
+    assert_int_equal(answer.last.fill.bytes, e.output_bytes);
+    assert_int_equal(*in, kept);
+    uint16_t word;
+    memcpy(&word, e.output + e.output_at[1] + e.out[1].o.offset, sizeof word);
+    assert_int_equal(word, 0x7bff);
+    finish(&e);
+}
+
 static void judge_samples(struct evaluation *e, struct bp_msg_samples_request *request,
                           uint64_t row_index, int status)
 {
@@ -459,9 +492,13 @@ static void test_bounds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pass),    cmocka_unit_test(test_untouched_output_is_wrong),
-        cmocka_unit_test(test_tamper),  cmocka_unit_test(test_slots_differ),
-        cmocka_unit_test(test_samples), cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_pass),
+        cmocka_unit_test(test_untouched_output_is_wrong),
+        cmocka_unit_test(test_tamper),
+        cmocka_unit_test(test_slots_differ),
+        cmocka_unit_test(test_fill_of_outputs_alone),
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
