@@ -542,6 +542,7 @@ int bp_engine_run(const struct bp_engine_options *options, struct bp_error *err)
     }
     bp_progress_say(&engine->progress, "run directory %s", engine->dir);
     int status = conclude(engine, work(engine, err), err);
+    bp_session_close(&engine->session); /* nothing of ours runs on while the summary is written */
     if (engine->ledger.count > 0 && print_end(engine, err) < 0) {
         bp_progress_say(&engine->progress, "bulletproof: %s", err->msg);
         status = BP_EXIT_HARNESS;
