@@ -17,7 +17,7 @@
 #include "evaluator/diagnostics.h"
 #include "kernels/embedded.h"
 
-#define DIAGNOSTICS_MAX (1u << 20) /* bytes a compiler may print before it is COMPILE_LIMIT */
+#define DIAGNOSTICS_MAX (256u << 10) /* bytes a compiler may print before it is COMPILE_LIMIT */
 #define MAX_ARGUMENTS (BP_MAX_DEFINES + 48)
 #define DEFINE_TEXT (2 * BP_TEXT_SHORT + 4)
 

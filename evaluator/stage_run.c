@@ -1,0 +1,375 @@
+/* The run child: the one process that executes candidate code. Everything it needs afterwards is
+ * opened, mapped and allocated before the object is loaded; from the candidate filter on, requests
+ * are read, kernels called and answers written, and nothing this process says is believed beyond
+ * what harness/supervise can check. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "evaluator/device.h"
+#include "evaluator/layout.h"
+#include "evaluator/stage.h"
+#include "sandbox/confine.h"
+
+#define PAGE 4096
+#define EXIT_INFRA 20
+
+/* Bytes that are a huge number or NaN in every dtype and a huge integer: a sum into workspace that
+ * the kernel did not clear cannot pass. */
+#define WORKSPACE_POISON 0x7f
+
+enum run_fd { FD_OBJECT, FD_CASE_INPUTS, FD_CASE_OUTPUTS, FD_RING_INPUTS, FD_RING_OUTPUTS, FD_COUNT };
+
+struct arena {
+    unsigned char *base;
+    size_t size;
+};
+
+/* One shape's slots, case or timed, with the plan of its name. */
+struct target {
+    const struct bp_shape *shape;
+    struct bp_input_layout in;
+    struct bp_output_layout out;
+    const unsigned char *inputs; /* of slot 0 */
+    unsigned char *outputs;
+    uint32_t slots;
+    uint32_t plan;
+};
+
+struct run {
+    struct bp_channel *channel;
+    const struct bp_device *device;
+    struct bp_device_module *module;
+    struct bp_msg_run_request *request; /* owned */
+    struct arena case_inputs, case_outputs, ring_inputs, ring_outputs;
+    struct target cases[BP_SUITE_MAX_CASES], timed[BP_SUITE_MAX_TIMED];
+    uint32_t plan_count;
+    const struct target *planned[BP_MAX_PLANS]; /* the first target of each distinct shape */
+    struct gqa_launch_plan plans[BP_MAX_PLANS];
+    unsigned char *workspace_end; /* a guard page follows; null when no plan wants any */
+    struct bp_msg_plan_result result;
+    char message[BP_TEXT_LINE];
+};
+
+/* ---- before the candidate ---- */
+
+static int map_arena(int fd, int protection, struct arena *arena, struct bp_error *err)
+{
+    struct stat info;
+    if (fstat(fd, &info) < 0)
+        return bp_fail_errno(err, "arena");
+    arena->size = (size_t)info.st_size;
+    if (arena->size == 0)
+        return 0;
+    void *base = mmap(NULL, arena->size, protection, MAP_SHARED, fd, 0);
+    if (base == MAP_FAILED)
+        return bp_fail_errno(err, "cannot map an arena of %zu bytes", arena->size);
+    arena->base = base;
+    return 0;
+}
+
+static int map_arenas(struct run *run, const int fds[FD_COUNT], struct bp_error *err)
+{
+    int writable = PROT_READ | PROT_WRITE;
+    return map_arena(fds[FD_CASE_INPUTS], writable, &run->case_inputs, err) < 0 ||
+                   map_arena(fds[FD_CASE_OUTPUTS], writable, &run->case_outputs, err) < 0 ||
+                   map_arena(fds[FD_RING_INPUTS], PROT_READ, &run->ring_inputs, err) < 0 ||
+                   map_arena(fds[FD_RING_OUTPUTS], writable, &run->ring_outputs, err) < 0
+               ? -1
+               : 0;
+}
+
+/* Where `slots` slots at offset lie; they must be inside the arena and aligned as tensors are. */
+static int place_slots(const struct arena *arena, uint64_t offset, uint64_t slot_bytes,
+                       uint32_t slots, unsigned char **place, struct bp_error *err)
+{
+    uint64_t bytes;
+    if (offset % BP_TENSOR_ALIGN != 0 || offset > arena->size ||
+        __builtin_mul_overflow(slot_bytes, (uint64_t)slots, &bytes) ||
+        bytes > arena->size - offset)
+        return bp_fail(err, BP_ERR_PROTOCOL,
+                       "%" PRIu32 " slots at %" PRIu64 " are outside an arena of %zu bytes", slots,
+                       offset, arena->size);
+    *place = arena->base + offset;
+    return 0;
+}
+
+/* The plan of the shape's name, a new one at its first use. */
+static uint32_t plan_for(struct run *run, const struct target *target)
+{
+    for (uint32_t i = 0; i < run->plan_count; i++) {
+        if (strcmp(run->planned[i]->shape->name, target->shape->name) == 0)
+            return i;
+    }
+    run->planned[run->plan_count] = target;
+    return run->plan_count++;
+}
+
+static int set_target(struct run *run, struct target *target, const struct bp_shape *shape,
+                      const struct arena *inputs, uint64_t input_offset,
+                      const struct arena *outputs, uint64_t output_offset, uint32_t slots,
+                      struct bp_error *err)
+{
+    unsigned char *first_input = NULL;
+    if (bp_shape_check(shape, err) < 0)
+        return -1;
+    target->shape = shape;
+    target->slots = slots;
+    bp_layout_inputs(shape, (enum bp_dtype)run->request->dtype, &target->in);
+    bp_layout_outputs(shape, (enum bp_dtype)run->request->dtype, &target->out);
+    if (place_slots(inputs, input_offset, target->in.bytes, slots, &first_input, err) < 0 ||
+        place_slots(outputs, output_offset, target->out.bytes, slots, &target->outputs, err) < 0)
+        return bp_fail_within(err, "shape %s", shape->name);
+    target->inputs = first_input;
+    target->plan = plan_for(run, target);
+    return 0;
+}
+
+static int set_targets(struct run *run, struct bp_error *err)
+{
+    const struct bp_msg_run_request *request = run->request;
+    for (uint32_t i = 0; i < request->case_count; i++) {
+        const struct bp_run_case *c = &request->cases[i];
+        if (set_target(run, &run->cases[i], &c->shape, &run->case_inputs, c->input_offset,
+                       &run->case_outputs, c->output_offset, 1, err) < 0)
+            return -1;
+    }
+    for (uint32_t i = 0; i < request->timed_count; i++) {
+        const struct bp_run_timed *t = &request->timed[i];
+        if (t->slots == 0)
+            return bp_fail(err, BP_ERR_PROTOCOL, "shape %s is timed on no slots", t->shape.name);
+        if (set_target(run, &run->timed[i], &t->shape, &run->ring_inputs, t->input_offset,
+                       &run->ring_outputs, t->output_offset, t->slots, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Loads the object and shuts the door: after this the candidate may run. PASS, a verdict on the
+ * object with run->message set, or -1. */
+static int load_and_confine(struct run *run, int object_fd, enum bp_verdict *verdict,
+                            struct bp_error *err)
+{
+    *verdict = run->device->load(object_fd, run->request->object_bytes, &run->module, run->message);
+    close(object_fd);
+    if (*verdict != BP_VERDICT_PASS)
+        return 0;
+    if (bp_confine_candidate(run->channel->control, err) < 0)
+        return -1;
+    bp_channel_close_control(run->channel);
+    return 0;
+}
+
+static int prepare(struct run *run, enum bp_verdict *verdict, struct bp_error *err)
+{
+    int fds[FD_COUNT];
+    if (bp_channel_receive_fds(run->channel, fds, FD_COUNT, err) < 0)
+        return -1;
+    run->device = bp_device_find(run->request->device);
+    if (!run->device)
+        return bp_fail(err, BP_ERR_UNAVAILABLE, "this worker has no device '%s'",
+                       run->request->device);
+    if (run->device->open(run->request->threads, err) < 0 || map_arenas(run, fds, err) < 0 ||
+        set_targets(run, err) < 0)
+        return -1;
+    for (int i = FD_CASE_INPUTS; i < FD_COUNT; i++)
+        close(fds[i]);
+    return load_and_confine(run, fds[FD_OBJECT], verdict, err);
+}
+
+/* ---- with the candidate ---- */
+
+static void shape_of_slot(const struct target *target, const unsigned char *inputs,
+                          struct gqa_shape *shape)
+{
+    const void *kv_lens = target->shape->ragged ? inputs + target->in.kv_lens.offset : NULL;
+    bp_shape_to_abi(target->shape, kv_lens, shape);
+}
+
+static void record_plan(const struct target *target, const struct gqa_launch_plan *plan,
+                        struct bp_plan_record *record)
+{
+    memcpy(record->shape, target->shape->name, sizeof record->shape);
+    record->launches = plan->launches;
+    record->workspace_bytes = plan->workspace_bytes;
+    for (uint32_t i = 0; i < plan->launches; i++) {
+        memcpy(&record->grid[i * 3], plan->launch[i].grid, sizeof plan->launch[i].grid);
+        memcpy(&record->block[i * 3], plan->launch[i].block, sizeof plan->launch[i].block);
+        record->dynamic_lds[i] = plan->launch[i].dynamic_lds;
+    }
+}
+
+static enum bp_verdict make_plans(struct run *run)
+{
+    for (uint32_t i = 0; i < run->plan_count; i++) {
+        const struct target *target = run->planned[i];
+        struct gqa_shape shape;
+        shape_of_slot(target, target->inputs, &shape);
+        enum bp_verdict verdict =
+            run->device->plan(run->module, &shape, &run->plans[i], run->message);
+        if (verdict == BP_VERDICT_PASS)
+            verdict = bp_plan_check(&run->plans[i], run->device->limits,
+                                    run->request->workspace_max_bytes, run->message);
+        if (verdict != BP_VERDICT_PASS)
+            return verdict;
+        record_plan(target, &run->plans[i], &run->result.plans[i]);
+    }
+    run->result.plan_count = run->plan_count;
+    return BP_VERDICT_PASS;
+}
+
+static uint64_t workspace_size(const struct gqa_launch_plan *plan)
+{
+    return (plan->workspace_bytes + BP_TENSOR_ALIGN - 1) / BP_TENSOR_ALIGN * BP_TENSOR_ALIGN;
+}
+
+/* One workspace, the largest of all plans; each plan's ends at the guard page. The guard is a
+ * mapping of its own under the whole, as mprotect may be forbidden by now. */
+static enum bp_verdict make_workspace(struct run *run)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < run->plan_count; i++) {
+        uint64_t wanted = workspace_size(&run->plans[i]);
+        bytes = wanted > bytes ? wanted : bytes;
+    }
+    if (bytes == 0)
+        return BP_VERDICT_PASS;
+    bytes = (bytes + PAGE - 1) / PAGE * PAGE;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    unsigned char *base = mmap(NULL, bytes + PAGE, PROT_NONE, flags, -1, 0);
+    if (base == MAP_FAILED ||
+        mmap(base, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, -1, 0) == MAP_FAILED) {
+        snprintf(run->message, sizeof run->message, "no memory for %" PRIu64 " bytes of workspace",
+                 bytes);
+        return BP_VERDICT_OOM_HOST;
+    }
+    run->workspace_end = base + bytes;
+    return BP_VERDICT_PASS;
+}
+
+static void *workspace_of(const struct run *run, const struct gqa_launch_plan *plan)
+{
+    return run->workspace_end ? run->workspace_end - workspace_size(plan) : NULL;
+}
+
+static enum bp_verdict call(struct run *run, const struct target *target, uint32_t slot)
+{
+    const struct gqa_launch_plan *plan = &run->plans[target->plan];
+    const unsigned char *inputs = target->inputs + (size_t)slot * target->in.bytes;
+    unsigned char *outputs = target->outputs + (size_t)slot * target->out.bytes;
+    struct gqa_shape shape;
+    shape_of_slot(target, inputs, &shape);
+    return run->device->launch(run->module, plan, &shape, inputs + target->in.q.offset,
+                               inputs + target->in.k.offset, inputs + target->in.v.offset,
+                               outputs + target->out.o.offset, workspace_of(run, plan),
+                               run->message);
+}
+
+/* The answers to requests: 0, or -1 with *verdict set when it is the candidate's. */
+static int serve_cases(struct run *run, const struct bp_msg_cases_request *request,
+                       enum bp_verdict *verdict, struct bp_error *err)
+{
+    if (request->first > run->request->case_count ||
+        request->count > run->request->case_count - request->first)
+        return bp_fail(err, BP_ERR_PROTOCOL, "no such cases");
+    for (uint32_t i = 0; i < request->count; i++) {
+        const struct target *target = &run->cases[request->first + i];
+        const struct gqa_launch_plan *plan = &run->plans[target->plan];
+        if (run->workspace_end)
+            memset(workspace_of(run, plan), WORKSPACE_POISON, workspace_size(plan));
+        *verdict = call(run, target, 0);
+        if (*verdict != BP_VERDICT_PASS)
+            return -1;
+    }
+    struct bp_msg_cases_result result = {.count = request->count};
+    return bp_channel_send(run->channel, BP_MESSAGE_cases_result, &result, err);
+}
+
+static int serve_batch(struct run *run, const struct bp_msg_batch_request *request,
+                       enum bp_verdict *verdict, struct bp_error *err)
+{
+    if (request->timed >= run->request->timed_count)
+        return bp_fail(err, BP_ERR_PROTOCOL, "no such timed shape");
+    const struct target *target = &run->timed[request->timed];
+    uint32_t slot = request->first_slot % target->slots;
+    for (uint32_t i = 0; i < request->calls; i++) {
+        *verdict = call(run, target, slot);
+        if (*verdict != BP_VERDICT_PASS)
+            return -1;
+        slot = slot + 1 < target->slots ? slot + 1 : 0;
+    }
+    struct bp_msg_batch_result result = {.calls = request->calls};
+    return bp_channel_send(run->channel, BP_MESSAGE_batch_result, &result, err);
+}
+
+/* 1 after an answered request, 0 at the end, -1. */
+static int serve_one(struct run *run, enum bp_verdict *verdict, struct bp_error *err)
+{
+    static const enum bp_message_type allowed[] = {BP_MESSAGE_cases_request,
+                                                   BP_MESSAGE_batch_request, BP_MESSAGE_COUNT};
+    enum bp_message_type type;
+    BP_AUTO_FREE void *request = NULL;
+    int received = bp_channel_receive(run->channel, allowed, &type, &request, err);
+    if (received <= 0)
+        return received;
+    int served = type == BP_MESSAGE_cases_request ? serve_cases(run, request, verdict, err)
+                                                  : serve_batch(run, request, verdict, err);
+    return served < 0 ? -1 : 1;
+}
+
+/* From the first instruction of the candidate to the end of the requests. */
+static int run_candidate(struct run *run, enum bp_verdict *verdict, struct bp_error *err)
+{
+    *verdict = make_plans(run);
+    if (*verdict == BP_VERDICT_PASS)
+        *verdict = make_workspace(run);
+    if (*verdict != BP_VERDICT_PASS)
+        return -1;
+    if (bp_channel_send(run->channel, BP_MESSAGE_plan_result, &run->result, err) < 0)
+        return -1;
+    int served;
+    do
+        served = serve_one(run, verdict, err);
+    while (served > 0);
+    return served;
+}
+
+static int serve(struct run *run, enum bp_verdict *verdict, struct bp_error *err)
+{
+    static const enum bp_message_type allowed[] = {BP_MESSAGE_run_request, BP_MESSAGE_COUNT};
+    enum bp_message_type type;
+    void *request = NULL;
+    int received = bp_channel_receive(run->channel, allowed, &type, &request, err);
+    if (received <= 0)
+        return received;
+    run->request = request;
+    if (prepare(run, verdict, err) < 0)
+        return -1;
+    return *verdict == BP_VERDICT_PASS ? run_candidate(run, verdict, err) : -1;
+}
+
+/* Ends the process by _exit: after a candidate, no exit handler and no heap is to be trusted. */
+int bp_stage_run(struct bp_channel *channel)
+{
+    struct bp_error err;
+    enum bp_verdict verdict = BP_VERDICT_PASS;
+    struct run *run = calloc(1, sizeof *run);
+    if (!run) {
+        bp_channel_fail(channel, BP_VERDICT_INFRA, "no memory");
+        return EXIT_INFRA;
+    }
+    run->channel = channel;
+    if (serve(run, &verdict, &err) == 0)
+        _exit(0);
+    if (verdict == BP_VERDICT_PASS) {
+        bp_channel_fail(channel, BP_VERDICT_INFRA, "%s", err.msg);
+        _exit(EXIT_INFRA);
+    }
+    bp_channel_fail(channel, verdict, "%s", run->message);
+    _exit(0);
+}
