@@ -18,8 +18,8 @@
 #define BARRIERS 100
 
 static const char empty[] = FIXTURE_PLAN FIXTURE_KERNEL "{}\n";
-static const char barriers[] = FIXTURE_PLAN FIXTURE_KERNEL
-    "{ for (int i = 0; i < 100; i++) __syncthreads(); }\n";
+static const char barriers[] =
+    FIXTURE_PLAN FIXTURE_KERNEL "{ for (int i = 0; i < 100; i++) __syncthreads(); }\n";
 static const char shuffles[] = FIXTURE_PLAN FIXTURE_KERNEL
     "{ int x = 0; for (int i = 0; i < 100; i++) x += __shfl_xor(x, 1);\n"
     "  if (x) o->bits = 1; }\n";

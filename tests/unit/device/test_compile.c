@@ -1,4 +1,5 @@
-/* The compiler driver: verdicts, first error line, limits, defines; and what the header computes. */
+/* The compiler driver: verdicts, first error line, limits, defines; and what the header computes.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,9 +53,10 @@ static void refuses_what_is_not_portable(void **state)
                  "'__builtin_amdgcn_s_barrier'");
     expect_error("#include <stdint.h>\n" FIXTURE_PLAN, "'stdint.h' file not found");
     expect_error("#include \"cmath\"\n" FIXTURE_PLAN, "'cmath' file not found");
+    expect_error(FIXTURE_PLAN "#include \"/dev/null\"\n" FIXTURE_KERNEL "{}\n",
+                 "includes /dev/null; only gqa.h may be included");
     expect_error(FIXTURE_PLAN FIXTURE_KERNEL "{ throw 1; }\n", "exceptions disabled");
-    expect_error(FIXTURE_PLAN FIXTURE_KERNEL
-                 "{ struct big { char c[9]; } x; __shfl(x, 0); }\n",
+    expect_error(FIXTURE_PLAN FIXTURE_KERNEL "{ struct big { char c[9]; } x; __shfl(x, 0); }\n",
                  "a shuffle moves at most 8 bytes");
     expect_error("#include \"kernel.hip\"\n", "#include nested too deeply");
 }
@@ -62,8 +64,8 @@ static void refuses_what_is_not_portable(void **state)
 static void passes_knobs(void **state)
 {
     (void)state;
-    static const char source[] = FIXTURE_PLAN
-        "static_assert(BM == 64 && BN == -3, \"knobs\");\n" FIXTURE_KERNEL "{}\n";
+    static const char source[] =
+        FIXTURE_PLAN "static_assert(BM == 64 && BN == -3, \"knobs\");\n" FIXTURE_KERNEL "{}\n";
     struct bp_msg_compile_request request = fixture_request(source);
     request.define_count = 2;
     request.defines[0] = (struct bp_define){"BM", "64"};
@@ -77,9 +79,14 @@ static void passes_knobs(void **state)
 static void distrusts_knobs(void **state)
 {
     (void)state;
-    static const struct bp_define bad[] = {{"B M", "1"},  {"", "1"},       {"1B", "1"},
-                                           {"BM", ""},    {"BM", "1 2"},   {"BM", "x"},
-                                           {"BM=1 -include/etc/passwd", "2"}, {"BM", "-"}};
+    static const struct bp_define bad[] = {{"B M", "1"},
+                                           {"", "1"},
+                                           {"1B", "1"},
+                                           {"BM", ""},
+                                           {"BM", "1 2"},
+                                           {"BM", "x"},
+                                           {"BM=1 -include/etc/passwd", "2"},
+                                           {"BM", "-"}};
     struct bp_error err;
     struct bp_msg_compile_request request = fixture_request("");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -100,9 +107,9 @@ static void distrusts_knobs(void **state)
 static void limits_the_object(void **state)
 {
     (void)state;
-    static const char source[] = FIXTURE_PLAN
-        "const float __attribute__((used)) fat[200000] = {1};\n" FIXTURE_KERNEL
-        "{ o->bits = fat[q != k]; }\n";
+    static const char source[] =
+        FIXTURE_PLAN "const float __attribute__((used)) fat[200000] = {1};\n" FIXTURE_KERNEL
+                     "{ o->bits = fat[q != k]; }\n";
     struct bp_msg_compile_request request = fixture_request(source);
     request.object_max_bytes = 500000;
     compile(&request, source);
@@ -121,8 +128,8 @@ static void limits_the_diagnostics(void **state)
     memset(text, 'x', TEXT);
     text[TEXT] = '\0';
     for (int i = 0; i < LINES; i++)
-        used += (size_t)snprintf(source + used, ROOM - used, "static_assert(%d > 20, \"%s\");\n",
-                                 i, text);
+        used += (size_t)snprintf(source + used, ROOM - used, "static_assert(%d > 20, \"%s\");\n", i,
+                                 text);
     struct bp_msg_compile_request request = fixture_request(source);
     compile(&request, source);
     if (result.verdict != BP_VERDICT_COMPILE_LIMIT)
@@ -153,12 +160,13 @@ static void takes_embedded_nul(void **state)
 }
 
 /* All 65536 values of a 16-bit type: to float, and back. */
-static const char round_trip[] = FIXTURE_PLAN FIXTURE_KERNEL "{\n"
-    "    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;\n"
-    "    float x = gqa_load(q + i);\n"
-    "    ((float *)workspace)[i] = x;\n"
-    "    gqa_store(o + i, x);\n"
-    "}\n";
+static const char round_trip[] =
+    FIXTURE_PLAN FIXTURE_KERNEL "{\n"
+                                "    unsigned i = blockIdx.x * blockDim.x + threadIdx.x;\n"
+                                "    float x = gqa_load(q + i);\n"
+                                "    ((float *)workspace)[i] = x;\n"
+                                "    gqa_store(o + i, x);\n"
+                                "}\n";
 
 /* The value of a 16-bit float of 1 sign bit, `exponent` exponent bits and the rest of fraction. */
 static double decode(unsigned bits, int exponent)
@@ -233,12 +241,12 @@ static void checks_the_plan_against_the_object(void **state)
     char message[BP_TEXT_LINE];
     struct gqa_launch_plan plan;
     struct gqa_shape shape = {.abi = GQA_ABI};
-    struct bp_device_module *module =
-        fixture_load("#include \"gqa.h\"\n"
-                     "GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)\n"
-                     "{ gqa_plan_launch(plan, shape.batch, 1, 1, 1, 32, 4u << 20); }\n"
-                     FIXTURE_KERNEL "{ __shared__ char x[65]; x[q != k] = 1; o->bits = x[0]; }\n",
-                     BP_DTYPE_F32);
+    struct bp_device_module *module = fixture_load(
+        "#include \"gqa.h\"\n"
+        "GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)\n"
+        "{ gqa_plan_launch(plan, shape.batch, 1, 1, 1, 32, 4u << 20); }\n" FIXTURE_KERNEL
+        "{ __shared__ char x[65]; x[q != k] = 1; o->bits = x[0]; }\n",
+        BP_DTYPE_F32);
     assert_int_equal(bp_device_cpu.plan(module, &shape, &plan, message), BP_VERDICT_RESOURCE_LIMIT);
     assert_non_null(strstr(message, "65 bytes of static and 4194304 of dynamic LDS"));
     bp_device_cpu.unload(module);

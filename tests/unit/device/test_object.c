@@ -20,14 +20,14 @@
 
 static uint64_t fuzz_seed, fuzz_rounds = 30000;
 
-static const char kernel[] = FIXTURE_PLAN
-    "static float table[64] = {1, 2, 3};\n"
-    "float *where = table;\n" FIXTURE_KERNEL "{\n"
-    "    __shared__ float tile[64];\n"
-    "    tile[threadIdx.x % 64] = expf(q[0].bits) + where[threadIdx.x % 3];\n"
-    "    __syncthreads();\n"
-    "    memcpy(workspace, tile, 16 + threadIdx.x);\n"
-    "}\n";
+static const char kernel[] =
+    FIXTURE_PLAN "static float table[64] = {1, 2, 3};\n"
+                 "float *where = table;\n" FIXTURE_KERNEL "{\n"
+                 "    __shared__ float tile[64];\n"
+                 "    tile[threadIdx.x % 64] = expf(q[0].bits) + where[threadIdx.x % 3];\n"
+                 "    __syncthreads();\n"
+                 "    memcpy(workspace, tile, 16 + threadIdx.x);\n"
+                 "}\n";
 
 static unsigned char *object_bytes; /* of kernel, shared by the tests that patch it */
 static size_t object_size;
@@ -96,9 +96,11 @@ static void refuses_by_rule(void **state)
     expect_refusal(FIXTURE_PLAN "extern \"C\" int getpid();\n" FIXTURE_KERNEL
                                 "{ o->bits = (float)getpid(); }\n",
                    BP_VERDICT_LAUNCH_ERROR, "object imports getpid");
-    expect_refusal(FIXTURE_PLAN "int f(); int x = f(); int f() { return 3 + *(volatile int *)&x; }\n"
-                                FIXTURE_KERNEL "{ o->bits = (float)x; }\n",
-                   BP_VERDICT_LAUNCH_ERROR, "constructors");
+    expect_refusal(
+        FIXTURE_PLAN
+        "int f(); int x = f(); int f() { return 3 + *(volatile int *)&x; }\n" FIXTURE_KERNEL
+        "{ o->bits = (float)x; }\n",
+        BP_VERDICT_LAUNCH_ERROR, "constructors");
     expect_refusal(FIXTURE_PLAN, BP_VERDICT_LAUNCH_ERROR, "does not define gqa_kernel0");
     expect_refusal("#include \"gqa.h\"\n" FIXTURE_KERNEL "{}\n", BP_VERDICT_LAUNCH_ERROR,
                    "does not define gqa_plan");
@@ -112,10 +114,11 @@ static void refuses_by_rule(void **state)
                    "void late() __attribute__((ifunc(\"choose\")));\n" FIXTURE_KERNEL
                    "{ late(); }\n",
                    BP_VERDICT_LAUNCH_ERROR, "indirect function: late");
-    expect_refusal(FIXTURE_PLAN
-                   "asm(\".section mixed,\\\"awx\\\",@progbits; .globl code; code: .byte 0xc3; .text\");\n"
-                   "extern \"C\" char code[];\n" FIXTURE_KERNEL "{ o->bits = code[0]; }\n",
-                   BP_VERDICT_LAUNCH_ERROR, "writable and executable");
+    expect_refusal(
+        FIXTURE_PLAN
+        "asm(\".section mixed,\\\"awx\\\",@progbits; .globl code; code: .byte 0xc3; .text\");\n"
+        "extern \"C\" char code[];\n" FIXTURE_KERNEL "{ o->bits = code[0]; }\n",
+        BP_VERDICT_LAUNCH_ERROR, "writable and executable");
 }
 
 static void patch_refused(size_t offset, const void *patch, size_t size, const char *text)
@@ -159,11 +162,16 @@ static void refuses_patched_tables(void **state)
         int64_t tag;
         uint64_t value;
         const char *text;
-    } tags[] = {{DT_NEEDED, 1, "needs a library"},      {DT_INIT, 0x1000, "constructors"},
-                {DT_INIT_ARRAY, 0x1000, "constructors"}, {DT_FINI, 0x1000, "destructors"},
-                {DT_PREINIT_ARRAY, 8, "constructors"},  {DT_FLAGS, DF_TEXTREL, "in its code"},
-                {DT_AUDIT, 1, "dynamic tag"},           {DT_REL, 8, "dynamic tag"},
-                {36, 8, "dynamic tag"},                 {DT_SYMENT, 16, "unexpected size"}};
+    } tags[] = {{DT_NEEDED, 1, "needs a library"},
+                {DT_INIT, 0x1000, "constructors"},
+                {DT_INIT_ARRAY, 0x1000, "constructors"},
+                {DT_FINI, 0x1000, "destructors"},
+                {DT_PREINIT_ARRAY, 8, "constructors"},
+                {DT_FLAGS, DF_TEXTREL, "in its code"},
+                {DT_AUDIT, 1, "dynamic tag"},
+                {DT_REL, 8, "dynamic tag"},
+                {36, 8, "dynamic tag"},
+                {DT_SYMENT, 16, "unexpected size"}};
     for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
         Elf64_Dyn d = {.d_tag = tags[i].tag, .d_un.d_val = tags[i].value};
         patch_refused(dynamic->p_offset, &d, sizeof d, tags[i].text);
@@ -178,9 +186,8 @@ static void refuses_patched_relocations(void **state)
     (void)state;
     char message[BP_TEXT_LINE];
     struct bp_object object;
-    assert_int_equal(
-        bp_object_vet(object_bytes, object_size, BP_SIMT_LDS_BYTES, &object, message),
-        BP_VERDICT_PASS);
+    assert_int_equal(bp_object_vet(object_bytes, object_size, BP_SIMT_LDS_BYTES, &object, message),
+                     BP_VERDICT_PASS);
     assert_true(object.synchronizes);
     assert_int_equal(object.static_lds_bytes, 256);
     size_t at = object.relocations[0].offset;
@@ -224,9 +231,9 @@ static void refuses_every_truncation(void **state)
 /* Values that break arithmetic, beside random ones. */
 static void mutate(unsigned char *bytes, size_t size, struct bp_random *random)
 {
-    static const uint64_t values[] = {0,          1,          UINT64_MAX,     UINT64_MAX - 7,
-                                      1ull << 63, 1ull << 32, UINT32_MAX,     1ull << 46,
-                                      4096,       0xfff,      INT64_MAX,      24};
+    static const uint64_t values[] = {0,          1,          UINT64_MAX, UINT64_MAX - 7,
+                                      1ull << 63, 1ull << 32, UINT32_MAX, 1ull << 46,
+                                      4096,       0xfff,      INT64_MAX,  24};
     uint64_t count = 1 + bp_random_below(random, 3);
     for (uint64_t i = 0; i < count; i++) {
         /* Headers and tables more often than code. */

@@ -89,7 +89,10 @@ static void cleans_diagnostics(void **state)
     expect_clean("gr\xc3\xbc\xc3\x9f", 6, 64, "gr\xc3\xbc\xc3\x9f");
     expect_clean("\xc3(\xff\xfe\xe2\x82", 6, 64, "?(????");
     expect_clean("\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80", 9, 64, "?????????"); /* RFC 3629 */
-    expect_clean("\xc2\x9b" "x\xe2\x80\xae" "y", 7, 64, "xy"); /* C1 control, bidi override */
+    expect_clean("\xc2\x9b"
+                 "x\xe2\x80\xae"
+                 "y",
+                 7, 64, "xy"); /* C1 control, bidi override */
     expect_clean("abcdef", 6, 4, "abc");
     expect_clean("ab\xc3\xbc", 4, 4, "ab"); /* not half a character */
     expect_clean("abc", 3, 1, "");
@@ -99,8 +102,8 @@ static void finds_the_first_error(void **state)
 {
     (void)state;
     char line[64];
-    bp_diagnostics_first_error("kernel.hip:1:2: note: x\nkernel.hip:3:4: error: y\nerror: z\n", line,
-                               sizeof line);
+    bp_diagnostics_first_error("kernel.hip:1:2: note: x\nkernel.hip:3:4: error: y\nerror: z\n",
+                               line, sizeof line);
     assert_string_equal(line, "kernel.hip:3:4: y");
     bp_diagnostics_first_error("kernel.hip:3:4: fatal error: no", line, sizeof line);
     assert_string_equal(line, "kernel.hip:3:4: no");
@@ -130,8 +133,8 @@ static void judges_exit_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(checks_plans),        cmocka_unit_test(finds_devices),
-        cmocka_unit_test(cleans_diagnostics),  cmocka_unit_test(finds_the_first_error),
+        cmocka_unit_test(checks_plans),       cmocka_unit_test(finds_devices),
+        cmocka_unit_test(cleans_diagnostics), cmocka_unit_test(finds_the_first_error),
         cmocka_unit_test(judges_exit_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
