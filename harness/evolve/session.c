@@ -231,6 +231,7 @@ static int compile_all(struct bp_session *session, struct flight *flights, uint3
                        struct bp_error *err)
 {
     struct wait wait = {.left = 1};
+    double prepared_ms = bp_bench_prepare_ms(session->bench);
     if (bp_bench_fill_ring(session->bench, order_done, &wait, err) < 0)
         return -1;
     for (uint32_t i = 0; i < count; i++) {
@@ -243,10 +244,13 @@ static int compile_all(struct bp_session *session, struct flight *flights, uint3
     }
     if (wait_for(session, &wait, err) < 0)
         return -1;
-    for (uint32_t i = 0; i < count; i++)
+    prepared_ms = bp_bench_prepare_ms(session->bench) - prepared_ms;
+    for (uint32_t i = 0; i < count; i++) {
         while (!flights[i].job.done)
             if (step(session, err) < 0)
                 return -1;
+        flights[i].candidate->evaluation->duration.prepare_ms += prepared_ms / count;
+    }
     return 0;
 }
 
@@ -288,7 +292,14 @@ static int run_trial(struct bp_session *session, struct flight *flight, uint32_t
         .draws = &session->draws,
     };
     struct bp_trial *trial;
-    if (poison_ring(session, BP_RING_A, err) < 0 || bp_trial_start(&options, &trial, err) < 0)
+    struct bp_durations *spent = &flight->candidate->evaluation->duration;
+    double prepared_ms = bp_bench_prepare_ms(session->bench);
+    if (poison_ring(session, BP_RING_A, err) < 0)
+        return -1;
+    prepared_ms = bp_bench_prepare_ms(session->bench) - prepared_ms;
+    spent->prepare_ms += prepared_ms;
+    spent->total_ms += prepared_ms;
+    if (bp_trial_start(&options, &trial, err) < 0)
         return -1;
     while (!bp_trial_done(trial)) {
         if (step(session, err) < 0) {

@@ -55,7 +55,7 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
 /* Opens the loop, and makes masters and references of the whole suite. */
 int bp_session_open(struct bp_session *session, const struct bp_key *run_key, struct bp_error *err)
     BP_MUST_CHECK;
-/* Kills what still runs and waits until it is reaped (two seconds at most). */
+/* Kills what still runs and waits until it is reaped (two seconds at most). May be repeated. */
 void bp_session_close(struct bp_session *session);
 
 /* Sets what the session knows of an evaluation before it starts: device, suite, dtype, hashes. */
