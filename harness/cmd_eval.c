@@ -18,6 +18,7 @@ struct arguments {
     struct bp_cli_list knobs;
     const char *dtype, *device, *suite;
     double compile_seconds, run_seconds;
+    uint64_t ring_mb;
     bool json, verbose;
 };
 
@@ -125,6 +126,7 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     snprintf(config->kernel, sizeof config->kernel, "%s", arguments->source);
     config->limits.compile_s = arguments->compile_seconds;
     config->limits.run_s = arguments->run_seconds;
+    config->timing.ring_mb = (uint32_t)arguments->ring_mb;
     bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
     if (bp_io_read_file(arguments->source, &source, err) < 0 ||
         bp_kernel_head_parse(arguments->source, bp_buffer_text(&source), source.size, &config->head,
@@ -203,6 +205,9 @@ int bp_cmd_eval(int argc, char **argv)
          &arguments.compile_seconds, 0.1, 3600},
         {"run-seconds", BP_CLI_NUMBER, "S", "deadline of each call for a run or a batch (default 30)",
          &arguments.run_seconds, 0.1, 3600},
+        {"ring-mb", BP_CLI_COUNT, "N",
+         "MiB of inputs timed calls walk through (default: twice the last-level cache)",
+         &arguments.ring_mb, 1, 65536},
         {"json", BP_CLI_FLAG, NULL, "print one JSON object (docs/results.md)", &arguments.json, 0,
          0},
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,
