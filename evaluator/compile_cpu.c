@@ -280,7 +280,7 @@ static bool is_own_file(const char *name, size_t length)
 {
     if (length == strlen(source_name) && memcmp(name, source_name, length) == 0)
         return true;
-    for (const struct bp_embedded_header *h = bp_embedded_headers; h->name; h++) {
+    for (const struct bp_embedded_file *h = bp_embedded_headers; h->name; h++) {
         if (length == strlen(h->name) && memcmp(name, h->name, length) == 0)
             return true;
     }
