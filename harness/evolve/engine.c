@@ -229,6 +229,12 @@ static bool known_object(void *context, struct bp_candidate *candidate)
     return true;
 }
 
+static bool quiet(void *context)
+{
+    struct engine *engine = context;
+    return bp_store_idle(engine->recorder.store);
+}
+
 /* Moves the candidate into `kept`: its evaluation and object live on there. */
 static void keep(struct bp_candidate *kept, struct bp_candidate *candidate)
 {
@@ -511,7 +517,13 @@ static int init(struct engine *engine, const struct bp_engine_options *options,
                 struct bp_error *err)
 {
     const struct bp_config *config = options->config;
-    struct bp_session_callbacks callbacks = {prepared, known_object, evaluated, engine};
+    struct bp_session_callbacks callbacks = {
+        .prepared = prepared,
+        .known_object = known_object,
+        .evaluated = evaluated,
+        .quiet = quiet,
+        .context = engine,
+    };
     engine->options = options;
     engine->config = config;
     engine->status = "running";

@@ -25,6 +25,9 @@ struct bp_session_callbacks {
     bool (*known_object)(void *context, struct bp_candidate *candidate);
     /* After each candidate's verdict, in order; nothing is running then, matches may be played. */
     int (*evaluated)(void *context, struct bp_candidate *candidate, struct bp_error *err);
+    /* Whether the program's own other work (the record's writer) is done, so that a candidate may be
+     * timed undisturbed. May be null: always. */
+    bool (*quiet)(void *context);
     void *context;
 };
 
