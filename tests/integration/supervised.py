@@ -87,18 +87,23 @@ class Program:
         file.close()
         return text
 
-    def leftovers(self, grace=0.0):
-        """What is still there `grace` seconds after the end. Orphans of programs that run beside
-        this one cannot be told from its own: there must be none at any time."""
+    def leftovers(self, killed=False, grace=0.0):
+        """What is still there `grace` seconds after the end. A program that was killed leaves its
+        dead children to be reaped here; any other must have reaped them itself. Orphans of programs
+        that run beside this one cannot be told from its own: there must be none at any time."""
         until = time.monotonic() + grace
         while True:
             orphans = self._orphans()
+            for pid in list(orphans) if killed else []:
+                if os.waitpid(pid, os.WNOHANG)[0] == pid:
+                    del orphans[pid]
             if not orphans or time.monotonic() >= until:
                 break
             time.sleep(0.02)
         found = [f"process {pid} {name}" for pid, name in orphans.items()]
         for pid in orphans:
             os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
         files = [name for name in os.listdir(self.directory) if name not in (".stdout", ".stderr")]
         return found + [f"file {name}" for name in files]
 
