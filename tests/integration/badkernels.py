@@ -17,7 +17,7 @@ import re
 import shlex
 import sys
 
-from supervised import Program, become_subreaper, mounts
+from supervised import Program, isolate, mounts
 
 MARGIN_S = 4.0  # what an evaluation takes beside its deadlines, on a busy machine
 SANITIZED_SLOWNESS = 3.0
@@ -143,7 +143,7 @@ def main():
     program = os.path.abspath(arguments.program)
     cases = make_cases(arguments)
     width = max((len(case.label) for case in cases), default=0)
-    become_subreaper()
+    isolate()
     mounts_before = mounts()
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:

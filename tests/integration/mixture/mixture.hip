@@ -129,7 +129,7 @@ GQA_KERNEL void gqa_kernel0(gqa_shape shape, const gqa_t *q, const gqa_t *k, con
         for (gqa_i32 d = 0; d < HEAD_DIM; d++) {
             score += gqa_load(q + d) * gqa_load(k + key * shape.k_stride[2] + d);
 #if MODE == SLOW_AND_RIGHT
-            for (volatile int i = 0; i < 32; i++)
+            for (volatile int i = 0; i < 64; i++)
                 asm volatile("" : "+x"(score));
 #endif
         }
