@@ -133,14 +133,26 @@ static int challenge(struct engine *engine, struct bp_candidate *candidate, bool
 
 static void fill_rows(const struct engine *engine, struct bp_run_summary *summary);
 
+/* Of the timed shapes, in words. */
+static const char *mask_of(const struct bp_suite *suite)
+{
+    uint32_t causal = 0;
+    for (uint32_t i = 0; i < suite->timed_count; i++)
+        causal += suite->timed[i].causal;
+    return causal == 0 ? "full" : causal == suite->timed_count ? "causal" : "causal and full";
+}
+
 static void fill_summary(const struct engine *engine, struct bp_run_summary *summary)
 {
     const struct bp_ledger *ledger = &engine->ledger;
+    const struct bp_evaluation *eager = engine->eager.evaluation;
     *summary = (struct bp_run_summary){
         .status = engine->status,
         .kernel = engine->config->head.name,
         .suite = engine->session.suite.name,
         .device = engine->session.host.cpu_name,
+        .driver = eager ? eager->device_driver : NULL,
+        .mask = mask_of(&engine->session.suite),
         .dtype = bp_dtype_name(engine->session.dtype),
         .strategy = engine->strategy->name,
         .seed = engine->config->seed,
@@ -536,10 +548,12 @@ static int print_end(struct engine *engine, struct bp_error *err)
     bp_progress_end(&engine->progress);
     if (engine->options->json) {
         json_t *object = bp_summary_json(&summary);
-        int failed = !object || json_dumpf(object, stdout, JSON_INDENT(2)) < 0 ||
-                     putchar('\n') == EOF;
+        if (!object)
+            return bp_fail(err, BP_ERR_MEMORY, "no memory for the summary");
+        json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether it could be written */
+        putchar('\n');
         json_decref(object);
-        return failed ? bp_fail_errno(err, "cannot write the summary") : 0;
+        return 0;
     }
     if (bp_results_text(&summary, &text, err) < 0)
         return -1;
