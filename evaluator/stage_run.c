@@ -23,7 +23,14 @@
  * the kernel did not clear cannot pass. */
 #define WORKSPACE_POISON 0x7f
 
-enum run_fd { FD_OBJECT, FD_CASE_INPUTS, FD_CASE_OUTPUTS, FD_RING_INPUTS, FD_RING_OUTPUTS, FD_COUNT };
+enum run_fd {
+    FD_OBJECT,
+    FD_CASE_INPUTS,
+    FD_CASE_OUTPUTS,
+    FD_RING_INPUTS,
+    FD_RING_OUTPUTS,
+    FD_COUNT
+};
 
 struct arena {
     unsigned char *base;
@@ -90,8 +97,7 @@ static int place_slots(const struct arena *arena, uint64_t offset, uint64_t slot
 {
     uint64_t bytes;
     if (offset % BP_TENSOR_ALIGN != 0 || offset > arena->size ||
-        __builtin_mul_overflow(slot_bytes, (uint64_t)slots, &bytes) ||
-        bytes > arena->size - offset)
+        __builtin_mul_overflow(slot_bytes, (uint64_t)slots, &bytes) || bytes > arena->size - offset)
         return bp_fail(err, BP_ERR_PROTOCOL,
                        "%" PRIu32 " slots at %" PRIu64 " are outside an arena of %zu bytes", slots,
                        offset, arena->size);

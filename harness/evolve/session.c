@@ -11,6 +11,7 @@
 
 #define PREPARE_TIMEOUT_MS 120000.0
 #define CLOSE_TIMEOUT_NS 2000000000u
+#define QUIET_POLL_MS 1.0
 
 /* ---- running the loop until something holds ---- */
 
@@ -51,6 +52,34 @@ static int wait_for(struct bp_session *session, struct wait *wait, struct bp_err
     if (wait->failed)
         *err = wait->err;
     return wait->failed ? -1 : 0;
+}
+
+static void wake(void *context)
+{
+    struct wait *wait = context;
+    wait->left = 0;
+}
+
+/* Serves events for a while. */
+static int pause_for(struct bp_session *session, double ms, struct bp_error *err)
+{
+    struct wait wait = {.left = 1};
+    struct bp_timer timer = {.expired = wake, .context = &wait};
+    if (bp_loop_start_timer(&session->loop, &timer, bp_clock_ns() + (uint64_t)(ms * 1e6), err) < 0)
+        return -1;
+    int result = wait_for(session, &wait, err);
+    bp_loop_stop_timer(&session->loop, &timer);
+    return result;
+}
+
+/* Nothing of ours runs beside a candidate that is timed. */
+static int wait_for_quiet(struct bp_session *session, struct bp_error *err)
+{
+    const struct bp_session_callbacks *callbacks = &session->callbacks;
+    while (callbacks->quiet && !callbacks->quiet(callbacks->context))
+        if (pause_for(session, QUIET_POLL_MS, err) < 0)
+            return -1;
+    return 0;
 }
 
 /* ---- opening ---- */
@@ -231,6 +260,7 @@ static int compile_all(struct bp_session *session, struct flight *flights, uint3
                        struct bp_error *err)
 {
     struct wait wait = {.left = 1};
+    double prepared_ms = bp_bench_prepare_ms(session->bench);
     if (bp_bench_fill_ring(session->bench, order_done, &wait, err) < 0)
         return -1;
     for (uint32_t i = 0; i < count; i++) {
@@ -243,10 +273,13 @@ static int compile_all(struct bp_session *session, struct flight *flights, uint3
     }
     if (wait_for(session, &wait, err) < 0)
         return -1;
-    for (uint32_t i = 0; i < count; i++)
+    prepared_ms = bp_bench_prepare_ms(session->bench) - prepared_ms;
+    for (uint32_t i = 0; i < count; i++) {
         while (!flights[i].job.done)
             if (step(session, err) < 0)
                 return -1;
+        flights[i].candidate->evaluation->duration.prepare_ms += prepared_ms / count;
+    }
     return 0;
 }
 
@@ -288,7 +321,14 @@ static int run_trial(struct bp_session *session, struct flight *flight, uint32_t
         .draws = &session->draws,
     };
     struct bp_trial *trial;
-    if (poison_ring(session, BP_RING_A, err) < 0 || bp_trial_start(&options, &trial, err) < 0)
+    struct bp_durations *spent = &flight->candidate->evaluation->duration;
+    double prepared_ms = bp_bench_prepare_ms(session->bench);
+    if (poison_ring(session, BP_RING_A, err) < 0 || wait_for_quiet(session, err) < 0)
+        return -1;
+    prepared_ms = bp_bench_prepare_ms(session->bench) - prepared_ms;
+    spent->prepare_ms += prepared_ms;
+    spent->total_ms += prepared_ms;
+    if (bp_trial_start(&options, &trial, err) < 0)
         return -1;
     while (!bp_trial_done(trial)) {
         if (step(session, err) < 0) {
@@ -304,12 +344,6 @@ static int run_trial(struct bp_session *session, struct flight *flight, uint32_t
     return 0;
 }
 
-static void wake(void *context)
-{
-    struct wait *wait = context;
-    wait->left = 0;
-}
-
 /* Waits as `retry` says before attempt number `attempt` (from 1 on): exponential, full jitter. */
 static int back_off(struct bp_session *session, uint32_t attempt, struct bp_error *err)
 {
@@ -320,15 +354,7 @@ static int back_off(struct bp_session *session, uint32_t attempt, struct bp_erro
     struct bp_random random;
     bp_key_random(&key);
     bp_random_start(&random, &key);
-    uint64_t until =
-        bp_clock_ns() + (uint64_t)(ceiling * bp_random_unit(&random) * 1e6);
-    struct wait wait = {.left = 1};
-    struct bp_timer timer = {.expired = wake, .context = &wait};
-    if (bp_loop_start_timer(&session->loop, &timer, until, err) < 0)
-        return -1;
-    int result = wait_for(session, &wait, err);
-    bp_loop_stop_timer(&session->loop, &timer);
-    return result;
+    return pause_for(session, ceiling * bp_random_unit(&random), err);
 }
 
 static void add_attempt(struct flight *flight, double before_ms)
@@ -432,7 +458,7 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
     fill_contender(b, &options.sides[BP_RING_B]);
     struct bp_match *match;
     if (poison_ring(session, BP_RING_A, err) < 0 || poison_ring(session, BP_RING_B, err) < 0 ||
-        bp_match_start(&options, &match, err) < 0)
+        wait_for_quiet(session, err) < 0 || bp_match_start(&options, &match, err) < 0)
         return -1;
     while (!bp_match_done(match)) {
         if (step(session, err) < 0) {
