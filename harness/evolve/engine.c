@@ -179,7 +179,7 @@ static void show(struct engine *engine)
         .seconds_limit = engine->config->budget.seconds,
         .verdicts = engine->ledger.verdicts,
         .duplicates = engine->ledger.duplicates,
-        .best = engine->ledger.champion_score,
+        .best = engine->ledger.champion_number ? engine->level : 0,
         .best_number = engine->ledger.champion_number,
     };
     bp_progress_show(&engine->progress, &state);

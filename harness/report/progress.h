@@ -19,7 +19,7 @@ struct bp_progress_state {
     double seconds_limit; /* 0 = no limit */
     const uint32_t *verdicts;
     uint32_t duplicates;
-    double best; /* score of the champion, 0 before there is one */
+    double best; /* the champion against the baseline, by the matches on its way; 0: none yet */
     uint32_t best_number;
 };
 
