@@ -36,7 +36,8 @@ struct engine {
     struct bp_progress progress;
 
     /* The champion's speed over the baseline as the matches say it, step by step: less noisy than one
-     * measurement, but a product of claims: it only decides who may challenge, nothing reports it. */
+     * measurement, but a product of claims: it decides who may challenge and is shown as progress; no result rests
+     * on it. */
     double level;
     uint32_t number;     /* of the last evaluation */
     uint64_t decision;   /* number of the next proposal */

@@ -257,23 +257,29 @@ class WrongInput(Case):
         self.refused(r"run\.yaml:1: 'kernel': cannot read \S*kernel\.hip: Permission denied",
                      "evolve", config, "--out", "out", **plain)
 
-    def test_no_clang(self):
-        hide = 'for c in /usr/bin/clang*; do mount --bind /dev/null "$c" || exit 99; done; exec "$@"'
-        unshare = ["unshare", "--mount", "sh", "-c", hide, "sh"]
-        try:
-            probe = subprocess.run([*unshare, "true"], check=False, stderr=subprocess.DEVNULL)
-        except FileNotFoundError:
-            self.skipTest("no unshare command to hide clang with")
-        if probe.returncode != 0:
-            self.skipTest("mounts are not allowed: clang cannot be hidden")
-        for args in [["eval", self.seed],
-                     ["evolve", ROOT / "configs/quickstart.yaml", "--out", self.dir / "out"]]:
-            done = subprocess.run([*unshare, BULLETPROOF, *map(str, args)], text=True, check=False,
-                                  capture_output=True, timeout=60)
-            self.assertEqual(done.returncode, 2)
-            self.assertEqual(done.stderr, "bulletproof: no clang in /usr/bin: the CPU device needs "
-                                          "it (apt-get install clang lld)\n")
-        self.assertFalse((self.dir / "out").exists())
+    def test_no_compiler(self):
+        # In a mount namespace of its own, where the program is something that cannot be run.
+        hide = """
+            for program in /usr/bin/"$1"*; do mount --bind /dev/null "$program" || exit 99; done
+            shift; exec "$@"
+        """
+        for name in ["clang", "ld.lld"]:
+            unshare = ["unshare", "--mount", "sh", "-c", hide, "sh", name]
+            try:
+                probe = subprocess.run([*unshare, "true"], check=False, stderr=subprocess.DEVNULL)
+            except FileNotFoundError:
+                self.skipTest("no unshare command to hide a program with")
+            if probe.returncode != 0:
+                self.skipTest("mounts are not allowed: no program can be hidden")
+            for args in [["eval", self.seed],
+                         ["evolve", ROOT / "configs/quickstart.yaml", "--out", self.dir / "out"]]:
+                done = subprocess.run([*unshare, BULLETPROOF, *map(str, args)], text=True,
+                                      check=False, capture_output=True, timeout=60)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertEqual(done.stderr,
+                                 f"bulletproof: the CPU device needs /usr/bin/{name}, which cannot "
+                                 "be used (apt-get install clang lld)\n")
+            self.assertFalse((self.dir / "out").exists())
 
 
 class Eval(Case):
