@@ -106,6 +106,8 @@ static int challenge(struct engine *engine, struct bp_candidate *candidate, bool
     if (candidate->evaluation->verdict != BP_VERDICT_PASS || candidate->evaluation->duplicate ||
         candidate->evaluation->score < CONTENDER_SHARE * engine->level)
         return 0;
+    bp_progress_add(&engine->progress, "  match of #%u and #%u", candidate->evaluation->number,
+                    engine->champion.evaluation->number);
     if (bp_session_match(&engine->session, candidate, &engine->champion,
                          engine->config->timing.match_rounds, true, &result, err) < 0)
         return -1;

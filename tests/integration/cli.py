@@ -530,6 +530,9 @@ class Evolve(Case):
         for number in range(1, 5):
             self.assertRegex(shown, r"\r\x1b\[K%d/4 PASS %d[^\n]*\r\x1b\[K" % (number, number))
         self.assertIn("\r\x1b[Kpreparing inputs and references 1/", shown)
+        # Whether there is a match depends on the times; where there is one it is said on the line.
+        for match in re.findall(r"match of[^\r\n]*", shown):
+            self.assertRegex(match, r"\Amatch of #[34] and #[23]\Z")
 
     def read_terminal(self, terminal):
         shown = b""
