@@ -285,6 +285,11 @@ static int compile_all(struct bp_session *session, struct flight *flights, uint3
         if (start_compile(session, &flights[i], err) < 0)
             return -1;
     }
+    /* The rest would only delay the compilers' start: all of it fits into their time. */
+    for (uint32_t i = 0; i < count; i++)
+        while (!flights[i].job.working && !flights[i].job.done)
+            if (step(session, err) < 0)
+                return -1;
     if (order_fills(session, flights, count, &wait, err) < 0)
         return -1;
     for (uint32_t i = 0; i < count; i++)
