@@ -126,6 +126,8 @@ int bp_io_memfd(const char *name, size_t size, struct bp_error *err)
     BP_AUTO_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
         return bp_fail_errno(err, "cannot make a memfd of %zu bytes for %s", size, name);
+    if (size > 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+        return bp_fail_errno(err, "cannot fix the size of %s", name);
     return bp_steal_fd(&fd);
 }
 

@@ -22,7 +22,8 @@ int bp_io_read_file(const char *path, struct bp_buffer *buffer, struct bp_error 
 int bp_io_write_file_atomic(const char *path, const void *data, size_t size, struct bp_error *err)
     BP_MUST_CHECK;
 
-/* A close-on-exec memfd of size bytes (zeros). The caller owns the descriptor. */
+/* A close-on-exec memfd of size bytes (zeros). The caller owns the descriptor. A size other than 0
+ * is sealed: nobody who maps it can be cut short by another. */
 int bp_io_memfd(const char *name, size_t size, struct bp_error *err) BP_MUST_CHECK;
 
 /* Same, filled with data and sealed against every change. */

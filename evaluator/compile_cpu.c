@@ -17,7 +17,7 @@
 #include "evaluator/diagnostics.h"
 #include "kernels/embedded.h"
 
-#define DIAGNOSTICS_MAX (1u << 20) /* bytes a compiler may print before it is COMPILE_LIMIT */
+#define DIAGNOSTICS_MAX (256u << 10) /* bytes a compiler may print before it is COMPILE_LIMIT */
 #define MAX_ARGUMENTS (BP_MAX_DEFINES + 48)
 #define DEFINE_TEXT (2 * BP_TEXT_SHORT + 4)
 
@@ -25,22 +25,55 @@ static const char source_name[] = "kernel.hip";
 static const char code_name[] = "kernel.o";
 static const char object_name[] = "object.so";
 static const char log_name[] = "diagnostics.txt";
+static const char includes_name[] = "includes.d";
 
 static const char *const dtype_defines[BP_DTYPE_COUNT] = {
     [BP_DTYPE_F16] = "-DGQA_F16", [BP_DTYPE_BF16] = "-DGQA_BF16", [BP_DTYPE_F32] = "-DGQA_F32"};
 
 /* clang -c and ld.lld by themselves: two processes where clang's driver for both makes three.
  * IEEE semantics are kept but for contraction, which GPU compilers do by default too. */
-static const char *const clang_arguments[] = {
-    "-c", "-x", "c++", "-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno",
-    "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics", "-fno-stack-protector",
-    "-fno-asynchronous-unwind-tables", "-fno-ident", "-fPIC", "-fno-plt", "-fvisibility=hidden",
-    "-nostdinc", "-w", "-fno-color-diagnostics", "-ferror-limit=20", "-fno-crash-diagnostics",
-    "-DGQA_CPU"};
-static const char *const lld_arguments[] = {
-    "-shared", "--hash-style=sysv", "--build-id=none", "--gc-sections", "--no-dynamic-linker",
-    "-z", "now", "-z", "noexecstack", "-z", "relro", "-z", "max-page-size=4096",
-    "--error-limit=20", code_name, "-o", object_name};
+static const char *const clang_arguments[] = {"-c",
+                                              "-x",
+                                              "c++",
+                                              "-std=c++17",
+                                              "-O3",
+                                              "-ffp-contract=fast",
+                                              "-fno-math-errno",
+                                              "-fno-exceptions",
+                                              "-fno-rtti",
+                                              "-fno-threadsafe-statics",
+                                              "-fno-stack-protector",
+                                              "-fno-asynchronous-unwind-tables",
+                                              "-fno-ident",
+                                              "-fPIC",
+                                              "-fno-plt",
+                                              "-fvisibility=hidden",
+                                              "-nostdinc",
+                                              "-w",
+                                              "-fno-color-diagnostics",
+                                              "-ferror-limit=20",
+                                              "-fno-crash-diagnostics",
+                                              "-MD",
+                                              "-MF",
+                                              includes_name,
+                                              "-DGQA_CPU"};
+static const char *const lld_arguments[] = {"-shared",
+                                            "--hash-style=sysv",
+                                            "--build-id=none",
+                                            "--gc-sections",
+                                            "--no-dynamic-linker",
+                                            "-z",
+                                            "now",
+                                            "-z",
+                                            "noexecstack",
+                                            "-z",
+                                            "relro",
+                                            "-z",
+                                            "max-page-size=4096",
+                                            "--error-limit=20",
+                                            code_name,
+                                            "-o",
+                                            object_name};
 
 /* The tools, looked for once in a process. */
 static struct {
@@ -81,8 +114,8 @@ static int run_tool(const struct arguments *arguments, int *status, struct bp_er
         for (int fd = 0; rc == 0 && fd <= 2; fd++)
             rc = posix_spawn_file_actions_adddup2(&actions, log, fd);
         if (rc == 0)
-            rc = posix_spawn(&pid, arguments->list[0], &actions, NULL, arguments->list,
-                             environment);
+            rc =
+                posix_spawn(&pid, arguments->list[0], &actions, NULL, arguments->list, environment);
         posix_spawn_file_actions_destroy(&actions);
     }
     if (rc != 0) {
@@ -230,8 +263,8 @@ static int run_step(const struct arguments *arguments, struct bp_msg_compile_res
     bp_diagnostics_first_error(result->diagnostics, result->message, sizeof result->message);
     if (over) {
         result->verdict = BP_VERDICT_COMPILE_LIMIT;
-        snprintf(result->message, sizeof result->message,
-                 "the compiler printed more than %u bytes", DIAGNOSTICS_MAX);
+        snprintf(result->message, sizeof result->message, "the compiler printed more than %u bytes",
+                 DIAGNOSTICS_MAX);
     } else if (result->verdict != BP_VERDICT_PASS && !result->message[0]) {
         if (WIFSIGNALED(status))
             snprintf(result->message, sizeof result->message, "the compiler died of signal %d: %s",
@@ -240,6 +273,44 @@ static int run_step(const struct arguments *arguments, struct bp_msg_compile_res
             snprintf(result->message, sizeof result->message, "the compiler exited with %d",
                      WEXITSTATUS(status));
     }
+    return 0;
+}
+
+static bool is_own_file(const char *name, size_t length)
+{
+    if (length == strlen(source_name) && memcmp(name, source_name, length) == 0)
+        return true;
+    for (const struct bp_embedded_file *h = bp_embedded_headers; h->name; h++) {
+        if (length == strlen(h->name) && memcmp(name, h->name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* -nostdinc leaves absolute paths: the compiler's own list of what it read, a make rule "kernel.o:
+ * file file \", must name no other file. */
+static int check_includes(struct bp_msg_compile_result *result, struct bp_error *err)
+{
+    struct bp_buffer rule;
+    bp_buffer_init(&rule, 64 << 10);
+    if (bp_io_read_file(includes_name, &rule, err) < 0) {
+        bp_buffer_free(&rule);
+        return -1;
+    }
+    const char *name = bp_buffer_text(&rule);
+    name += strcspn(name, ":") + (strchr(name, ':') != NULL);
+    while (*(name += strspn(name, " \\\n"))) {
+        size_t length = strcspn(name, " \n");
+        if (!is_own_file(name, length)) {
+            result->verdict = BP_VERDICT_COMPILE_ERROR;
+            snprintf(result->message, sizeof result->message,
+                     "%s: includes %.*s; only gqa.h may be included", source_name,
+                     (int)(length < 200 ? length : 200), name);
+            break;
+        }
+        name += length;
+    }
+    bp_buffer_free(&rule);
     return 0;
 }
 
@@ -254,9 +325,8 @@ static int deliver(const struct bp_msg_compile_request *request, int object_fd,
         return bp_fail_errno(err, "the linker left no %s", object_name);
     if ((uint64_t)info.st_size > request->object_max_bytes) {
         result->verdict = BP_VERDICT_COMPILE_LIMIT;
-        snprintf(result->message, sizeof result->message,
-                 "object of %lld bytes, limit %llu", (long long)info.st_size,
-                 (unsigned long long)request->object_max_bytes);
+        snprintf(result->message, sizeof result->message, "object of %lld bytes, limit %llu",
+                 (long long)info.st_size, (unsigned long long)request->object_max_bytes);
         return 0;
     }
     int rc = bp_io_read_file(object_name, &object, err);
@@ -281,6 +351,8 @@ int bp_compile_cpu(const struct bp_msg_compile_request *request, const char *sou
     add_argument(&lld, tools.lld);
     add_arguments(&lld, lld_arguments, sizeof lld_arguments / sizeof *lld_arguments);
     if (run_step(&clang, result, err) < 0)
+        return -1;
+    if (result->verdict == BP_VERDICT_PASS && check_includes(result, err) < 0)
         return -1;
     if (result->verdict == BP_VERDICT_PASS && run_step(&lld, result, err) < 0)
         return -1;

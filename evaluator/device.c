@@ -69,7 +69,8 @@ static enum bp_verdict check_launch(uint32_t number, const struct gqa_launch *la
                       blocks, limits->grid_blocks);
     if (launch->dynamic_lds > limits->lds_bytes)
         return answer(BP_VERDICT_RESOURCE_LIMIT, message,
-                      "launch %" PRIu32 " asks for %" PRIu32 " bytes of dynamic LDS, limit %" PRIu32,
+                      "launch %" PRIu32 " asks for %" PRIu32
+                      " bytes of dynamic LDS, limit %" PRIu32,
                       number, launch->dynamic_lds, limits->lds_bytes);
     return BP_VERDICT_PASS;
 }

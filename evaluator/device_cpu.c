@@ -54,14 +54,13 @@ static uintptr_t function_of(const struct bp_device_module *module, const char *
 
 static void find_functions(struct bp_device_module *module)
 {
-    module->plan = (void (*)(struct gqa_shape, struct gqa_launch_plan *))function_of(module,
-                                                                                    "gqa_plan");
+    module->plan =
+        (void (*)(struct gqa_shape, struct gqa_launch_plan *))function_of(module, "gqa_plan");
     for (uint32_t i = 0; i < GQA_MAX_LAUNCHES; i++) {
         char name[16];
         snprintf(name, sizeof name, "gqa_kernel%" PRIu32, i);
-        module->kernels[i] =
-            (void (*)(struct gqa_shape, const void *, const void *, const void *, void *,
-                      void *))function_of(module, name);
+        module->kernels[i] = (void (*)(struct gqa_shape, const void *, const void *, const void *,
+                                       void *, void *))function_of(module, name);
     }
 }
 
@@ -149,10 +148,9 @@ static enum bp_verdict cpu_plan(struct bp_device_module *module, const struct gq
 }
 
 static enum bp_verdict cpu_launch(struct bp_device_module *module,
-                                  const struct gqa_launch_plan *plan,
-                                  const struct gqa_shape *shape, const void *q, const void *k,
-                                  const void *v, void *o, void *workspace,
-                                  char message[BP_TEXT_LINE])
+                                  const struct gqa_launch_plan *plan, const struct gqa_shape *shape,
+                                  const void *q, const void *k, const void *v, void *o,
+                                  void *workspace, char message[BP_TEXT_LINE])
 {
     struct bp_simt_arguments arguments = {*shape, q, k, v, o, workspace};
     for (uint32_t i = 0; i < plan->launches; i++) {

@@ -12,8 +12,11 @@
 static size_t sequence_length(const unsigned char *text, size_t size)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = text[0] < 0x80 ? 1 : text[0] >> 5 == 6 ? 2 : text[0] >> 4 == 14 ? 3
-                  : text[0] >> 3 == 30 ? 4 : 0;
+    size_t length = text[0] < 0x80       ? 1
+                    : text[0] >> 5 == 6  ? 2
+                    : text[0] >> 4 == 14 ? 3
+                    : text[0] >> 3 == 30 ? 4
+                                         : 0;
     if (length < 2 || length > size)
         return length == 1 ? 1 : 0;
     uint32_t point = text[0] & (0x7fu >> length);
@@ -73,8 +76,8 @@ void bp_diagnostics_first_error(const char *text, char *out, size_t out_size)
             if (!at)
                 continue;
             const char *rest = at + strlen(markers[i]);
-            snprintf(out, out_size, "%.*s%.*s", (int)(at - line), line,
-                     (int)(line + length - rest), rest);
+            snprintf(out, out_size, "%.*s%.*s", (int)(at - line), line, (int)(line + length - rest),
+                     rest);
             return;
         }
         line += length + (line[length] == '\n');
@@ -84,9 +87,10 @@ void bp_diagnostics_first_error(const char *text, char *out, size_t out_size)
 /* Whether a line that the tool itself, not the source, must have begun says one of the words. */
 static bool tool_says(const char *text, const char *word)
 {
-    static const char *const speakers[] = {"LLVM ERROR: ", "error: unable to ",  "clang: error: ",
-                                           "fatal error: error in backend: ",    "ld.lld: error: ",
-                                           "terminate called after throwing",    "  what():  "};
+    static const char *const speakers[] = {"LLVM ERROR: ",    "error: unable to ",
+                                           "clang: error: ",  "fatal error: error in backend: ",
+                                           "ld.lld: error: ", "terminate called after throwing",
+                                           "  what():  "};
     for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         size_t length = strcspn(line, "\n");
         for (size_t i = 0; i < sizeof speakers / sizeof *speakers; i++) {

@@ -7,7 +7,10 @@
 #include "evaluator/simt.h"
 #include "kernels/include/gqa_simt.h"
 
-#define FUNCTION(name) {#name, (void (*)(void))name, false}
+#define FUNCTION(name)                                                                             \
+    {                                                                                              \
+#name, (void (*)(void))name, false                                                         \
+    }
 
 static const struct bp_import imports[] = {
     {"bp_simt_self", NULL, false},
@@ -16,13 +19,39 @@ static const struct bp_import imports[] = {
     {"bp_simt_shuffle", (void (*)(void))bp_simt_shuffle, true},
     /* __shared__ variables are thread-local in the object; their block is the executor's LDS. */
     {"__tls_get_addr", (void (*)(void))bp_simt_tls_address, false},
-    FUNCTION(memcpy), FUNCTION(memmove), FUNCTION(memset), FUNCTION(memcmp),
-    FUNCTION(expf), FUNCTION(exp2f), FUNCTION(logf), FUNCTION(log2f), FUNCTION(log1pf),
-    FUNCTION(expm1f), FUNCTION(powf), FUNCTION(tanhf), FUNCTION(sinf), FUNCTION(cosf),
-    FUNCTION(sqrtf), FUNCTION(fabsf), FUNCTION(fmaxf), FUNCTION(fminf), FUNCTION(fmaf),
-    FUNCTION(floorf), FUNCTION(ceilf), FUNCTION(truncf), FUNCTION(rintf), FUNCTION(roundf),
-    FUNCTION(fmodf), FUNCTION(ldexpf), FUNCTION(copysignf),
-    FUNCTION(exp), FUNCTION(exp2), FUNCTION(log), FUNCTION(sqrt), FUNCTION(fabs), FUNCTION(fma),
+    FUNCTION(memcpy),
+    FUNCTION(memmove),
+    FUNCTION(memset),
+    FUNCTION(memcmp),
+    FUNCTION(expf),
+    FUNCTION(exp2f),
+    FUNCTION(logf),
+    FUNCTION(log2f),
+    FUNCTION(log1pf),
+    FUNCTION(expm1f),
+    FUNCTION(powf),
+    FUNCTION(tanhf),
+    FUNCTION(sinf),
+    FUNCTION(cosf),
+    FUNCTION(sqrtf),
+    FUNCTION(fabsf),
+    FUNCTION(fmaxf),
+    FUNCTION(fminf),
+    FUNCTION(fmaf),
+    FUNCTION(floorf),
+    FUNCTION(ceilf),
+    FUNCTION(truncf),
+    FUNCTION(rintf),
+    FUNCTION(roundf),
+    FUNCTION(fmodf),
+    FUNCTION(ldexpf),
+    FUNCTION(copysignf),
+    FUNCTION(exp),
+    FUNCTION(exp2),
+    FUNCTION(log),
+    FUNCTION(sqrt),
+    FUNCTION(fabs),
+    FUNCTION(fma),
 };
 
 const struct bp_import *bp_import_find(const char *name)

@@ -7,8 +7,8 @@
 
 struct bp_import {
     const char *name;
-    void (*function)(void);   /* null for the thread-local bp_simt_self */
-    bool synchronizes;        /* a barrier or wave operation: its kernels need fibers */
+    void (*function)(void); /* null for the thread-local bp_simt_self */
+    bool synchronizes;      /* a barrier or wave operation: its kernels need fibers */
 };
 
 /* Null when name is not on the list. */

@@ -212,14 +212,30 @@ static enum bp_verdict read_tag(const Elf64_Dyn *d, struct dynamic *dynamic,
 {
     uint64_t value = d->d_un.d_val;
     switch (d->d_tag) {
-    case DT_SYMTAB: dynamic->symtab = value; break;
-    case DT_STRTAB: dynamic->strtab = value; break;
-    case DT_STRSZ: dynamic->strsz = value; break;
-    case DT_HASH: dynamic->hash = value; break;
-    case DT_RELA: dynamic->rela = value; break;
-    case DT_RELASZ: dynamic->relasz = value; break;
-    case DT_JMPREL: dynamic->jmprel = value; break;
-    case DT_PLTRELSZ: dynamic->pltrelsz = value; break;
+    case DT_SYMTAB:
+        dynamic->symtab = value;
+        break;
+    case DT_STRTAB:
+        dynamic->strtab = value;
+        break;
+    case DT_STRSZ:
+        dynamic->strsz = value;
+        break;
+    case DT_HASH:
+        dynamic->hash = value;
+        break;
+    case DT_RELA:
+        dynamic->rela = value;
+        break;
+    case DT_RELASZ:
+        dynamic->relasz = value;
+        break;
+    case DT_JMPREL:
+        dynamic->jmprel = value;
+        break;
+    case DT_PLTRELSZ:
+        dynamic->pltrelsz = value;
+        break;
     case DT_SYMENT:
         if (value != sizeof(Elf64_Sym))
             return refuse(message, "object has symbols of unexpected size");
@@ -392,8 +408,7 @@ static bool relocation_at(const struct bp_object *object, uint32_t table, uint64
     return true;
 }
 
-static enum bp_verdict check_relocations(const struct bp_object *object,
-                                         char message[BP_TEXT_LINE])
+static enum bp_verdict check_relocations(const struct bp_object *object, char message[BP_TEXT_LINE])
 {
     Elf64_Rela r;
     for (uint32_t table = 0; table < 2; table++) {
@@ -471,9 +486,8 @@ static int map_segment(struct bp_object *object, const struct bp_object_segment 
     unsigned char *end = start + s->memory_size;
     if (s->file_size > 0)
         memset(file_end, 0, (size_t)((file_pages_end < end ? file_pages_end : end) - file_end));
-    if (end > file_pages_end &&
-        mmap(file_pages_end, (size_t)(end - file_pages_end), protection(s),
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+    if (end > file_pages_end && mmap(file_pages_end, (size_t)(end - file_pages_end), protection(s),
+                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
         return -1;
     return 0;
 }
@@ -525,8 +539,8 @@ static int map_all(struct bp_object *object, int fd)
 
 enum bp_verdict bp_object_map(struct bp_object *object, int fd, char message[BP_TEXT_LINE])
 {
-    void *base = mmap(NULL, object->span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                      -1, 0);
+    void *base =
+        mmap(NULL, object->span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base != MAP_FAILED) {
         object->base = base;
         if (map_all(object, fd) == 0)

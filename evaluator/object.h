@@ -1,5 +1,5 @@
-/* object.h: the compiled candidate of the CPU device: an ELF shared object that is vetted as hostile
- * bytes and then mapped by this loader, not by ld.so.
+/* object.h: the compiled candidate of the CPU device: an ELF shared object that is vetted as
+ * hostile bytes and then mapped by this loader, not by ld.so.
  *
  * Why not dlopen: what is vetted and what is loaded must be one reading of the file (ld.so reads
  * tags and tables the vetting would have to forbid one by one), and a __shared__ variable must lie
@@ -38,7 +38,7 @@ struct bp_object {
     uint64_t relro_begin, relro_end; /* addresses, whole pages; equal when there is none */
     struct bp_object_table symbols, strings, relocations[2];
     uint32_t symbol_count;
-    bool synchronizes; /* imports a barrier or a wave operation */
+    bool synchronizes;   /* imports a barrier or a wave operation */
     unsigned char *base; /* owned mapping of span bytes once mapped; null before */
     size_t span;
 };

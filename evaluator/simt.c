@@ -128,8 +128,7 @@ static struct bp_fiber *next_fiber(struct executor *ex)
         if (wave->ready == 0 && wave->at_operation != 0) {
             uint32_t elsewhere = wave->live & ~wave->at_operation;
             if (elsewhere != 0) /* at the barrier, which the others can never reach */
-                return stop_block(ex, FAULT_DEADLOCK,
-                                  ex->wave * BP_SIMT_WAVE + wave->first_lane,
+                return stop_block(ex, FAULT_DEADLOCK, ex->wave * BP_SIMT_WAVE + wave->first_lane,
                                   ex->wave * BP_SIMT_WAVE + (uint32_t)__builtin_ctz(elsewhere));
             wave->ready = wave->participants = wave->live;
             wave->at_operation = 0;
@@ -325,8 +324,8 @@ static void set_geometry(struct executor *ex, const struct gqa_launch *geometry)
     uint32_t dynamic = (geometry->dynamic_lds + 63) & ~63u;
     bp_simt_self.dynamic_lds = ex->lds + BP_SIMT_LDS_BYTES - dynamic;
     for (uint32_t i = 0; i < ex->threads; i++)
-        ex->ids[i] = (struct bp_simt_dim){i % block[0], i / block[0] % block[1],
-                                          i / block[0] / block[1]};
+        ex->ids[i] =
+            (struct bp_simt_dim){i % block[0], i / block[0] % block[1], i / block[0] / block[1]};
 }
 
 static void work(struct executor *ex)
@@ -547,8 +546,7 @@ static const struct fault *first_fault(uint32_t executors)
     const struct fault *first = &pool.executors[0]->fault;
     for (uint32_t i = 1; i < executors; i++) {
         const struct fault *fault = &pool.executors[i]->fault;
-        if (fault->kind != FAULT_NONE &&
-            (first->kind == FAULT_NONE || fault->block < first->block))
+        if (fault->kind != FAULT_NONE && (first->kind == FAULT_NONE || fault->block < first->block))
             first = fault;
     }
     return first;

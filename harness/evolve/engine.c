@@ -8,21 +8,20 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "harness/evolve/identity.h"
 #include "harness/evolve/ledger.h"
+#include "harness/evolve/recorder.h"
 #include "harness/evolve/run_dir.h"
 #include "harness/evolve/session.h"
+#include "harness/evolve/standings.h"
 #include "harness/exit_codes.h"
-#include "harness/report/artifacts.h"
 #include "harness/report/progress.h"
-#include "harness/store/store.h"
 #include "kernels/embedded.h"
 
 #define SUMMARY_PERIOD_NS 60000000000u
-/* Scores below this share of the champion's are not worth a match. */
-#define CONTENDER_SHARE 0.97
+/* A single measurement this far below the champion's level is not worth a match. */
+#define CONTENDER_SHARE 0.93
 
 struct engine {
     const struct bp_engine_options *options;
@@ -30,11 +29,15 @@ struct engine {
     const struct bp_strategy *strategy;
     struct bp_key search_key; /* of --seed: search decisions only */
     struct bp_session session;
-    struct bp_store *store;
+    struct bp_recorder recorder;
     char dir[4096];
+    char driver[BP_TEXT_LINE], mask[BP_TEXT_SHORT]; /* for the summary */
     struct bp_ledger ledger;
     struct bp_progress progress;
 
+    /* The champion's speed over the baseline as the matches say it, step by step: less noisy than one
+     * measurement, but a product of claims: it only decides who may challenge, nothing reports it. */
+    double level;
     uint32_t number;     /* of the last evaluation */
     uint64_t decision;   /* number of the next proposal */
     struct bp_candidate eager, baseline, champion; /* evaluation null when there is none */
@@ -77,14 +80,6 @@ static int make(struct engine *engine, const char *name, const char *source, siz
 
 /* ---- scores ---- */
 
-static double geomean_ms(const struct bp_evaluation *evaluation)
-{
-    double sum = 0;
-    for (uint32_t i = 0; i < evaluation->timing_count; i++)
-        sum += log(evaluation->timings[i].median_ms);
-    return exp(sum / evaluation->timing_count);
-}
-
 /* Geometric mean over the suite of baseline time / candidate time. */
 static void set_score(struct engine *engine, struct bp_evaluation *evaluation)
 {
@@ -96,7 +91,8 @@ static void set_score(struct engine *engine, struct bp_evaluation *evaluation)
         evaluation->score = 1;
     } else if (engine->baseline.evaluation && evaluation->timing_count > 0) {
         evaluation->has_score = true;
-        evaluation->score = geomean_ms(engine->baseline.evaluation) / geomean_ms(evaluation);
+        evaluation->score = bp_standings_geomean_ms(engine->baseline.evaluation) /
+                            bp_standings_geomean_ms(evaluation);
     }
 }
 
@@ -107,7 +103,7 @@ static int challenge(struct engine *engine, struct bp_candidate *candidate, bool
     struct bp_match_result result;
     *promoted = false;
     if (candidate->evaluation->verdict != BP_VERDICT_PASS || candidate->evaluation->duplicate ||
-        candidate->evaluation->score < CONTENDER_SHARE * engine->ledger.champion_score)
+        candidate->evaluation->score < CONTENDER_SHARE * engine->level)
         return 0;
     if (bp_session_match(&engine->session, candidate, &engine->champion,
                          engine->config->timing.match_rounds, true, &result, err) < 0)
@@ -126,12 +122,12 @@ static int challenge(struct engine *engine, struct bp_candidate *candidate, bool
         return 0;
     }
     *promoted = result.log_ratio.low > 0;
+    if (*promoted)
+        engine->level *= exp(result.log_ratio.estimate);
     return 0;
 }
 
 /* ---- the record ---- */
-
-static void fill_rows(const struct engine *engine, struct bp_run_summary *summary);
 
 static void fill_summary(const struct engine *engine, struct bp_run_summary *summary)
 {
@@ -143,6 +139,8 @@ static void fill_summary(const struct engine *engine, struct bp_run_summary *sum
         .device = engine->session.host.cpu_name,
         .dtype = bp_dtype_name(engine->session.dtype),
         .strategy = engine->strategy->name,
+        .driver = engine->driver,
+        .mask = engine->mask,
         .seed = engine->config->seed,
         .evaluations = ledger->count,
         .duplicates = ledger->duplicates,
@@ -154,11 +152,15 @@ static void fill_summary(const struct engine *engine, struct bp_run_summary *sum
         .history = ledger->history,
     };
     memcpy(summary->verdicts, ledger->verdicts, sizeof summary->verdicts);
-    if (engine->compared) {
-        summary->improvement_ci_low = exp(engine->final.log_ratio.low);
-        summary->improvement_ci_high = exp(engine->final.log_ratio.high);
-    }
-    fill_rows(engine, summary);
+    struct bp_standings standings = {
+        .eager = engine->eager.evaluation,
+        .baseline = engine->baseline.evaluation,
+        .evolved = engine->champion.evaluation,
+        .final = engine->compared ? &engine->final : NULL,
+        .suite = &engine->session.suite,
+        .tuning_time_s = summary->elapsed_s,
+    };
+    bp_standings_fill(&standings, summary);
 }
 
 static int write_summary(struct engine *engine, struct bp_error *err)
@@ -166,7 +168,7 @@ static int write_summary(struct engine *engine, struct bp_error *err)
     struct bp_run_summary summary;
     fill_summary(engine, &summary);
     engine->summary_ns = bp_clock_ns();
-    return bp_artifacts_summary(engine->dir, &summary, err);
+    return bp_recorder_summary(&engine->recorder, &summary, err);
 }
 
 static void show(struct engine *engine)
@@ -187,14 +189,13 @@ static int record(struct engine *engine, const struct bp_evaluation *evaluation,
                   const struct bp_point *point, bool promoted, struct bp_error *err)
 {
     if (bp_ledger_add(&engine->ledger, evaluation, point, promoted, err) < 0 ||
-        bp_store_evaluation(engine->store, evaluation, err) < 0 ||
-        bp_artifacts_evaluation(engine->dir, evaluation, err) < 0)
+        bp_recorder_evaluation(&engine->recorder, evaluation, promoted, err) < 0)
         return -1;
     bp_log(BP_LOG_INFO, "engine", "evaluation %u: %s score %.4f%s %s", evaluation->number,
            bp_verdict_name(evaluation->verdict), evaluation->score, promoted ? ", promoted" : "",
            evaluation->message);
-    if (promoted && bp_artifacts_best(engine->dir, evaluation, err) < 0)
-        return -1;
+    if (evaluation->device_driver[0])
+        memcpy(engine->driver, evaluation->device_driver, sizeof engine->driver);
     show(engine);
     if (bp_clock_ns() - engine->summary_ns > SUMMARY_PERIOD_NS)
         return write_summary(engine, err);
@@ -226,6 +227,12 @@ static bool known_object(void *context, struct bp_candidate *candidate)
     snprintf(evaluation->message, sizeof evaluation->message, "same object as evaluation %u",
              row->number);
     return true;
+}
+
+static bool quiet(void *context)
+{
+    struct engine *engine = context;
+    return bp_store_idle(engine->recorder.store);
 }
 
 /* Moves the candidate into `kept`: its evaluation and object live on there. */
@@ -441,79 +448,14 @@ static int compare_finally(struct engine *engine, struct bp_error *err)
     return 0;
 }
 
-/* ---- the table ---- */
-
-static double mean_gflops(const struct bp_evaluation *evaluation, bool full)
-{
-    double sum = 0;
-    for (uint32_t i = 0; i < evaluation->timing_count; i++)
-        sum += log(full ? evaluation->timings[i].gflops_full : evaluation->timings[i].gflops);
-    return exp(sum / evaluation->timing_count);
-}
-
-static void add_row(const struct engine *engine, struct bp_run_summary *summary, const char *impl,
-                    const struct bp_evaluation *evaluation)
-{
-    struct bp_result_row *row = &summary->rows[summary->row_count++];
-    const struct bp_evaluation *eager = engine->eager.evaluation;
-    const struct bp_evaluation *baseline = engine->baseline.evaluation;
-    *row = (struct bp_result_row){.impl = impl};
-    if (!evaluation || evaluation->timing_count == 0) {
-        snprintf(row->note, sizeof row->note, "%s",
-                 evaluation ? bp_verdict_name(evaluation->verdict) : "not measured");
-        return;
-    }
-    row->measured = true;
-    row->avg_ms = geomean_ms(evaluation);
-    row->gflops = mean_gflops(evaluation, false);
-    row->gflops_full = mean_gflops(evaluation, true);
-    if (eager && eager->timing_count > 0)
-        row->speedup_vs_eager = geomean_ms(eager) / row->avg_ms;
-    if (baseline && baseline->timing_count > 0)
-        row->speedup_vs_baseline = geomean_ms(baseline) / row->avg_ms;
-}
-
-static void fill_rows(const struct engine *engine, struct bp_run_summary *summary)
-{
-    const struct bp_evaluation *champion = engine->champion.evaluation;
-    add_row(engine, summary, "eager", engine->eager.evaluation);
-    add_row(engine, summary, "baseline", engine->baseline.evaluation);
-    add_row(engine, summary, "evolved", champion);
-    struct bp_result_row *evolved = &summary->rows[summary->row_count - 1];
-    evolved->tuning_time_s = summary->elapsed_s;
-    if (!engine->compared) {
-        if (evolved->measured)
-            snprintf(evolved->note, sizeof evolved->note,
-                     champion->number == engine->baseline.evaluation->number
-                         ? "nothing beat the baseline"
-                         : "not compared in fresh rounds");
-        return;
-    }
-    evolved->speedup_vs_baseline = exp(engine->final.log_ratio.estimate);
-    evolved->ci_low = exp(engine->final.log_ratio.low);
-    evolved->ci_high = exp(engine->final.log_ratio.high);
-    snprintf(evolved->note, sizeof evolved->note,
-             "evaluation %u; %.3fx baseline, 95 %% [%.3f, %.3f], %u fresh rounds",
-             champion->number, evolved->speedup_vs_baseline, evolved->ci_low, evolved->ci_high,
-             engine->final.rounds);
-}
-
 /* ---- the whole ---- */
 
 static int open_run(struct engine *engine, struct bp_error *err)
 {
-    const struct bp_config *config = engine->config;
-    char path[4200];
     struct bp_key run_key;
-    if (bp_store_create(engine->dir, config->seed, &engine->store, err) < 0)
+    if (bp_recorder_open(&engine->recorder, engine->dir, engine->config, err) < 0)
         return -1;
-    snprintf(path, sizeof path, "%s/config.yaml", engine->dir);
-    if (bp_io_write_file_atomic(path, config->text, strlen(config->text), err) < 0)
-        return -1;
-    snprintf(path, sizeof path, "%s/log.txt", engine->dir);
-    if (bp_log_open(path, err) < 0)
-        return -1;
-    bp_store_run_key(engine->store, &run_key);
+    bp_store_run_key(engine->recorder.store, &run_key);
     return bp_session_open(&engine->session, &run_key, err);
 }
 
@@ -530,13 +472,12 @@ static int print_end(struct engine *engine, struct bp_error *err)
     struct bp_run_summary summary;
     BP_AUTO_FREE char *text = NULL;
     fill_summary(engine, &summary);
-    if (bp_artifacts_summary(engine->dir, &summary, err) < 0 ||
-        bp_artifacts_results(engine->dir, &summary, err) < 0)
+    if (bp_recorder_results(&engine->recorder, &summary, err) < 0)
         return -1;
     bp_progress_end(&engine->progress);
     if (engine->options->json) {
         json_t *object = bp_summary_json(&summary);
-        int failed = !object || json_dumpf(object, stdout, JSON_INDENT(2)) < 0 ||
+        int failed = !object || json_dumpf(object, stdout, BP_JSON_FLAGS) < 0 ||
                      putchar('\n') == EOF;
         json_decref(object);
         return failed ? bp_fail_errno(err, "cannot write the summary") : 0;
@@ -555,9 +496,8 @@ static void close_all(struct engine *engine)
     drop(&engine->baseline);
     drop(&engine->champion);
     bp_ledger_free(&engine->ledger);
-    if (engine->store && bp_store_close(engine->store, &err) < 0)
-        bp_progress_say(&engine->progress, "run.db: %s", err.msg);
-    bp_log_close();
+    if (bp_recorder_close(&engine->recorder, &err) < 0)
+        bp_progress_say(&engine->progress, "bulletproof: %s", err.msg);
 }
 
 /* What ended the run, as status word and exit status; says an error. */
@@ -577,10 +517,17 @@ static int init(struct engine *engine, const struct bp_engine_options *options,
                 struct bp_error *err)
 {
     const struct bp_config *config = options->config;
-    struct bp_session_callbacks callbacks = {prepared, known_object, evaluated, engine};
+    struct bp_session_callbacks callbacks = {
+        .prepared = prepared,
+        .known_object = known_object,
+        .evaluated = evaluated,
+        .quiet = quiet,
+        .context = engine,
+    };
     engine->options = options;
     engine->config = config;
     engine->status = "running";
+    engine->level = 1;
     engine->eager.object_fd = engine->baseline.object_fd = engine->champion.object_fd = -1;
     engine->strategy = bp_strategy_find(config->strategy);
     if (!engine->strategy)
@@ -591,6 +538,7 @@ static int init(struct engine *engine, const struct bp_engine_options *options,
     engine->summary_ns = bp_clock_ns();
     if (bp_session_init(&engine->session, config, &callbacks, err) < 0)
         return -1;
+    bp_standings_mask(&engine->session.suite, engine->mask, sizeof engine->mask);
     return bp_run_dir_create(options->out, config->output, config->head.name, engine->dir,
                              sizeof engine->dir, err);
 }
@@ -606,6 +554,7 @@ int bp_engine_run(const struct bp_engine_options *options, struct bp_error *err)
     }
     bp_progress_say(&engine->progress, "run directory %s", engine->dir);
     int status = conclude(engine, work(engine, err), err);
+    bp_session_close(&engine->session); /* nothing of ours runs on while the summary is written */
     if (engine->ledger.count > 0 && print_end(engine, err) < 0) {
         bp_progress_say(&engine->progress, "bulletproof: %s", err->msg);
         status = BP_EXIT_HARNESS;

@@ -125,7 +125,7 @@ const struct bp_ledger_row *bp_ledger_find_source(const struct bp_ledger *ledger
 const struct bp_ledger_row *bp_ledger_find_object(const struct bp_ledger *ledger, const char *hash)
 {
     for (uint32_t i = 0; i < ledger->count; i++)
-        if (strcmp(ledger->rows[i].object_hash, hash) == 0)
+        if (*hash && strcmp(ledger->rows[i].object_hash, hash) == 0)
             return &ledger->rows[i];
     return NULL;
 }

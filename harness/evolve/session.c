@@ -11,6 +11,7 @@
 
 #define PREPARE_TIMEOUT_MS 120000.0
 #define CLOSE_TIMEOUT_NS 2000000000u
+#define QUIET_POLL_MS 1.0
 
 /* ---- running the loop until something holds ---- */
 
@@ -51,6 +52,34 @@ static int wait_for(struct bp_session *session, struct wait *wait, struct bp_err
     if (wait->failed)
         *err = wait->err;
     return wait->failed ? -1 : 0;
+}
+
+static void wake(void *context)
+{
+    struct wait *wait = context;
+    wait->left = 0;
+}
+
+/* Serves events for a while. */
+static int pause_for(struct bp_session *session, double ms, struct bp_error *err)
+{
+    struct wait wait = {.left = 1};
+    struct bp_timer timer = {.expired = wake, .context = &wait};
+    if (bp_loop_start_timer(&session->loop, &timer, bp_clock_ns() + (uint64_t)(ms * 1e6), err) < 0)
+        return -1;
+    int result = wait_for(session, &wait, err);
+    bp_loop_stop_timer(&session->loop, &timer);
+    return result;
+}
+
+/* Nothing of ours runs beside a candidate that is timed. */
+static int wait_for_quiet(struct bp_session *session, struct bp_error *err)
+{
+    const struct bp_session_callbacks *callbacks = &session->callbacks;
+    while (callbacks->quiet && !callbacks->quiet(callbacks->context))
+        if (pause_for(session, QUIET_POLL_MS, err) < 0)
+            return -1;
+    return 0;
 }
 
 /* ---- opening ---- */
@@ -280,6 +309,7 @@ static int compile_all(struct bp_session *session, struct flight *flights, uint3
                        struct bp_error *err)
 {
     struct wait wait = {0};
+    double prepared_ms = bp_bench_prepare_ms(session->bench);
     for (uint32_t i = 0; i < count; i++) {
         flights[i].secret = ++session->evaluations;
         if (start_compile(session, &flights[i], err) < 0)
@@ -302,7 +332,12 @@ static int compile_all(struct bp_session *session, struct flight *flights, uint3
     uint64_t compiled_ns = bp_clock_ns();
     if (wait_for(session, &wait, err) < 0)
         return -1;
-    add_overhead(&flights[0], bp_ns_to_ms(bp_clock_ns() - compiled_ns));
+    double waited_ms = bp_ns_to_ms(bp_clock_ns() - compiled_ns);
+    bp_log(BP_LOG_DEBUG, "session", "batch waited %.2f ms for fills", waited_ms);
+    add_overhead(&flights[0], waited_ms);
+    prepared_ms = bp_bench_prepare_ms(session->bench) - prepared_ms;
+    for (uint32_t i = 0; i < count; i++)
+        flights[i].candidate->evaluation->duration.prepare_ms += prepared_ms / count;
     return 0;
 }
 
@@ -339,9 +374,11 @@ static int run_trial(struct bp_session *session, struct flight *flight, struct b
     struct bp_trial_object object = {.fd = flight->candidate->object_fd,
                                      .bytes = flight->candidate->object_bytes};
     uint64_t asked_ns = bp_clock_ns();
-    if (take_side(session, &object.side, err) < 0)
+    if (take_side(session, &object.side, err) < 0 || wait_for_quiet(session, err) < 0)
         return -1;
-    add_overhead(flight, bp_ns_to_ms(bp_clock_ns() - asked_ns));
+    double waited_ms = bp_ns_to_ms(bp_clock_ns() - asked_ns);
+    bp_log(BP_LOG_DEBUG, "session", "trial waited %.2f ms for ring and writer", waited_ms);
+    add_overhead(flight, waited_ms);
     if (bp_trial_start(flight->trial, &object, err) < 0)
         return -1;
     while (!bp_trial_done(flight->trial))
@@ -354,12 +391,6 @@ static int run_trial(struct bp_session *session, struct flight *flight, struct b
     return 0;
 }
 
-static void wake(void *context)
-{
-    struct wait *wait = context;
-    wait->left = 0;
-}
-
 /* Waits as `retry` says before attempt number `attempt` (from 1 on): exponential, full jitter. */
 static int back_off(struct bp_session *session, uint32_t attempt, struct bp_error *err)
 {
@@ -370,14 +401,7 @@ static int back_off(struct bp_session *session, uint32_t attempt, struct bp_erro
     struct bp_random random;
     bp_key_random(&key);
     bp_random_start(&random, &key);
-    uint64_t until = bp_clock_ns() + (uint64_t)(ceiling * bp_random_unit(&random) * 1e6);
-    struct wait wait = {.left = 1};
-    struct bp_timer timer = {.expired = wake, .context = &wait};
-    if (bp_loop_start_timer(&session->loop, &timer, until, err) < 0)
-        return -1;
-    int result = wait_for(session, &wait, err);
-    bp_loop_stop_timer(&session->loop, &timer);
-    return result;
+    return pause_for(session, ceiling * bp_random_unit(&random), err);
 }
 
 static void add_attempt(struct flight *flight, double before_ms)
@@ -486,7 +510,7 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
     struct wait wait = {0};
     if (order_poison(session, BP_RING_A, &wait, err) < 0 ||
         order_poison(session, BP_RING_B, &wait, err) < 0 || wait_for(session, &wait, err) < 0 ||
-        bp_match_start(&options, &match, err) < 0)
+        wait_for_quiet(session, err) < 0 || bp_match_start(&options, &match, err) < 0)
         return -1;
     session->poisoned[BP_RING_A] = session->poisoned[BP_RING_B] = false;
     while (!bp_match_done(match)) {

@@ -25,6 +25,9 @@ struct bp_session_callbacks {
     bool (*known_object)(void *context, struct bp_candidate *candidate);
     /* After each candidate's verdict, in order; nothing is running then, matches may be played. */
     int (*evaluated)(void *context, struct bp_candidate *candidate, struct bp_error *err);
+    /* Whether the program's own other work (the record's writer) is done, so that a candidate may be
+     * timed undisturbed. May be null: always. */
+    bool (*quiet)(void *context);
     void *context;
 };
 
@@ -56,7 +59,7 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
 /* Opens the loop, and makes masters and references of the whole suite. */
 int bp_session_open(struct bp_session *session, const struct bp_key *run_key, struct bp_error *err)
     BP_MUST_CHECK;
-/* Kills what still runs and waits until it is reaped (two seconds at most). */
+/* Kills what still runs and waits until it is reaped (two seconds at most). May be repeated. */
 void bp_session_close(struct bp_session *session);
 
 /* Sets what the session knows of an evaluation before it starts: device, suite, dtype, hashes. */

@@ -294,6 +294,14 @@ int bp_store_run(struct bp_store *store, struct bp_store_job job, struct bp_erro
     return enqueue(store, item, err);
 }
 
+bool bp_store_idle(struct bp_store *store)
+{
+    pthread_mutex_lock(&store->mutex);
+    bool idle = !store->first && !store->writing;
+    pthread_mutex_unlock(&store->mutex);
+    return idle;
+}
+
 int bp_store_flush(struct bp_store *store, struct bp_error *err)
 {
     pthread_mutex_lock(&store->mutex);

@@ -50,6 +50,9 @@ struct bp_store_job {
 int bp_store_run(struct bp_store *store, struct bp_store_job job, struct bp_error *err)
     BP_MUST_CHECK;
 
+/* Whether nothing is queued or being written: the writer thread uses no processor. Never waits. */
+bool bp_store_idle(struct bp_store *store);
+
 /* Waits until everything queued is committed and synced. */
 int bp_store_flush(struct bp_store *store, struct bp_error *err) BP_MUST_CHECK;
 

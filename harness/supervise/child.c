@@ -159,9 +159,6 @@ static void deliver(struct bp_child *child, enum bp_message_type type, const voi
                bp_ns_to_ms(bp_clock_ns() - child->started_ns));
     if (child->requested_ns)
         child->busy_ns += bp_clock_ns() - child->requested_ns;
-    /* The listener that tells whether candidate code ran may still lie in the other socket. */
-    if (type == BP_MESSAGE_failure && child->control_watch.active)
-        control_ready(child, EPOLLIN);
     if (child->handlers)
         child->handlers->answer(child->context, child, type, message);
 }
@@ -230,6 +227,9 @@ static void answers_ready(void *context, uint32_t events)
     struct bp_child *child = context;
     struct bp_error err;
     (void)events;
+    /* What lies in the other socket was sent before: the listener, and with it the stage's pid. */
+    if (child->control_watch.active)
+        control_ready(child, EPOLLIN);
     int result = read_answers(child, &err);
     if (result != 0)
         bp_loop_unwatch(child->loop, &child->answers_watch);

@@ -81,13 +81,20 @@ static int judge_samples(struct bp_match *match, struct bp_error *err)
                             err);
 }
 
+static double geomean(const double *values, uint32_t count)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < count; i++)
+        sum += log(values[i]);
+    return exp(sum / count);
+}
+
 static int end_rounds(struct bp_match *match, struct bp_error *err)
 {
     match->result.outcome.verdict = BP_VERDICT_PASS;
     for (uint32_t s = 0; s < 2; s++)
         for (uint32_t i = 0; i < bench_options(match)->suite->timed_count; i++)
-            match->result.median_ms[s][i] =
-                bp_statistics_median(match->sides[s].times[i], match->round).estimate;
+            match->result.mean_ms[s][i] = geomean(match->sides[s].times[i], match->round);
     return judge_samples(match, err);
 }
 

@@ -34,7 +34,8 @@ struct bp_match_result {
     enum bp_ring_side failed_side;
     uint32_t rounds;
     struct bp_interval log_ratio; /* mean of ln(time B / time A), 95 %: > 0 means A is faster */
-    double median_ms[2][BP_SUITE_MAX_TIMED];
+    /* Geometric means over the rounds, per call: their ratio over the shapes is log_ratio's. */
+    double mean_ms[2][BP_SUITE_MAX_TIMED];
 };
 
 struct bp_match;

@@ -197,6 +197,8 @@ static int start_timing(struct bp_trial *trial, struct bp_error *err)
                                          .draws = trial->options.draws};
     for (uint32_t i = 0; i < suite_of(trial)->timed_count; i++)
         trial->watch.calls[i] = 1;
+    if (bp_child_thaw(trial->run, err) < 0)
+        return -1;
     return next_batch(trial, err);
 }
 
@@ -215,6 +217,9 @@ static int take_run_answer(struct bp_trial *trial, enum bp_message_type type, co
         return request_cases(trial, message, err);
     case BP_MESSAGE_cases_result:
         enter(trial, BP_STAGE_judge);
+        /* Nothing of the candidate moves while its outputs are looked at. */
+        if (bp_child_freeze(trial->run, err) < 0)
+            return -1;
         return request_judge(trial, err);
     default: /* batch_result: the child's table lets nothing else through */
         return take_batch(trial, err);

@@ -12,8 +12,8 @@
 
 #include "base/io.h"
 
-static const char *const leftovers[] = {"gqa.h",    "gqa_abi.h", "gqa_simt.h",     "kernel.hip",
-                                        "kernel.o", "object.so", "diagnostics.txt"};
+static const char *const leftovers[] = {"gqa.h",    "gqa_abi.h", "gqa_simt.h",      "kernel.hip",
+                                        "kernel.o", "object.so", "diagnostics.txt", "includes.d"};
 
 int fixture_enter_directory(void **state)
 {

@@ -25,8 +25,7 @@ enum bp_verdict fixture_try_load(int object_fd, struct bp_device_module **module
 
 /* One launch of gqa_kernel0 with q, o and workspace as given; k and v are q. */
 enum bp_verdict fixture_launch(struct bp_device_module *module, struct gqa_launch geometry,
-                               const void *q, void *o, void *workspace,
-                               char message[BP_TEXT_LINE]);
+                               const void *q, void *o, void *workspace, char message[BP_TEXT_LINE]);
 
 /* A plan that the tests' kernels share: what they are launched with does not come from it. */
 #define FIXTURE_PLAN                                                                               \

@@ -32,16 +32,17 @@ static void run(struct bp_device_module *module, struct gqa_launch launch, const
 }
 
 /* A tree reduction in static shared memory: wrong unless every barrier holds. */
-static const char reduction[] = FIXTURE_PLAN FIXTURE_KERNEL "{\n"
-    "    __shared__ float sums[1024];\n"
-    "    unsigned t = threadIdx.x, n = blockDim.x;\n"
-    "    sums[t] = q[blockIdx.x * n + t].bits;\n"
-    "    for (unsigned half = n / 2; half > 0; half /= 2) {\n"
-    "        __syncthreads();\n"
-    "        if (t < half) sums[t] += sums[t + half];\n"
-    "    }\n"
-    "    if (t == 0) o[blockIdx.x].bits = sums[0];\n"
-    "}\n";
+static const char reduction[] =
+    FIXTURE_PLAN FIXTURE_KERNEL "{\n"
+                                "    __shared__ float sums[1024];\n"
+                                "    unsigned t = threadIdx.x, n = blockDim.x;\n"
+                                "    sums[t] = q[blockIdx.x * n + t].bits;\n"
+                                "    for (unsigned half = n / 2; half > 0; half /= 2) {\n"
+                                "        __syncthreads();\n"
+                                "        if (t < half) sums[t] += sums[t + half];\n"
+                                "    }\n"
+                                "    if (t == 0) o[blockIdx.x].bits = sums[0];\n"
+                                "}\n";
 
 static void reduces_through_barriers(void **state)
 {
@@ -68,7 +69,8 @@ static void reduces_through_barriers(void **state)
 }
 
 /* Every lane's value through every shuffle, for one width and argument. */
-static const char shuffles[] = FIXTURE_PLAN FIXTURE_KERNEL "{\n"
+static const char shuffles[] = FIXTURE_PLAN FIXTURE_KERNEL
+    "{\n"
     "    int *in = (int *)workspace, width = in[0], by = in[1], t = (int)threadIdx.x;\n"
     "    int *out = in + 2 + t * 5;\n"
     "    out[0] = __shfl(t * 3, by, width);\n"
@@ -113,12 +115,13 @@ static void shuffles_each_kind(void **state)
 }
 
 /* Lanes that have returned do not hold the wave up, and bring nothing. */
-static const char partial_wave[] = FIXTURE_PLAN FIXTURE_KERNEL "{\n"
-    "    int *out = (int *)workspace, t = (int)threadIdx.x;\n"
-    "    if (t >= 20) return;\n"
-    "    __syncwarp();\n"
-    "    out[t] = __shfl_down(t, 10);\n"
-    "}\n";
+static const char partial_wave[] =
+    FIXTURE_PLAN FIXTURE_KERNEL "{\n"
+                                "    int *out = (int *)workspace, t = (int)threadIdx.x;\n"
+                                "    if (t >= 20) return;\n"
+                                "    __syncwarp();\n"
+                                "    out[t] = __shfl_down(t, 10);\n"
+                                "}\n";
 
 static void finishes_partial_waves(void **state)
 {
@@ -205,12 +208,15 @@ static void counts_with_atomics(void **state)
 
 /* Which thread of which block: once as plain calls, once (with a barrier) as fibers. */
 #define WHO_AM_I(first)                                                                            \
-    FIXTURE_PLAN FIXTURE_KERNEL "{\n" first                                                        \
-    "    unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;\n"       \
-    "    unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;\n" \
-    "    unsigned all = blockDim.x * blockDim.y * blockDim.z;\n"                                   \
-    "    atomicAdd((unsigned *)workspace + block * all + thread, block * 10000 + thread + 1);\n"   \
-    "}\n"
+    FIXTURE_PLAN FIXTURE_KERNEL                                                                    \
+        "{\n" first                                                                                \
+        "    unsigned block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;\n"   \
+        "    unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + "           \
+        "threadIdx.x;\n"                                                                           \
+        "    unsigned all = blockDim.x * blockDim.y * blockDim.z;\n"                               \
+        "    atomicAdd((unsigned *)workspace + block * all + thread, block * 10000 + thread + "    \
+        "1);\n"                                                                                    \
+        "}\n"
 
 static void check_identities(const char *source)
 {
@@ -240,7 +246,8 @@ static void numbers_threads_in_fibers(void **state)
 }
 
 /* One thread needs nobody: barriers and wave operations fall through. */
-static const char lonely[] = FIXTURE_PLAN FIXTURE_KERNEL "{\n"
+static const char lonely[] = FIXTURE_PLAN FIXTURE_KERNEL
+    "{\n"
     "    __syncthreads();\n"
     "    __syncwarp();\n"
     "    o[blockIdx.x].bits = __shfl_xor(q[blockIdx.x].bits, 1) + (float)blockIdx.x;\n"
@@ -267,8 +274,7 @@ static void expect_race(const char *source, uint32_t threads, const char *text)
     struct bp_device_module *module = fixture_load(source, BP_DTYPE_F32);
     for (uint32_t pool = 1; pool <= 2; pool++) {
         open_pool(pool);
-        enum bp_verdict verdict =
-            fixture_launch(module, geometry(4, threads, 0), o, o, o, message);
+        enum bp_verdict verdict = fixture_launch(module, geometry(4, threads, 0), o, o, o, message);
         assert_int_equal(verdict, BP_VERDICT_RACE);
         if (!strstr(message, text))
             fail_msg("'%s' does not say '%s'", message, text);
@@ -281,7 +287,8 @@ static void expect_race(const char *source, uint32_t threads, const char *text)
 static void finds_a_divergent_barrier(void **state)
 {
     (void)state;
-    expect_race(FIXTURE_PLAN FIXTURE_KERNEL "{\n"
+    expect_race(FIXTURE_PLAN FIXTURE_KERNEL
+                "{\n"
                 "    if (blockIdx.x == 2) {\n"
                 "        if (threadIdx.x < 128) __syncthreads(); else __syncthreads();\n"
                 "    }\n"
@@ -294,7 +301,8 @@ static void finds_a_divergent_barrier(void **state)
 static void finds_a_divergent_wave(void **state)
 {
     (void)state;
-    expect_race(FIXTURE_PLAN FIXTURE_KERNEL "{\n"
+    expect_race(FIXTURE_PLAN FIXTURE_KERNEL
+                "{\n"
                 "    float x = q[threadIdx.x].bits;\n"
                 "    if (threadIdx.x & 1) x = __shfl_xor(x, 2); else x = __shfl_up(x, 2u);\n"
                 "    o[threadIdx.x].bits = x;\n"
@@ -305,7 +313,8 @@ static void finds_a_divergent_wave(void **state)
 static void finds_a_deadlock(void **state)
 {
     (void)state;
-    expect_race(FIXTURE_PLAN FIXTURE_KERNEL "{\n"
+    expect_race(FIXTURE_PLAN FIXTURE_KERNEL
+                "{\n"
                 "    if (blockIdx.x == 1) {\n"
                 "        if (threadIdx.x == 35) __syncthreads(); else __syncwarp();\n"
                 "    }\n"
@@ -318,7 +327,8 @@ static void finds_a_deadlock(void **state)
 static void finds_an_exit_before_a_barrier(void **state)
 {
     (void)state;
-    expect_race(FIXTURE_PLAN FIXTURE_KERNEL "{\n"
+    expect_race(FIXTURE_PLAN FIXTURE_KERNEL
+                "{\n"
                 "    if (blockIdx.x == 3 && threadIdx.x >= 224) return;\n"
                 "    __syncthreads();\n"
                 "}\n",
@@ -341,9 +351,8 @@ static void launches_many_times(void **state)
 {
     (void)state;
     unsigned counter = 0;
-    struct bp_device_module *module =
-        fixture_load(FIXTURE_PLAN FIXTURE_KERNEL "{ atomicAdd((unsigned *)workspace, 1u); }\n",
-                     BP_DTYPE_F32);
+    struct bp_device_module *module = fixture_load(
+        FIXTURE_PLAN FIXTURE_KERNEL "{ atomicAdd((unsigned *)workspace, 1u); }\n", BP_DTYPE_F32);
     open_pool(4);
     for (unsigned i = 0; i < 3000; i++) {
         run(module, geometry(7, 3, 0), NULL, NULL, &counter);

@@ -1,0 +1,33 @@
+/* recorder.h: everything a run leaves on disk: run.db, the artifacts beside it, log.txt. Writing and
+ * syncing happen on the store's thread; a failure there comes back from the next call here. */
+#ifndef BP_HARNESS_EVOLVE_RECORDER_H
+#define BP_HARNESS_EVOLVE_RECORDER_H
+
+#include "harness/config/config.h"
+#include "harness/report/artifacts.h"
+#include "harness/store/store.h"
+
+struct bp_recorder {
+    struct bp_store *store; /* owned */
+    char dir[4096];
+};
+
+/* Opens run.db, log.txt and config.yaml in dir, which exists and is empty. */
+int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct bp_config *config,
+                     struct bp_error *err) BP_MUST_CHECK;
+/* Waits for everything queued. */
+int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err) BP_MUST_CHECK;
+
+/* The evaluation into run.db, then its artifacts; best/ too when it is the champion now. */
+int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
+                           bool is_best, struct bp_error *err) BP_MUST_CHECK;
+
+/* tuning_summary.json as of now. */
+int bp_recorder_summary(struct bp_recorder *recorder, const struct bp_run_summary *summary,
+                        struct bp_error *err) BP_MUST_CHECK;
+
+/* Waits for the queue, then writes the last tuning_summary.json and results.md. */
+int bp_recorder_results(struct bp_recorder *recorder, const struct bp_run_summary *summary,
+                        struct bp_error *err) BP_MUST_CHECK;
+
+#endif
