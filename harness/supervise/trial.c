@@ -11,6 +11,8 @@
 #define SHAPE_BUDGET_MS 1500.0
 #define SHAPE_MIN_BATCHES 3
 
+#define QUIET_POLL_NS 1000000u
+
 struct shape_times {
     double per_call_ms[BP_STATISTICS_MAX];
     uint32_t count;
@@ -29,6 +31,7 @@ struct bp_trial {
     struct bp_outcome outcome;
     enum bp_stage stage;
 
+    struct bp_timer quiet_poll;
     struct bp_stopwatch watch;
     int samples_fd; /* owned */
     struct bp_samples samples;
@@ -186,6 +189,24 @@ static int take_batch(struct bp_trial *trial, struct bp_error *err)
     return next_batch(trial, err);
 }
 
+/* The first batch, as soon as it would be alone. */
+static int start_batches(struct bp_trial *trial, struct bp_error *err)
+{
+    const struct bp_trial_options *options = &trial->options;
+    if (!options->quiet || options->quiet(options->quiet_context))
+        return next_batch(trial, err);
+    return bp_loop_start_timer(settings_of(trial)->loop, &trial->quiet_poll,
+                               bp_clock_ns() + QUIET_POLL_NS, err);
+}
+
+static void quiet_poll_expired(void *context)
+{
+    struct bp_trial *trial = context;
+    struct bp_error err;
+    if (!trial->decided && start_batches(trial, &err) < 0)
+        infra(trial, &err);
+}
+
 static int start_timing(struct bp_trial *trial, struct bp_error *err)
 {
     enter(trial, BP_STAGE_time);
@@ -199,7 +220,7 @@ static int start_timing(struct bp_trial *trial, struct bp_error *err)
         trial->watch.calls[i] = 1;
     if (bp_child_thaw(trial->run, err) < 0)
         return -1;
-    return next_batch(trial, err);
+    return start_batches(trial, err);
 }
 
 /* ---- answers ---- */
@@ -326,6 +347,7 @@ int bp_trial_open(const struct bp_trial_options *options, struct bp_trial **slot
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a trial");
     trial->options = *options;
     trial->stage = BP_STAGE_run;
+    trial->quiet_poll = (struct bp_timer){.expired = quiet_poll_expired, .context = trial};
     trial->samples_fd = bp_samples_arena(1, err);
     if (trial->samples_fd < 0 ||
         bp_samples_open(options->bench, trial->samples_fd, 0, &trial->samples, err) < 0 ||
@@ -398,6 +420,7 @@ void bp_trial_free(struct bp_trial **slot)
     struct bp_trial *trial = *slot;
     if (!trial)
         return;
+    bp_loop_stop_timer(settings_of(trial)->loop, &trial->quiet_poll);
     bp_child_release(&trial->run);
     bp_child_release(&trial->judge);
     bp_samples_close(&trial->samples);
