@@ -1,4 +1,5 @@
-/* commit: how long one evaluation takes to be on disk: queued, committed, synced. One JSON object.
+/* commit: how long one evaluation takes to be on disk: queued, committed, synced; and the process's
+ * anonymous memory half-way and at the end (SQLite's page cache fills first). One JSON object.
  *
  *     commit DIR [COUNT]        DIR exists and is empty; its file system is what is measured */
 #include <stdio.h>
@@ -15,9 +16,24 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int measure(struct bp_store *store, double *times_ms, int count, struct bp_error *err)
+static long anonymous_kb(void)
+{
+    char line[256];
+    long kb = -1;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status && kb < 0 && fgets(line, sizeof line, status))
+        (void)sscanf(line, "RssAnon: %ld kB", &kb);
+    if (status)
+        fclose(status);
+    return kb;
+}
+
+static int measure(struct bp_store *store, double *times_ms, int count, long *half_kb,
+                   struct bp_error *err)
 {
     for (int i = 0; i < count; i++) {
+        if (i == count / 2)
+            *half_kb = anonymous_kb();
         struct bp_evaluation *evaluation = sample_evaluation((uint32_t)i + 1, BP_VERDICT_PASS);
         uint64_t start = bp_clock_ns();
         int result =
@@ -33,6 +49,7 @@ static int measure(struct bp_store *store, double *times_ms, int count, struct b
 int main(int argc, char **argv)
 {
     static double times_ms[MAX_COUNT];
+    long half_kb = -1, end_kb = -1;
     struct bp_error err;
     struct bp_store *store;
     int count = argc > 2 ? atoi(argv[2]) : 100;
@@ -43,7 +60,8 @@ int main(int argc, char **argv)
     int result = bp_store_create(argv[1], 0, &store, &err);
     if (result == 0) {
         struct bp_error closing;
-        result = measure(store, times_ms, count, &err);
+        result = measure(store, times_ms, count, &half_kb, &err);
+        end_kb = anonymous_kb();
         if (bp_store_close(store, &closing) < 0 && result == 0) {
             err = closing;
             result = -1;
@@ -54,7 +72,8 @@ int main(int argc, char **argv)
         return 1;
     }
     qsort(times_ms, (size_t)count, sizeof *times_ms, compare);
-    printf("{\"count\": %d, \"median_ms\": %.3f, \"p95_ms\": %.3f}\n", count, times_ms[count / 2],
-           times_ms[count * 95 / 100]);
+    printf("{\"count\": %d, \"median_ms\": %.3f, \"p95_ms\": %.3f, \"half_kb\": %ld, \"end_kb\": "
+           "%ld}\n",
+           count, times_ms[count / 2], times_ms[count * 95 / 100], half_kb, end_kb);
     return 0;
 }
