@@ -20,6 +20,7 @@ struct arguments {
     const char *source;
     struct bp_cli_list knobs;
     const char *dtype, *device, *suite;
+    int64_t threads;
     bool json, verbose;
 };
 
@@ -144,6 +145,7 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     snprintf(config->dtype, sizeof config->dtype, "%s", arguments->dtype);
     snprintf(config->device, sizeof config->device, "%s", arguments->device);
     snprintf(config->suite, sizeof config->suite, "%s", arguments->suite);
+    config->threads = (uint32_t)arguments->threads;
     snprintf(config->kernel, sizeof config->kernel, "%s", arguments->source);
     bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
     if (bp_io_read_file(arguments->source, &source, err) < 0 ||
@@ -208,8 +210,7 @@ static int run(const struct arguments *arguments, struct bp_session *session,
                struct bp_config *config, struct bp_evaluation *evaluation, struct bp_error *err)
 {
     struct bp_session_callbacks callbacks = {.prepared = show_preparation};
-    if (load(arguments, config, err) < 0 ||
-        bp_session_init(session, config, &callbacks, err) < 0 ||
+    if (load(arguments, config, err) < 0 || bp_session_init(session, config, &callbacks, err) < 0 ||
         evaluate(session, config, &arguments->knobs, evaluation, err) < 0)
         return -1;
     if (arguments->json)
@@ -226,8 +227,10 @@ int bp_cmd_eval(int argc, char **argv)
          &arguments.knobs, 0, 0},
         {"dtype", BP_CLI_TEXT, "DTYPE", "f16, bf16 or f32 (default f16)", &arguments.dtype, 0, 0},
         {"device", BP_CLI_TEXT, "DEVICE", "auto or cpu (default auto)", &arguments.device, 0, 0},
-        {"suite", BP_CLI_TEXT, "SUITE", "quick, full, tiny or a shape's name (default quick)",
-         &arguments.suite, 0, 0},
+        {"suite", BP_CLI_TEXT, "SUITE",
+         "quick, full, tiny, bench or a shape's name (default quick)", &arguments.suite, 0, 0},
+        {"threads", BP_CLI_COUNT, "N", "threads of the CPU device (default 0: one a processor)",
+         &arguments.threads, 0, 1024},
         {"json", BP_CLI_FLAG, NULL, "print one JSON object (docs/results.md)", &arguments.json, 0,
          0},
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,
