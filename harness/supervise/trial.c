@@ -11,6 +11,8 @@
 #define SHAPE_BUDGET_MS 1500.0
 #define SHAPE_MIN_BATCHES 3
 
+#define QUIET_POLL_NS 1000000u
+
 struct shape_times {
     double per_call_ms[BP_STATISTICS_MAX];
     uint32_t count;
@@ -19,6 +21,8 @@ struct shape_times {
 
 struct bp_trial {
     struct bp_trial_options options;
+    struct bp_trial_object object;
+    bool started; /* object is set */
     struct bp_child *run, *judge;
     bool run_ready, judge_ready;
     bool run_ended, judge_ended;
@@ -27,6 +31,7 @@ struct bp_trial {
     struct bp_outcome outcome;
     enum bp_stage stage;
 
+    struct bp_timer quiet_poll;
     struct bp_stopwatch watch;
     int samples_fd; /* owned */
     struct bp_samples samples;
@@ -93,13 +98,15 @@ static void infra(struct bp_trial *trial, const struct bp_error *err)
 
 static int request_run(struct bp_trial *trial, struct bp_error *err)
 {
+    if (!trial->started || !trial->run_ready)
+        return 0;
     BP_AUTO_FREE struct bp_msg_run_request *request = malloc(sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
-    bp_bench_run_request(trial->options.bench, true, trial->options.object_bytes, request);
+    bp_bench_run_request(trial->options.bench, true, trial->object.bytes, request);
     int fds[5];
-    bp_bench_run_fds(trial->options.bench, trial->options.lane, BP_RING_A,
-                     trial->options.object_fd, fds);
+    bp_bench_run_fds(trial->options.bench, trial->options.lane, trial->object.side,
+                     trial->object.fd, fds);
     return bp_child_request(trial->run, BP_MESSAGE_run_request, request, fds, 5,
                             settings_of(trial)->run_ms, err);
 }
@@ -182,12 +189,30 @@ static int take_batch(struct bp_trial *trial, struct bp_error *err)
     return next_batch(trial, err);
 }
 
+/* The first batch, as soon as it would be alone. */
+static int start_batches(struct bp_trial *trial, struct bp_error *err)
+{
+    const struct bp_trial_options *options = &trial->options;
+    if (!options->quiet || options->quiet(options->quiet_context))
+        return next_batch(trial, err);
+    return bp_loop_start_timer(settings_of(trial)->loop, &trial->quiet_poll,
+                               bp_clock_ns() + QUIET_POLL_NS, err);
+}
+
+static void quiet_poll_expired(void *context)
+{
+    struct bp_trial *trial = context;
+    struct bp_error err;
+    if (!trial->decided && start_batches(trial, &err) < 0)
+        infra(trial, &err);
+}
+
 static int start_timing(struct bp_trial *trial, struct bp_error *err)
 {
     enter(trial, BP_STAGE_time);
     trial->watch = (struct bp_stopwatch){.bench = trial->options.bench,
                                          .child = trial->run,
-                                         .side = BP_RING_A,
+                                         .side = trial->object.side,
                                          .batch_ms = trial->options.timing.batch_ms,
                                          .samples = &trial->samples,
                                          .draws = trial->options.draws};
@@ -195,7 +220,7 @@ static int start_timing(struct bp_trial *trial, struct bp_error *err)
         trial->watch.calls[i] = 1;
     if (bp_child_thaw(trial->run, err) < 0)
         return -1;
-    return next_batch(trial, err);
+    return start_batches(trial, err);
 }
 
 /* ---- answers ---- */
@@ -238,8 +263,8 @@ static int take_judge_result(struct bp_trial *trial, const struct bp_msg_judge_r
     return 0;
 }
 
-static int take_judge_answer(struct bp_trial *trial, enum bp_message_type type,
-                             const void *message, struct bp_error *err)
+static int take_judge_answer(struct bp_trial *trial, enum bp_message_type type, const void *message,
+                             struct bp_error *err)
 {
     if (type == BP_MESSAGE_ready) {
         trial->judge_ready = true;
@@ -277,13 +302,14 @@ static void trial_ended(void *context, struct bp_child *child, const struct bp_c
     struct bp_trial *trial = context;
     bool is_run = child == trial->run;
     *(is_run ? &trial->run_ended : &trial->judge_ended) = true;
-    trial->duration.total_ms = bp_ns_to_ms(bp_clock_ns() - trial->started_ns);
+    if (trial->started)
+        trial->duration.total_ms = bp_ns_to_ms(bp_clock_ns() - trial->started_ns);
     if (trial->decided)
         return;
     /* A run child that dies while the judge works is still the candidate's doing. */
-    enum bp_stage stage = !is_run                           ? BP_STAGE_judge
+    enum bp_stage stage = !is_run                          ? BP_STAGE_judge
                           : trial->stage == BP_STAGE_judge ? BP_STAGE_run
-                                                            : trial->stage;
+                                                           : trial->stage;
     double timeout_ms = is_run ? settings_of(trial)->run_ms : settings_of(trial)->judge_ms;
     bp_outcome_of_end(stage, end, timeout_ms, &trial->outcome);
     if (is_run)
@@ -313,15 +339,15 @@ static int start_child(struct bp_trial *trial, const char *stage, enum bp_policy
     return bp_child_start(&options, child, err);
 }
 
-int bp_trial_start(const struct bp_trial_options *options, struct bp_trial **slot,
-                   struct bp_error *err)
+int bp_trial_open(const struct bp_trial_options *options, struct bp_trial **slot,
+                  struct bp_error *err)
 {
     struct bp_trial *trial = calloc(1, sizeof *trial);
     if (!trial)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a trial");
     trial->options = *options;
     trial->stage = BP_STAGE_run;
-    trial->started_ns = bp_clock_ns();
+    trial->quiet_poll = (struct bp_timer){.expired = quiet_poll_expired, .context = trial};
     trial->samples_fd = bp_samples_arena(1, err);
     if (trial->samples_fd < 0 ||
         bp_samples_open(options->bench, trial->samples_fd, 0, &trial->samples, err) < 0 ||
@@ -332,6 +358,15 @@ int bp_trial_start(const struct bp_trial_options *options, struct bp_trial **slo
     }
     *slot = trial;
     return 0;
+}
+
+int bp_trial_start(struct bp_trial *trial, const struct bp_trial_object *object,
+                   struct bp_error *err)
+{
+    trial->started = true;
+    trial->object = *object;
+    trial->started_ns = bp_clock_ns();
+    return trial->decided ? 0 : request_run(trial, err);
 }
 
 bool bp_trial_done(const struct bp_trial *trial)
@@ -385,6 +420,7 @@ void bp_trial_free(struct bp_trial **slot)
     struct bp_trial *trial = *slot;
     if (!trial)
         return;
+    bp_loop_stop_timer(settings_of(trial)->loop, &trial->quiet_poll);
     bp_child_release(&trial->run);
     bp_child_release(&trial->judge);
     bp_samples_close(&trial->samples);
