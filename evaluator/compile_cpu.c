@@ -178,7 +178,8 @@ static int find_tools(struct bp_error *err)
     if (run_tool(&arguments, &status, err) < 0 || read_log(text, &over, err) < 0)
         return -1;
     if (status != 0)
-        return bp_fail(err, BP_ERR_UNAVAILABLE, "%s --version fails: %.200s", tools.clang, text);
+        return bp_fail(err, BP_ERR_UNAVAILABLE, "%s --version fails: %.*s", tools.clang,
+                       (int)strcspn(text, "\n"), text);
     snprintf(tools.version, sizeof tools.version, "%.*s", (int)strcspn(text, "\n"), text);
     tools.looked = true;
     return 0;

@@ -267,17 +267,10 @@ static int add_picks(struct bp_suite *suite, const struct pick *picks, uint64_t 
 
 static int fail_unknown(const char *name, struct bp_error *err)
 {
-    char list[360] = "quick, full, tiny, bench";
-    size_t used = strlen(list);
-    for (int i = 0; i < SHAPE_COUNT; i++) {
-        int more = snprintf(list + used, sizeof list - used, ", %s", shapes[i].name);
-        if (more < 0 || used + (size_t)more >= sizeof list - 4) {
-            snprintf(list + used, sizeof list - used, " ...");
-            break;
-        }
-        used += (size_t)more;
-    }
-    return bp_fail(err, BP_ERR_USAGE, "no suite or shape named %.60s; there are %s", name, list);
+    return bp_fail(err, BP_ERR_USAGE,
+                   "unknown suite '%.60s' (valid: quick, full, tiny, bench, or the name of one shape; "
+                   "'bulletproof eval --help' lists them)",
+                   name);
 }
 
 int bp_suite_find(const char *name, enum bp_device_class device_class, struct bp_suite *suite,

@@ -77,7 +77,9 @@ int bp_ledger_add(struct bp_ledger *ledger, const struct bp_evaluation *evaluati
     *row = (struct bp_ledger_row){.number = evaluation->number,
                                   .verdict = evaluation->verdict,
                                   .stage = evaluation->stage,
-                                  .score = evaluation->score};
+                                  .score = evaluation->score,
+                                  .lasting = evaluation->has_score &&
+                                             evaluation->verdict != BP_VERDICT_INFRA};
     memcpy(row->source_hash, evaluation->source_hash, sizeof row->source_hash);
     memcpy(row->object_hash, evaluation->object_hash, sizeof row->object_hash);
 
@@ -117,7 +119,7 @@ void bp_ledger_settle(struct bp_ledger *ledger, uint32_t observation_count)
 const struct bp_ledger_row *bp_ledger_find_source(const struct bp_ledger *ledger, const char *hash)
 {
     for (uint32_t i = 0; i < ledger->count; i++)
-        if (strcmp(ledger->rows[i].source_hash, hash) == 0)
+        if (ledger->rows[i].lasting && strcmp(ledger->rows[i].source_hash, hash) == 0)
             return &ledger->rows[i];
     return NULL;
 }
@@ -125,7 +127,8 @@ const struct bp_ledger_row *bp_ledger_find_source(const struct bp_ledger *ledger
 const struct bp_ledger_row *bp_ledger_find_object(const struct bp_ledger *ledger, const char *hash)
 {
     for (uint32_t i = 0; i < ledger->count; i++)
-        if (*hash && strcmp(ledger->rows[i].object_hash, hash) == 0)
+        if (ledger->rows[i].lasting && *hash &&
+            strcmp(ledger->rows[i].object_hash, hash) == 0)
             return &ledger->rows[i];
     return NULL;
 }

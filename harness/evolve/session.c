@@ -87,13 +87,12 @@ static int wait_for_quiet(struct bp_session *session, struct bp_error *err)
 static int resolve_device(struct bp_session *session, struct bp_error *err)
 {
     const char *device = session->config->device;
-    char clang[128];
     if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
         return bp_fail(err, BP_ERR_USAGE,
                        "device '%s' cannot be used by this build (valid: auto, cpu)", device);
     snprintf(session->device, sizeof session->device, "cpu");
     snprintf(session->arch, sizeof session->arch, "native");
-    return bp_host_find_clang(clang, sizeof clang, err);
+    return bp_host_check_compiler(err);
 }
 
 static int resolve_suite(struct bp_session *session, struct bp_error *err)
