@@ -23,7 +23,7 @@ BULLETPROOF = ""
 ROOT = pathlib.Path()
 
 OPTIONS = {
-    "eval": ["--knob", "--dtype", "--device", "--suite", "--json", "--verbose", "--help"],
+    "eval": ["--knob", "--dtype", "--device", "--suite", "--threads", "--json", "--verbose", "--help"],
     "evolve": ["--out", "--max-evaluations", "--max-seconds", "--seed", "--device", "--json",
                "--verbose", "--help"],
     "config": ["--help"],
@@ -139,7 +139,7 @@ class CommandLine(Case):
                          "--knob", wrong)
 
     def test_unknown_names_list_the_valid_ones(self):
-        self.refused(r"unknown suite 'quik' \(valid: quick, full, tiny, or the name of one shape",
+        self.refused(r"unknown suite 'quik' \(valid: quick, full, tiny, bench, or the name of one shape",
                      "eval", self.seed, "--suite", "quik")
         self.refused(r"unknown dtype 'f64' \(valid: f16, bf16, f32\)", "eval", self.seed,
                      "--dtype", "f64")
