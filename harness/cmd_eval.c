@@ -20,7 +20,8 @@ struct arguments {
     const char *source;
     struct bp_cli_list knobs;
     const char *dtype, *device, *suite;
-    int64_t threads;
+    uint64_t threads, ring_mb;
+    double compile_seconds, run_seconds;
     bool json, verbose;
 };
 
@@ -147,6 +148,9 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     snprintf(config->suite, sizeof config->suite, "%s", arguments->suite);
     config->threads = (uint32_t)arguments->threads;
     snprintf(config->kernel, sizeof config->kernel, "%s", arguments->source);
+    config->limits.compile_s = arguments->compile_seconds;
+    config->limits.run_s = arguments->run_seconds;
+    config->timing.ring_mb = (uint32_t)arguments->ring_mb;
     bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
     if (bp_io_read_file(arguments->source, &source, err) < 0 ||
         bp_kernel_head_parse(arguments->source, bp_buffer_text(&source), source.size, &config->head,
@@ -221,7 +225,11 @@ static int run(const struct arguments *arguments, struct bp_session *session,
 
 int bp_cmd_eval(int argc, char **argv)
 {
-    struct arguments arguments = {.dtype = "f16", .device = "auto", .suite = "quick"};
+    struct arguments arguments = {.dtype = "f16",
+                                  .device = "auto",
+                                  .suite = "quick",
+                                  .compile_seconds = 30,
+                                  .run_seconds = 30};
     const struct bp_cli_option options[] = {
         {"knob", BP_CLI_LIST, "NAME=VALUE", "set a knob (repeat for more); others keep the default",
          &arguments.knobs, 0, 0},
@@ -231,6 +239,13 @@ int bp_cmd_eval(int argc, char **argv)
          "quick, full, tiny, bench or a shape's name (default quick)", &arguments.suite, 0, 0},
         {"threads", BP_CLI_COUNT, "N", "threads of the CPU device (default 0: one a processor)",
          &arguments.threads, 0, 1024},
+        {"compile-seconds", BP_CLI_NUMBER, "S", "deadline of the compile (default 30)",
+         &arguments.compile_seconds, 0.1, 3600},
+        {"run-seconds", BP_CLI_NUMBER, "S", "deadline of each call for a run or a batch (default 30)",
+         &arguments.run_seconds, 0.1, 3600},
+        {"ring-mb", BP_CLI_COUNT, "N",
+         "MiB of inputs timed calls walk through (default: twice the last-level cache)",
+         &arguments.ring_mb, 1, 65536},
         {"json", BP_CLI_FLAG, NULL, "print one JSON object (docs/results.md)", &arguments.json, 0,
          0},
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,

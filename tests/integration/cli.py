@@ -23,7 +23,8 @@ BULLETPROOF = ""
 ROOT = pathlib.Path()
 
 OPTIONS = {
-    "eval": ["--knob", "--dtype", "--device", "--suite", "--threads", "--json", "--verbose", "--help"],
+    "eval": ["--knob", "--dtype", "--device", "--suite", "--threads", "--compile-seconds",
+             "--run-seconds", "--ring-mb", "--json", "--verbose", "--help"],
     "evolve": ["--out", "--max-evaluations", "--max-seconds", "--seed", "--device", "--json",
                "--verbose", "--help"],
     "config": ["--help"],
