@@ -32,7 +32,7 @@ static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
     [BP_MESSAGE_cases_request] = BP_MESSAGE_cases_result,
     [BP_MESSAGE_batch_request] = BP_MESSAGE_batch_result,
     [BP_MESSAGE_judge_request] = BP_MESSAGE_judge_result,
-    [BP_MESSAGE_samples_request] = BP_MESSAGE_samples_result,
+    [BP_MESSAGE_sample_request] = BP_MESSAGE_sample_result,
 };
 
 struct bp_child {
@@ -608,6 +608,11 @@ const char *bp_child_log(const struct bp_child *child)
 bool bp_child_candidate_ran(const struct bp_child *child)
 {
     return child->candidate_ran;
+}
+
+bool bp_child_is_ending(const struct bp_child *child)
+{
+    return child->dying || child->waited || child->ended;
 }
 
 double bp_child_busy_ms(const struct bp_child *child)

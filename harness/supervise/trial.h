@@ -1,7 +1,7 @@
 /* trial.h: a compiled candidate through run, judge and clock, to an outcome.
  *
- *   run child:   load, plan ─► every case once ─┐                 ┌─► timed batches ─► killed
- *   judge child:                                └─► judge cases ──┘        └─► judge samples
+ *   run child:   load, plan ─► every case once ─┐                 ┌─► timed batch ┐     ┌─► …
+ *   judge child:                                └─► judge cases ──┘               └─► a row
  *
  * Correctness comes before time; nothing else runs on the device meanwhile. */
 #ifndef BP_HARNESS_SUPERVISE_TRIAL_H

@@ -52,8 +52,6 @@ static void largest_messages_fit_a_frame(void **state)
         bp_buffer_init(&wire, BP_FRAME_HEADER + BP_FRAME_MAX);
         if (type == BP_MESSAGE_judge_request)
             ((struct bp_msg_judge_request *)(void *)message)->item_count = BP_SUITE_MAX_CASES;
-        if (type == BP_MESSAGE_samples_request)
-            ((struct bp_msg_samples_request *)(void *)message)->sample_count = BP_MAX_SAMPLES;
         if (type == BP_MESSAGE_run_request)
             ((struct bp_msg_run_request *)(void *)message)->case_count = BP_SUITE_MAX_CASES;
         assert_int_equal(
