@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "evaluator/channel.h"
 #include "sandbox/confine.h"
 
@@ -49,7 +50,8 @@ struct bp_child {
 
     struct bp_buffer out, in, log;
     uint32_t sent, received;
-    uint64_t nonce;
+    struct bp_key nonce_key;
+    uint64_t nonce;                /* secret: an answer cannot be sent before its request */
     bool awaiting;                 /* an answer is owed */
     enum bp_message_type expected; /* that answer */
     uint64_t started_ns, requested_ns, busy_ns;
@@ -116,6 +118,14 @@ static void requests_ready(void *context, uint32_t events)
     bp_loop_unwatch(child->loop, &child->requests_watch);
 }
 
+/* Not from a stream of bp_random: whoever has seen four numbers of one knows the fifth. */
+static void set_nonce(struct bp_child *child)
+{
+    struct bp_key key;
+    bp_key_derive(&child->nonce_key, "nonce", child->sent, &key);
+    memcpy(&child->nonce, key.bytes, sizeof child->nonce);
+}
+
 int bp_child_request(struct bp_child *child, enum bp_message_type type, const void *message,
                      const int *fds, uint32_t fd_count, double timeout_ms, struct bp_error *err)
 {
@@ -123,7 +133,7 @@ int bp_child_request(struct bp_child *child, enum bp_message_type type, const vo
         return bp_fail(err, BP_ERR_STATE, "%s child cannot take a request now", child->stage);
     if (fd_count > 0 && bp_fds_send(child->control_fd, fds, fd_count, err) < 0)
         return -1;
-    child->nonce++;
+    set_nonce(child);
     if (bp_message_encode(type, message, child->sent++, child->nonce, &child->out, err) < 0)
         return -1;
     uint64_t now = bp_clock_ns();
@@ -537,6 +547,7 @@ static struct bp_child *allocate(const struct bp_child_options *options)
     child->handlers = options->handlers;
     child->context = options->context;
     snprintf(child->stage, sizeof child->stage, "%s", options->stage);
+    bp_key_random(&child->nonce_key);
     child->requests_fd = child->answers_fd = child->control_fd = child->log_fd = -1;
     child->status_fd = child->listener_fd = child->stage_pidfd = -1;
     bp_buffer_init(&child->out, 2 * (BP_FRAME_HEADER + BP_FRAME_MAX));
