@@ -332,6 +332,8 @@ int bp_trial_start(const struct bp_trial_options *options, struct bp_trial **slo
     if (!trial)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a trial");
     trial->options = *options;
+    if (trial->options.timing.batches > BP_STATISTICS_MAX)
+        trial->options.timing.batches = BP_STATISTICS_MAX;
     trial->stage = BP_STAGE_run;
     trial->started_ns = bp_clock_ns();
     trial->prepared_ms = bp_bench_prepare_ms(options->bench);
