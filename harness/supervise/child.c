@@ -23,6 +23,7 @@
 #define READY_TIMEOUT_MS 10000.0
 #define REAP_TIMEOUT_NS 1000000000u
 #define RELEASE_RETRY_NS 2000000u
+#define CONTROL_ROOM (CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)))
 
 /* Which answer a request allows; `failure` is always allowed beside it. */
 static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
@@ -291,13 +292,26 @@ static int take_listener(struct bp_child *child, int fd, pid_t pid, struct bp_er
     return bp_loop_watch(child->loop, &child->listener_watch, EPOLLIN, err);
 }
 
+/* Alignment leaves room for more descriptors than one: those that nobody wanted are ours to close. */
+static int only_descriptor(const struct cmsghdr *item)
+{
+    int fds[CONTROL_ROOM / sizeof(int)];
+    size_t count = (item->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
+    memcpy(fds, CMSG_DATA(item), count * sizeof *fds);
+    if (count == 1)
+        return fds[0];
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+    return -1;
+}
+
 static void control_ready(void *context, uint32_t events)
 {
     struct bp_child *child = context;
     struct bp_error err;
     char byte;
     struct iovec part = {&byte, 1};
-    char space[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+    char space[CONTROL_ROOM];
     struct msghdr header = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
     (void)events;
@@ -310,8 +324,8 @@ static void control_ready(void *context, uint32_t events)
     int fd = -1;
     pid_t pid = -1;
     for (struct cmsghdr *item = CMSG_FIRSTHDR(&header); item; item = CMSG_NXTHDR(&header, item)) {
-        if (item->cmsg_type == SCM_RIGHTS && item->cmsg_len == CMSG_LEN(sizeof fd))
-            memcpy(&fd, CMSG_DATA(item), sizeof fd);
+        if (item->cmsg_type == SCM_RIGHTS)
+            fd = only_descriptor(item);
         if (item->cmsg_type == SCM_CREDENTIALS)
             pid = ((struct ucred *)(void *)CMSG_DATA(item))->pid;
     }

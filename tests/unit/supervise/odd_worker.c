@@ -53,6 +53,16 @@ static void answer_hugely(void)
         sched_yield();
 }
 
+static void send_two_descriptors(void)
+{
+    struct bp_error err;
+    const int fds[2] = {1, 2};
+    if (bp_fds_send(BP_FD_CONTROL, fds, 2, &err) < 0)
+        _exit(97);
+    for (;;)
+        sched_yield();
+}
+
 static void flood(int fd)
 {
     static char bytes[65536];
@@ -75,6 +85,8 @@ static void misbehave(const char *how)
         flood(STDOUT_FILENO);
     else if (strcmp(how, "frame_flood") == 0)
         flood(BP_FD_ANSWERS);
+    else if (strcmp(how, "two_descriptors") == 0)
+        send_two_descriptors();
     else if (strcmp(how, "half") == 0)
         put("\0\0\0\40\224", 5), flood(STDOUT_FILENO);
     else if (strcmp(how, "silent") == 0)

@@ -188,6 +188,14 @@ static void a_child_that_closes_everything_has_ended(void **state)
     assert_int_equal(seen.answers, 0);
 }
 
+static void unwanted_descriptors_are_closed(void **state)
+{
+    struct seen seen;
+    (void)state;
+    run("two_descriptors", 1, &seen);
+    assert_int_equal(seen.end.cause, BP_CHILD_PROTOCOL);
+}
+
 static void released_at_any_moment_nothing_is_left(void **state)
 {
     (void)state;
@@ -231,6 +239,7 @@ int main(void)
         cmocka_unit_test(a_huge_frame_is_refused_unread),
         cmocka_unit_test(floods_end_at_the_deadline_or_before),
         cmocka_unit_test(a_child_that_closes_everything_has_ended),
+        cmocka_unit_test(unwanted_descriptors_are_closed),
         cmocka_unit_test(released_at_any_moment_nothing_is_left),
     };
     return cmocka_run_group_tests(tests, open_loop, close_loop);
