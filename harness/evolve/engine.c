@@ -216,7 +216,7 @@ static bool known_object(void *context, struct bp_candidate *candidate)
     struct bp_evaluation *evaluation = candidate->evaluation;
     const struct bp_ledger_row *row =
         bp_ledger_find_object(&engine->ledger, evaluation->object_hash);
-    if (!row || engine->origin != BP_ORIGIN_SEARCH || row->verdict == BP_VERDICT_INFRA)
+    if (!row || engine->origin != BP_ORIGIN_SEARCH)
         return false;
     evaluation->duplicate = true;
     evaluation->duplicate_of = row->number;

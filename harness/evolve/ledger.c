@@ -114,10 +114,16 @@ void bp_ledger_settle(struct bp_ledger *ledger, uint32_t observation_count)
     ledger->observation_count = observation_count;
 }
 
+/* A harness failure says nothing of the candidate, so it is nothing to repeat. */
+static bool is_known(const struct bp_ledger_row *row, const char *of_row, const char *hash)
+{
+    return row->verdict != BP_VERDICT_INFRA && *hash && strcmp(of_row, hash) == 0;
+}
+
 const struct bp_ledger_row *bp_ledger_find_source(const struct bp_ledger *ledger, const char *hash)
 {
     for (uint32_t i = 0; i < ledger->count; i++)
-        if (strcmp(ledger->rows[i].source_hash, hash) == 0)
+        if (is_known(&ledger->rows[i], ledger->rows[i].source_hash, hash))
             return &ledger->rows[i];
     return NULL;
 }
@@ -125,7 +131,7 @@ const struct bp_ledger_row *bp_ledger_find_source(const struct bp_ledger *ledger
 const struct bp_ledger_row *bp_ledger_find_object(const struct bp_ledger *ledger, const char *hash)
 {
     for (uint32_t i = 0; i < ledger->count; i++)
-        if (*hash && strcmp(ledger->rows[i].object_hash, hash) == 0)
+        if (is_known(&ledger->rows[i], ledger->rows[i].object_hash, hash))
             return &ledger->rows[i];
     return NULL;
 }

@@ -44,7 +44,8 @@ int bp_ledger_expect(struct bp_ledger *ledger, const struct bp_point *point, str
     BP_MUST_CHECK;
 void bp_ledger_settle(struct bp_ledger *ledger, uint32_t observation_count);
 
-/* The first evaluation with this source or object hash, or null. */
+/* The first evaluation with this source or object hash that has a verdict on the candidate (not
+ * INFRA), or null. */
 const struct bp_ledger_row *bp_ledger_find_source(const struct bp_ledger *ledger, const char *hash);
 const struct bp_ledger_row *bp_ledger_find_object(const struct bp_ledger *ledger, const char *hash);
 
