@@ -19,6 +19,7 @@
 
 #define DIAGNOSTICS_MAX (256u << 10) /* bytes a compiler may print before it is COMPILE_LIMIT */
 #define INCLUDES_MAX (64 << 10)      /* bytes of the compiler's list of files */
+#define LOG_RESERVED (64 << 10) /* bytes on the private disk that only diagnostics may use */
 #define MAX_ARGUMENTS (BP_MAX_DEFINES + 48)
 #define DEFINE_TEXT (2 * BP_TEXT_SHORT + 4)
 
@@ -104,10 +105,14 @@ static void add_arguments(struct arguments *arguments, const char *const *texts,
 static int run_tool(const struct arguments *arguments, int *status, struct bp_error *err)
 {
     static char path[] = "PATH=/usr/bin:/bin", locale[] = "LC_ALL=C", temporary[] = "TMPDIR=.";
-    static char *const environment[] = {path, locale, temporary, NULL};
+    /* A crash would else begin with a search for llvm-symbolizer. */
+    static char no_symbolizer[] = "LLVM_DISABLE_SYMBOLIZATION=1";
+    static char *const environment[] = {path, locale, temporary, no_symbolizer, NULL};
     BP_AUTO_FD int log = open(log_name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (log < 0)
         return bp_fail_errno(err, "cannot create %s", log_name);
+    /* So that a tool which fills the disk can still say so. Where it is full already, it cannot. */
+    (void)!fallocate(log, FALLOC_FL_KEEP_SIZE, 0, LOG_RESERVED);
     posix_spawn_file_actions_t actions;
     pid_t pid = -1;
     int rc = posix_spawn_file_actions_init(&actions);
@@ -179,7 +184,8 @@ static int find_tools(struct bp_error *err)
     if (run_tool(&arguments, &status, err) < 0 || read_log(text, &over, err) < 0)
         return -1;
     if (status != 0)
-        return bp_fail(err, BP_ERR_UNAVAILABLE, "%s --version fails: %.200s", tools.clang, text);
+        return bp_fail(err, BP_ERR_UNAVAILABLE, "%s --version fails: %.*s", tools.clang,
+                       (int)strcspn(text, "\n"), text);
     snprintf(tools.version, sizeof tools.version, "%.*s", (int)strcspn(text, "\n"), text);
     tools.looked = true;
     return 0;

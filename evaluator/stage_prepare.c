@@ -27,7 +27,11 @@ static int map_two(struct bp_channel *channel, const char *first_name, struct bp
     BP_AUTO_FD int second_fd = fds[1];
     if (bp_arena_map(fds[0], first_name, BP_ARENA_WRITE, first, err) < 0)
         return -1;
-    return bp_arena_map(bp_steal_fd(&second_fd), second_name, BP_ARENA_WRITE, second, err);
+    if (bp_arena_map(bp_steal_fd(&second_fd), second_name, BP_ARENA_WRITE, second, err) < 0)
+        return -1;
+    bp_arena_use_huge_pages(first);
+    bp_arena_use_huge_pages(second);
+    return 0;
 }
 
 static int check_kind(uint32_t dtype, uint32_t family, uint32_t strictness, struct bp_error *err)

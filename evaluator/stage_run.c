@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "evaluator/arena.h"
 #include "evaluator/device.h"
 #include "evaluator/layout.h"
 #include "evaluator/stage.h"
@@ -32,11 +32,6 @@ enum run_fd {
     FD_COUNT
 };
 
-struct arena {
-    unsigned char *base;
-    size_t size;
-};
-
 /* One shape's slots, case or timed, with the plan of its name. */
 struct target {
     const struct bp_shape *shape;
@@ -53,7 +48,7 @@ struct run {
     const struct bp_device *device;
     struct bp_device_module *module;
     struct bp_msg_run_request *request; /* owned */
-    struct arena case_inputs, case_outputs, ring_inputs, ring_outputs;
+    struct bp_arena case_inputs, case_outputs, ring_inputs, ring_outputs;
     struct target cases[BP_SUITE_MAX_CASES], timed[BP_SUITE_MAX_TIMED];
     uint32_t plan_count;
     const struct target *planned[BP_MAX_PLANS]; /* the first target of each distinct shape */
@@ -65,34 +60,28 @@ struct run {
 
 /* ---- before the candidate ---- */
 
-static int map_arena(int fd, int protection, struct arena *arena, struct bp_error *err)
+static int map_arenas(struct run *run, int fds[FD_COUNT], struct bp_error *err)
 {
-    struct stat info;
-    if (fstat(fd, &info) < 0)
-        return bp_fail_errno(err, "arena");
-    arena->size = (size_t)info.st_size;
-    if (arena->size == 0)
-        return 0;
-    void *base = mmap(NULL, arena->size, protection, MAP_SHARED, fd, 0);
-    if (base == MAP_FAILED)
-        return bp_fail_errno(err, "cannot map an arena of %zu bytes", arena->size);
-    arena->base = base;
+    const struct {
+        enum run_fd fd;
+        const char *name;
+        enum bp_arena_access access;
+        struct bp_arena *arena;
+    } wanted[] = {
+        {FD_CASE_INPUTS, "case inputs", BP_ARENA_WRITE, &run->case_inputs},
+        {FD_CASE_OUTPUTS, "case outputs", BP_ARENA_WRITE, &run->case_outputs},
+        {FD_RING_INPUTS, "ring inputs", BP_ARENA_READ, &run->ring_inputs},
+        {FD_RING_OUTPUTS, "ring outputs", BP_ARENA_WRITE, &run->ring_outputs},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (bp_arena_map(bp_steal_fd(&fds[wanted[i].fd]), wanted[i].name, wanted[i].access,
+                         wanted[i].arena, err) < 0)
+            return -1;
     return 0;
 }
 
-static int map_arenas(struct run *run, const int fds[FD_COUNT], struct bp_error *err)
-{
-    int writable = PROT_READ | PROT_WRITE;
-    return map_arena(fds[FD_CASE_INPUTS], writable, &run->case_inputs, err) < 0 ||
-                   map_arena(fds[FD_CASE_OUTPUTS], writable, &run->case_outputs, err) < 0 ||
-                   map_arena(fds[FD_RING_INPUTS], PROT_READ, &run->ring_inputs, err) < 0 ||
-                   map_arena(fds[FD_RING_OUTPUTS], writable, &run->ring_outputs, err) < 0
-               ? -1
-               : 0;
-}
-
 /* Where `slots` slots at offset lie; they must be inside the arena and aligned as tensors are. */
-static int place_slots(const struct arena *arena, uint64_t offset, uint64_t slot_bytes,
+static int place_slots(const struct bp_arena *arena, uint64_t offset, uint64_t slot_bytes,
                        uint32_t slots, unsigned char **place, struct bp_error *err)
 {
     uint64_t bytes;
@@ -117,8 +106,8 @@ static uint32_t plan_for(struct run *run, const struct target *target)
 }
 
 static int set_target(struct run *run, struct target *target, const struct bp_shape *shape,
-                      const struct arena *inputs, uint64_t input_offset,
-                      const struct arena *outputs, uint64_t output_offset, uint32_t slots,
+                      const struct bp_arena *inputs, uint64_t input_offset,
+                      const struct bp_arena *outputs, uint64_t output_offset, uint32_t slots,
                       struct bp_error *err)
 {
     unsigned char *first_input = NULL;
@@ -183,8 +172,6 @@ static int prepare(struct run *run, enum bp_verdict *verdict, struct bp_error *e
     if (run->device->open(run->request->threads, err) < 0 || map_arenas(run, fds, err) < 0 ||
         set_targets(run, err) < 0)
         return -1;
-    for (int i = FD_CASE_INPUTS; i < FD_COUNT; i++)
-        close(fds[i]);
     return load_and_confine(run, fds[FD_OBJECT], verdict, err);
 }
 

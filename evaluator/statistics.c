@@ -54,6 +54,21 @@ static uint32_t median_rank(uint32_t n)
     return k;
 }
 
+/* The t interval of the mean logarithm, as values: times cannot be negative, however few they are. */
+static struct bp_interval geometric_interval(const double *values, uint32_t count)
+{
+    double logs[BP_STATISTICS_MAX];
+    for (uint32_t i = 0; i < count; i++)
+        logs[i] = log(values[i]);
+    struct bp_interval mean = bp_statistics_mean(logs, count);
+    return (struct bp_interval){exp(mean.estimate), exp(mean.low), exp(mean.high)};
+}
+
+static struct bp_interval widened_to(struct bp_interval interval, double median)
+{
+    return (struct bp_interval){median, fmin(interval.low, median), fmax(interval.high, median)};
+}
+
 struct bp_interval bp_statistics_median(const double *values, uint32_t count)
 {
     double sorted[BP_STATISTICS_MAX];
@@ -63,6 +78,5 @@ struct bp_interval bp_statistics_median(const double *values, uint32_t count)
     uint32_t k = median_rank(count);
     if (k > 0)
         return (struct bp_interval){median, sorted[k - 1], sorted[count - k]};
-    struct bp_interval mean = bp_statistics_mean(values, count);
-    return (struct bp_interval){median, fmax(0, fmin(mean.low, median)), fmax(mean.high, median)};
+    return widened_to(geometric_interval(values, count), median);
 }

@@ -11,9 +11,9 @@ struct bp_interval {
     double estimate, low, high;
 };
 
-/* Median with a 95 % interval: from 6 values on the exact order-statistic interval of the binomial
- * (coverage >= 95 %), below that the t interval about the mean, widened to hold the median (n = 1:
- * low = 0, high = infinity). count >= 1. */
+/* Median of positive values with a 95 % interval: from 6 values on the exact order-statistic interval
+ * of the binomial (coverage >= 95 %), below that the t interval of the mean logarithm, widened to hold
+ * the median (n = 1: low = 0, high = infinity). 1 <= count <= BP_STATISTICS_MAX. */
 struct bp_interval bp_statistics_median(const double *values, uint32_t count);
 
 /* Mean with the two-sided 95 % Student t interval; n = 1: low = -infinity, high = infinity. */

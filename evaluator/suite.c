@@ -57,6 +57,11 @@ static const struct bp_shape shapes[] = {
     /* What a CPU can time. */
     {"prefill_1024", 1, 16, 8, 256, 1024, 128},
     {"record_shape_512", 1, 32, 8, 512, 512, 128},
+    {"prefill_512_kv1024", 1, 16, 8, 512, 1024, 128},
+    {"prefill_512_kv1024_causal", 1, 16, 8, 512, 1024, 128, CAUSAL},
+    {"prefill_512_kv2048", 1, 16, 8, 512, 2048, 128},
+    {"prefill_512_kv2048_causal", 1, 16, 8, 512, 2048, 128, CAUSAL},
+    {"decode_kv4096", 1, 16, 8, 1, 4096, 128},
     /* Small, to be judged on every row: lengths that divide no tile, every ratio and mask. */
     {"odd_single", 1, 4, 2, 1, 1, 128},
     {"odd_17", 2, 4, 4, 17, 17, 128, CAUSAL},
@@ -159,6 +164,13 @@ static const struct pick cpu_full[] = {
     {0},
 };
 
+/* What scripts/bench holds against the machine's peaks. */
+static const struct pick cpu_bench[] = {
+    {"prefill_512_kv1024", GAUSS, true}, {"prefill_512_kv1024_causal", GAUSS, true},
+    {"prefill_512_kv2048", GAUSS, true}, {"prefill_512_kv2048_causal", GAUSS, true},
+    {"decode_kv4096", GAUSS, true},      {0},
+};
+
 static const struct pick gpu_quick[] = {
     {"long_context_detailed", CORE, true},
     {"very_long_context_comprehensive", GAUSS, true},
@@ -203,6 +215,7 @@ static const struct content {
     {"quick", BP_DEVICE_CLASS_CPU, QUICK_ROWS, cpu_quick, odd_quick},
     {"full", BP_DEVICE_CLASS_CPU, FULL_ROWS, cpu_full, odd_full},
     {"tiny", BP_DEVICE_CLASS_CPU, QUICK_ROWS, tiny, NULL},
+    {"bench", BP_DEVICE_CLASS_CPU, QUICK_ROWS, cpu_bench, NULL},
     {"quick", BP_DEVICE_CLASS_GPU, GPU_ROWS, gpu_quick, odd_quick},
     {"full", BP_DEVICE_CLASS_GPU, GPU_ROWS, gpu_full, odd_full},
     {"tiny", BP_DEVICE_CLASS_GPU, QUICK_ROWS, tiny, NULL},
@@ -254,17 +267,10 @@ static int add_picks(struct bp_suite *suite, const struct pick *picks, uint64_t 
 
 static int fail_unknown(const char *name, struct bp_error *err)
 {
-    char list[360] = "quick, full, tiny";
-    size_t used = strlen(list);
-    for (int i = 0; i < SHAPE_COUNT; i++) {
-        int more = snprintf(list + used, sizeof list - used, ", %s", shapes[i].name);
-        if (more < 0 || used + (size_t)more >= sizeof list - 4) {
-            snprintf(list + used, sizeof list - used, " ...");
-            break;
-        }
-        used += (size_t)more;
-    }
-    return bp_fail(err, BP_ERR_USAGE, "no suite or shape named %.60s; there are %s", name, list);
+    return bp_fail(err, BP_ERR_USAGE,
+                   "unknown suite '%.60s' (valid: quick, full, tiny, bench, or the name of one shape; "
+                   "'bulletproof eval --help' lists them)",
+                   name);
 }
 
 int bp_suite_find(const char *name, enum bp_device_class device_class, struct bp_suite *suite,

@@ -7,7 +7,8 @@
 
 static void print_help(const struct bp_cli_verb *verb)
 {
-    printf("usage: bulletproof %s %s\n\n%s\n\noptions:\n", verb->name, verb->usage, verb->summary);
+    printf("usage: bulletproof %s%s%s\n\n%s\n\noptions:\n", verb->name,
+           verb->usage[0] ? " " : "", verb->usage, verb->summary);
     for (uint32_t i = 0; i < verb->option_count; i++) {
         const struct bp_cli_option *option = &verb->options[i];
         char left[64];
@@ -48,7 +49,7 @@ static int set_number(const struct bp_cli_verb *verb, const struct bp_cli_option
     errno = 0;
     double number = strtod(value, &end);
     if (end == value || *end || errno || !(number >= option->min && number <= option->max))
-        return bp_fail(err, BP_ERR_USAGE, "%s: --%s needs a number from %g to %g, not '%s'",
+        return bp_fail(err, BP_ERR_USAGE, "%s: --%s needs a number from %.10g to %.10g, not '%s'",
                        verb->name, option->name, option->min, option->max, value);
     *(double *)option->target = number;
     return 0;

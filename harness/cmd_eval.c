@@ -1,13 +1,16 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "harness/cli.h"
 #include "harness/commands.h"
+#include "harness/config/choices.h"
 #include "harness/evolve/identity.h"
 #include "harness/evolve/session.h"
 #include "harness/exit_codes.h"
@@ -17,6 +20,8 @@ struct arguments {
     const char *source;
     struct bp_cli_list knobs;
     const char *dtype, *device, *suite;
+    uint64_t threads, ring_mb;
+    double compile_seconds, run_seconds;
     bool json, verbose;
 };
 
@@ -27,21 +32,33 @@ static int parse_knob(const char *text, char *name, size_t size, int64_t *value,
 {
     const char *equals = strchr(text, '=');
     char *end = NULL;
+    errno = 0;
     if (equals)
         *value = strtoll(equals + 1, &end, 10);
-    if (!equals || equals == text || (size_t)(equals - text) >= size || end == equals + 1 || *end)
+    if (!equals || equals == text || (size_t)(equals - text) >= size || end == equals + 1 || *end ||
+        errno)
         return bp_fail(err, BP_ERR_USAGE, "eval: --knob needs NAME=INTEGER, not '%s'", text);
     snprintf(name, size, "%.*s", (int)(equals - text), text);
     return 0;
 }
 
-/* 0 with *point set; 1 when the values are outside the space (err says why); -1 usage. */
+static int fail_unknown_knob(const struct bp_kernel_head *head, const char *const *names,
+                             const char *name, struct bp_error *err)
+{
+    char valid[300];
+    bp_choices_join(names, valid, sizeof valid);
+    return bp_fail(err, BP_ERR_USAGE, "kernel %s has no knob '%s' (it has: %s)", head->name, name,
+                   valid);
+}
+
+/* 0 with *point set; 1 when the values are outside the space (err says why); -1 usage. values, by
+ * knob, are set as asked for, also when they are outside. */
 static int choose_point(const struct bp_kernel_head *head, const struct bp_cli_list *wanted,
-                        struct bp_point *point, struct bp_error *err)
+                        int64_t values[BP_MAX_KNOBS], struct bp_point *point, struct bp_error *err)
 {
     const struct bp_space *space = &head->space;
-    const char *names[BP_MAX_KNOBS];
-    int64_t values[BP_MAX_KNOBS];
+    const char *names[BP_MAX_KNOBS + 1] = {NULL};
+    bool unknown = false;
     for (uint32_t k = 0; k < space->knob_count; k++) {
         names[k] = space->knobs[k].name;
         values[k] = bp_space_value(space, &head->default_point, k);
@@ -51,15 +68,14 @@ static int choose_point(const struct bp_kernel_head *head, const struct bp_cli_l
         int64_t value = 0;
         if (parse_knob(wanted->items[i], name, sizeof name, &value, err) < 0)
             return -1;
-        uint32_t k = 0;
-        while (k < space->knob_count && strcmp(names[k], name) != 0)
-            k++;
-        if (k == space->knob_count) {
-            bp_fail(err, BP_ERR_USAGE, "kernel %s has no knob '%s'", head->name, name);
-            return 1;
-        }
-        values[k] = value;
+        uint32_t k = bp_space_knob(space, name);
+        if (k < space->knob_count)
+            values[k] = value;
+        else if (!unknown)
+            unknown = fail_unknown_knob(head, names, name, err) < 0;
     }
+    if (unknown)
+        return 1;
     return bp_space_point(space, space->knob_count, names, values, point, err) < 0 ? 1 : 0;
 }
 
@@ -95,11 +111,10 @@ static void print_text(const struct bp_evaluation *evaluation)
 static int print_json(const struct bp_evaluation *evaluation, struct bp_error *err)
 {
     json_t *object = bp_evaluation_json(evaluation);
-    if (!object || json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) < 0 ||
-        putchar('\n') == EOF || fflush(stdout) == EOF) {
-        json_decref(object);
-        return bp_fail_errno(err, "cannot write the result");
-    }
+    if (!object)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for the result");
+    json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether all of it could be written */
+    putchar('\n');
     json_decref(object);
     return 0;
 }
@@ -114,6 +129,16 @@ static void show_preparation(void *context, uint32_t done, uint32_t total)
 
 /* ---- the verb ---- */
 
+/* What --help says after the options, with every shape that --suite takes. */
+static void fill_details(char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size,
+                                   "exit status: 0 PASS, 10 the kernel's fault, 20 ours, 2 usage "
+                                   "or input, 130 interrupted\n\nshapes:\n");
+    for (const char *const *name = bp_suite_shape_names(); *name && used < size; name++)
+        used += (size_t)snprintf(text + used, size - used, "  %s\n", *name);
+}
+
 static int load(const struct arguments *arguments, struct bp_config *config, struct bp_error *err)
 {
     struct bp_buffer source;
@@ -121,7 +146,11 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     snprintf(config->dtype, sizeof config->dtype, "%s", arguments->dtype);
     snprintf(config->device, sizeof config->device, "%s", arguments->device);
     snprintf(config->suite, sizeof config->suite, "%s", arguments->suite);
+    config->threads = (uint32_t)arguments->threads;
     snprintf(config->kernel, sizeof config->kernel, "%s", arguments->source);
+    config->limits.compile_s = arguments->compile_seconds;
+    config->limits.run_s = arguments->run_seconds;
+    config->timing.ring_mb = (uint32_t)arguments->ring_mb;
     bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
     if (bp_io_read_file(arguments->source, &source, err) < 0 ||
         bp_kernel_head_parse(arguments->source, bp_buffer_text(&source), source.size, &config->head,
@@ -134,13 +163,29 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     return 0;
 }
 
+/* The verdict on knob values outside the space. They have no identity: nothing is made of them. */
+static void refuse(const struct bp_space *space, const int64_t *values,
+                   const struct bp_error *outside, struct bp_evaluation *evaluation)
+{
+    evaluation->verdict = BP_VERDICT_INVALID_CONFIG;
+    evaluation->stage = BP_STAGE_validate;
+    evaluation->source_hash[0] = '\0';
+    for (uint32_t k = 0; k < space->knob_count; k++)
+        snprintf(evaluation->knobs[k].value, sizeof evaluation->knobs[k].value, "%" PRId64,
+                 values[k]);
+    snprintf(evaluation->message, sizeof evaluation->message, "%s", outside->msg);
+    evaluation->finished_wall_ms = bp_clock_wall_ms();
+    bp_evaluation_safety(evaluation);
+}
+
 static int evaluate(struct bp_session *session, const struct bp_config *config,
                     const struct bp_cli_list *knobs, struct bp_evaluation *evaluation,
                     struct bp_error *err)
 {
     struct bp_point point = config->head.default_point;
     struct bp_error outside;
-    int chosen = choose_point(&config->head, knobs, &point, &outside);
+    int64_t values[BP_MAX_KNOBS];
+    int chosen = choose_point(&config->head, knobs, values, &point, &outside);
     if (chosen < 0) {
         *err = outside;
         return -1;
@@ -151,10 +196,7 @@ static int evaluate(struct bp_session *session, const struct bp_config *config,
     snprintf(evaluation->kernel_name, sizeof evaluation->kernel_name, "%s", config->head.name);
     bp_session_describe(session, evaluation);
     if (chosen == 1) {
-        evaluation->verdict = BP_VERDICT_INVALID_CONFIG;
-        evaluation->stage = BP_STAGE_validate;
-        evaluation->knob_count = 0;
-        memcpy(evaluation->message, outside.msg, sizeof outside.msg);
+        refuse(&config->head.space, values, &outside, evaluation);
         return 0;
     }
     struct bp_key run_key;
@@ -172,8 +214,7 @@ static int run(const struct arguments *arguments, struct bp_session *session,
                struct bp_config *config, struct bp_evaluation *evaluation, struct bp_error *err)
 {
     struct bp_session_callbacks callbacks = {.prepared = show_preparation};
-    if (load(arguments, config, err) < 0 ||
-        bp_session_init(session, config, &callbacks, err) < 0 ||
+    if (load(arguments, config, err) < 0 || bp_session_init(session, config, &callbacks, err) < 0 ||
         evaluate(session, config, &arguments->knobs, evaluation, err) < 0)
         return -1;
     if (arguments->json)
@@ -184,24 +225,39 @@ static int run(const struct arguments *arguments, struct bp_session *session,
 
 int bp_cmd_eval(int argc, char **argv)
 {
-    struct arguments arguments = {.dtype = "f16", .device = "auto", .suite = "quick"};
+    struct arguments arguments = {.dtype = "f16",
+                                  .device = "auto",
+                                  .suite = "quick",
+                                  .compile_seconds = 30,
+                                  .run_seconds = 30};
     const struct bp_cli_option options[] = {
         {"knob", BP_CLI_LIST, "NAME=VALUE", "set a knob (repeat for more); others keep the default",
          &arguments.knobs, 0, 0},
         {"dtype", BP_CLI_TEXT, "DTYPE", "f16, bf16 or f32 (default f16)", &arguments.dtype, 0, 0},
         {"device", BP_CLI_TEXT, "DEVICE", "auto or cpu (default auto)", &arguments.device, 0, 0},
-        {"suite", BP_CLI_TEXT, "SUITE", "quick, full, tiny or a shape's name (default quick)",
-         &arguments.suite, 0, 0},
+        {"suite", BP_CLI_TEXT, "SUITE",
+         "quick, full, tiny, bench or a shape's name (default quick)", &arguments.suite, 0, 0},
+        {"threads", BP_CLI_COUNT, "N", "threads of the CPU device (default 0: one a processor)",
+         &arguments.threads, 0, 1024},
+        {"compile-seconds", BP_CLI_NUMBER, "S", "deadline of the compile (default 30)",
+         &arguments.compile_seconds, 0.1, 3600},
+        {"run-seconds", BP_CLI_NUMBER, "S", "deadline of each call for a run or a batch (default 30)",
+         &arguments.run_seconds, 0.1, 3600},
+        {"ring-mb", BP_CLI_COUNT, "N",
+         "MiB of inputs timed calls walk through (default: twice the last-level cache)",
+         &arguments.ring_mb, 1, 65536},
         {"json", BP_CLI_FLAG, NULL, "print one JSON object (docs/results.md)", &arguments.json, 0,
          0},
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,
          0},
     };
+    char details[2048];
+    fill_details(details, sizeof details);
     const struct bp_cli_verb verb = {
         .name = "eval",
         .usage = "SOURCE [options]",
         .summary = "Compiles SOURCE, runs it in sandboxed children, judges its output, times it.",
-        .details = "exit status: 0 PASS, 10 the kernel's fault, 20 ours, 2 usage or input\n",
+        .details = details,
         .options = options,
         .option_count = sizeof options / sizeof *options,
         .min_positionals = 1,

@@ -1,6 +1,9 @@
 /* bulletproof VERB …: the verb table. One file a verb: cmd_<verb>.c. */
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -30,7 +33,7 @@ static void print_usage(FILE *out)
                  "10 the candidate's fault, 20 device or harness, 130 interrupted\n");
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         print_usage(stderr);
@@ -57,4 +60,23 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s %s", i ? "," : "", verbs[i].name);
     fprintf(stderr, ")\n");
     return BP_EXIT_USAGE;
+}
+
+/* A reader that has seen enough (`| head`) is no failure; a full disk is. The errno of a write that
+ * failed earlier is gone by now, so the pipe itself is asked. */
+static int end_output(int status)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (poll(&out, 1, 0) == 1 && (out.revents & POLLERR))
+        return status;
+    fprintf(stderr, "bulletproof: cannot write all of the output\n");
+    return status == BP_EXIT_OK ? BP_EXIT_HARNESS : status;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, not our death */
+    return end_output(run(argc, argv));
 }

@@ -114,6 +114,7 @@ static const struct bp_call_rule compiler_rules[] = {
     ALL(vfork), ALL(execve), ALL(wait4), ALL(waitid), ALL(pipe2), ALL(dup), ALL(dup2), ALL(dup3),
     ARG(tgkill, 2, INT, SIGABRT),
     ALL(arch_prctl), ALL(sched_setaffinity),
+    ALL(alarm), /* LLVM's, against a hang while it prints how it crashed */
     ARG(mmap, 2, PROT_WRITE, 0), /* libraries; W^X still holds */
     ALL(openat), ALL(open), ALL(access), ALL(faccessat), ALL(faccessat2), ALL(readlink),
     ALL(readlinkat), ALL(newfstatat), ALL(stat), ALL(lstat), ALL(statx), ALL(statfs), ALL(fstatfs),

@@ -92,7 +92,8 @@ static int find_head(const char *path, const char *source, size_t size, const ch
     size_t opening = strlen(HEAD_OPENING);
     if (left <= opening || memcmp(comment, HEAD_OPENING, opening) != 0)
         return bp_yaml_fail(path, left > 1 ? line_at(source, comment) : 1, err,
-                            "the first comment must be the declaration, '" HEAD_OPENING "'");
+                            "the first comment must be the declaration, '" HEAD_OPENING
+                            "' (kernels/CONTRACT.md)");
     const char *rest = comment + opening;
     while (rest < end && (*rest == ' ' || *rest == '\t' || *rest == '\r'))
         rest++;

@@ -21,7 +21,7 @@ static void dtype_choices(const char *names[BP_SETTING_CHOICES])
 
 static void suite_choices(const char *names[BP_SETTING_CHOICES])
 {
-    static const char *const suites[] = {"quick", "full", "tiny"};
+    static const char *const suites[] = {"quick", "full", "tiny", "bench"};
     int count = 0;
     for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++)
         names[count++] = suites[i];
@@ -91,7 +91,7 @@ const struct bp_setting bp_settings[] = {
      .forms = "auto, cpu, hip:N, cuda:N, emu:ARCH",
      .doc = "where candidates run; auto is the first healthy of hip, cuda, cpu"},
     {"", "suite", TEXT(suite, "quick"), .choices = suite_choices,
-     .forms = "quick, full, tiny, or the name of one shape",
+     .forms = "quick, full, tiny, bench, or the name of one shape",
      .doc = "the shapes that are judged and timed"},
     {"", "output", TEXT(output, "runs"),
      .doc = "directory in which the run's directory is made, relative to the working directory"},

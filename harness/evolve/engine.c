@@ -36,7 +36,8 @@ struct engine {
     struct bp_progress progress;
 
     /* The champion's speed over the baseline as the matches say it, step by step: less noisy than one
-     * measurement, but a product of claims: it only decides who may challenge, nothing reports it. */
+     * measurement, but a product of claims: it decides who may challenge and is shown as progress; no result rests
+     * on it. */
     double level;
     uint32_t number;     /* of the last evaluation */
     uint64_t decision;   /* number of the next proposal */
@@ -105,6 +106,8 @@ static int challenge(struct engine *engine, struct bp_candidate *candidate, bool
     if (candidate->evaluation->verdict != BP_VERDICT_PASS || candidate->evaluation->duplicate ||
         candidate->evaluation->score < CONTENDER_SHARE * engine->level)
         return 0;
+    bp_progress_add(&engine->progress, "  match of #%u and #%u", candidate->evaluation->number,
+                    engine->champion.evaluation->number);
     if (bp_session_match(&engine->session, candidate, &engine->champion,
                          engine->config->timing.match_rounds, true, &result, err) < 0)
         return -1;
@@ -179,7 +182,7 @@ static void show(struct engine *engine)
         .seconds_limit = engine->config->budget.seconds,
         .verdicts = engine->ledger.verdicts,
         .duplicates = engine->ledger.duplicates,
-        .best = engine->ledger.champion_score,
+        .best = engine->ledger.champion_number ? engine->level : 0,
         .best_number = engine->ledger.champion_number,
     };
     bp_progress_show(&engine->progress, &state);
@@ -477,10 +480,12 @@ static int print_end(struct engine *engine, struct bp_error *err)
     bp_progress_end(&engine->progress);
     if (engine->options->json) {
         json_t *object = bp_summary_json(&summary);
-        int failed = !object || json_dumpf(object, stdout, BP_JSON_FLAGS) < 0 ||
-                     putchar('\n') == EOF;
+        if (!object)
+            return bp_fail(err, BP_ERR_MEMORY, "no memory for the summary");
+        json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether it could be written */
+        putchar('\n');
         json_decref(object);
-        return failed ? bp_fail_errno(err, "cannot write the summary") : 0;
+        return 0;
     }
     if (bp_results_text(&summary, &text, err) < 0)
         return -1;

@@ -8,6 +8,8 @@
 
 #include "base/cleanup.h"
 #include "harness/supervise/bench.h"
+#include "sandbox/landlock.h"
+#include "sandbox/policy.h"
 
 static void read_cpu_name(char *name, size_t size)
 {
@@ -34,15 +36,25 @@ void bp_host_describe(struct bp_host *host)
     host->memory_bytes = sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit : 0;
 }
 
-int bp_host_find_clang(char *path, size_t size, struct bp_error *err)
+static bool is_there(const struct bp_policy_path *row)
 {
-    static const char *const names[] = {"clang", "clang-19", "clang-18", "clang-17",
-                                        "clang-16", "clang-15", "clang-14"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(path, size, "/usr/bin/%s", names[i]);
-        if (access(path, X_OK) == 0)
-            return 0;
+    int mode = row->rights & BP_LANDLOCK_EXECUTE ? X_OK : F_OK;
+    for (int i = 0; i < BP_POLICY_ALTERNATIVES; i++)
+        if (row->any[i] && access(row->any[i], mode) == 0)
+            return true;
+    return false;
+}
+
+/* Asks the compile stage's policy, so that what is found here is what that stage may use. */
+int bp_host_check_compiler(struct bp_error *err)
+{
+    const struct bp_policy *policy = bp_policy_get(BP_POLICY_COMPILE_CPU);
+    for (unsigned i = 0; i < policy->file_count; i++) {
+        const struct bp_policy_path *row = &policy->files[i];
+        if (row->required && !is_there(row))
+            return bp_fail(err, BP_ERR_USAGE,
+                           "the CPU device needs %s, which cannot be used (apt-get install clang lld)",
+                           row->any[0]);
     }
-    return bp_fail(err, BP_ERR_USAGE,
-                   "no clang in /usr/bin: the CPU device needs it (apt-get install clang lld)");
+    return 0;
 }

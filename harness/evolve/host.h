@@ -13,8 +13,8 @@ struct bp_host {
 
 void bp_host_describe(struct bp_host *host);
 
-/* Whether a C++ compiler the CPU device can use is installed: its path, or BP_ERR_USAGE saying what
- * to install. */
-int bp_host_find_clang(char *path, size_t size, struct bp_error *err) BP_MUST_CHECK;
+/* Whether everything that the CPU device's compile stage needs is installed. BP_ERR_USAGE names what
+ * is missing. */
+int bp_host_check_compiler(struct bp_error *err) BP_MUST_CHECK;
 
 #endif

@@ -77,7 +77,9 @@ int bp_ledger_add(struct bp_ledger *ledger, const struct bp_evaluation *evaluati
     *row = (struct bp_ledger_row){.number = evaluation->number,
                                   .verdict = evaluation->verdict,
                                   .stage = evaluation->stage,
-                                  .score = evaluation->score};
+                                  .score = evaluation->score,
+                                  .lasting = evaluation->has_score &&
+                                             evaluation->verdict != BP_VERDICT_INFRA};
     memcpy(row->source_hash, evaluation->source_hash, sizeof row->source_hash);
     memcpy(row->object_hash, evaluation->object_hash, sizeof row->object_hash);
 
@@ -114,16 +116,10 @@ void bp_ledger_settle(struct bp_ledger *ledger, uint32_t observation_count)
     ledger->observation_count = observation_count;
 }
 
-/* A harness failure says nothing of the candidate, so it is nothing to repeat. */
-static bool is_known(const struct bp_ledger_row *row, const char *of_row, const char *hash)
-{
-    return row->verdict != BP_VERDICT_INFRA && *hash && strcmp(of_row, hash) == 0;
-}
-
 const struct bp_ledger_row *bp_ledger_find_source(const struct bp_ledger *ledger, const char *hash)
 {
     for (uint32_t i = 0; i < ledger->count; i++)
-        if (is_known(&ledger->rows[i], ledger->rows[i].source_hash, hash))
+        if (ledger->rows[i].lasting && strcmp(ledger->rows[i].source_hash, hash) == 0)
             return &ledger->rows[i];
     return NULL;
 }
@@ -131,7 +127,8 @@ const struct bp_ledger_row *bp_ledger_find_source(const struct bp_ledger *ledger
 const struct bp_ledger_row *bp_ledger_find_object(const struct bp_ledger *ledger, const char *hash)
 {
     for (uint32_t i = 0; i < ledger->count; i++)
-        if (is_known(&ledger->rows[i], ledger->rows[i].object_hash, hash))
+        if (ledger->rows[i].lasting && *hash &&
+            strcmp(ledger->rows[i].object_hash, hash) == 0)
             return &ledger->rows[i];
     return NULL;
 }

@@ -12,6 +12,7 @@ struct bp_ledger_row {
     enum bp_verdict verdict;
     enum bp_stage stage;
     double score;
+    bool lasting; /* verdict and score hold for the same candidate again */
     char source_hash[BP_HASH_TEXT];
     char object_hash[BP_HASH_TEXT];
 };
@@ -44,8 +45,8 @@ int bp_ledger_expect(struct bp_ledger *ledger, const struct bp_point *point, str
     BP_MUST_CHECK;
 void bp_ledger_settle(struct bp_ledger *ledger, uint32_t observation_count);
 
-/* The first evaluation with this source or object hash that has a verdict on the candidate (not
- * INFRA), or null. */
+/* The first lasting evaluation with this source or object hash, or null. The eager kernel, which has
+ * no score, and failures of ours are none. */
 const struct bp_ledger_row *bp_ledger_find_source(const struct bp_ledger *ledger, const char *hash);
 const struct bp_ledger_row *bp_ledger_find_object(const struct bp_ledger *ledger, const char *hash);
 

@@ -63,6 +63,8 @@ int bp_run_dir_create(const char *wanted, const char *parent, const char *name, 
                         : snprintf(path, size, "%s/%s-%s", parent, name, stamp);
     if (length < 0 || (size_t)length >= size)
         return bp_fail(err, BP_ERR_USAGE, "the output directory's path is too long");
+    if (length == 0)
+        return bp_fail(err, BP_ERR_USAGE, "the output directory's name is empty");
     if (make_parents(path, err) < 0)
         return -1;
     if (mkdir(path, 0755) == 0)

@@ -87,13 +87,12 @@ static int wait_for_quiet(struct bp_session *session, struct bp_error *err)
 static int resolve_device(struct bp_session *session, struct bp_error *err)
 {
     const char *device = session->config->device;
-    char clang[128];
     if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
         return bp_fail(err, BP_ERR_USAGE,
                        "device '%s' cannot be used by this build (valid: auto, cpu)", device);
     snprintf(session->device, sizeof session->device, "cpu");
     snprintf(session->arch, sizeof session->arch, "native");
-    return bp_host_find_clang(clang, sizeof clang, err);
+    return bp_host_check_compiler(err);
 }
 
 static int resolve_suite(struct bp_session *session, struct bp_error *err)
@@ -179,8 +178,8 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
         return bp_fail(err, BP_ERR_USAGE, "unknown dtype '%s' (valid: f16, bf16, f32)",
                        config->dtype);
     if (config->source && !config->head.dtypes[session->dtype])
-        return bp_fail(err, BP_ERR_USAGE, "kernel %s does not declare dtype %s",
-                       config->head.name, config->dtype);
+        return bp_fail(err, BP_ERR_USAGE, "kernel %s does not declare dtype %s", config->head.name,
+                       config->dtype);
     if (resolve_device(session, err) < 0 || resolve_suite(session, err) < 0 ||
         bp_launch_find_worker(session->worker_path, sizeof session->worker_path, err) < 0)
         return -1;
@@ -207,8 +206,7 @@ void bp_session_close(struct bp_session *session)
     struct bp_error err;
     bp_bench_close(&session->bench);
     uint64_t give_up = bp_clock_ns() + CLOSE_TIMEOUT_NS;
-    while (session->loop.epoll_fd >= 0 && session->loop.child_count > 0 &&
-           bp_clock_ns() < give_up)
+    while (session->loop.epoll_fd >= 0 && session->loop.child_count > 0 && bp_clock_ns() < give_up)
         if (bp_loop_step(&session->loop, &err) < 0)
             break;
     bp_loop_close(&session->loop);
@@ -228,7 +226,8 @@ void bp_session_describe(const struct bp_session *session, struct bp_evaluation 
 struct flight {
     struct bp_candidate *candidate;
     struct bp_compile_job job;
-    uint64_t secret; /* number that keys its permutation and canaries */
+    struct bp_trial *trial; /* opened with the compiler, so that its children are ready after it */
+    uint64_t secret;        /* number that keys its permutation and canaries */
     struct bp_attempt attempt;
 };
 
@@ -255,31 +254,102 @@ static int start_compile(struct bp_session *session, struct flight *flight, stru
     return bp_compile_start(&flight->job, &options, err);
 }
 
-/* Compiles every flight, and meanwhile fills the rings and their case arenas. */
+static int open_trial(struct bp_session *session, struct flight *flight, uint32_t lane,
+                      struct bp_error *err)
+{
+    struct bp_trial_options options = {
+        .bench = session->bench,
+        .lane = lane,
+        .evaluation = flight->secret,
+        .timing = session->timing,
+        .draws = &session->draws,
+        .quiet = session->callbacks.quiet,
+        .quiet_context = session->callbacks.context,
+    };
+    return bp_trial_open(&options, &flight->trial, err);
+}
+
+static int order_poison(struct bp_session *session, enum bp_ring_side side, struct wait *wait,
+                        struct bp_error *err)
+{
+    if (session->poisoned[side])
+        return 0;
+    wait->left++;
+    session->poisoned[side] = true;
+    return bp_bench_poison_ring(session->bench, side, order_done, wait, err);
+}
+
+/* What the prepare child does while compilers work: new rings, and the case arenas of every flight.
+ */
+static int order_fills(struct bp_session *session, struct flight *flights, uint32_t count,
+                       struct wait *wait, struct bp_error *err)
+{
+    wait->left++;
+    if (bp_bench_fill_ring(session->bench, order_done, wait, err) < 0)
+        return -1;
+    for (uint32_t i = 0; i < count; i++) {
+        wait->left++;
+        if (bp_bench_fill_cases(session->bench, i, flights[i].secret, order_done, wait, err) < 0)
+            return -1;
+    }
+    return order_poison(session, BP_RING_A, wait, err) < 0 ||
+                   order_poison(session, BP_RING_B, wait, err) < 0
+               ? -1
+               : 0;
+}
+
+/* Time of a flight in which neither compiler, kernel nor judge works for it. */
+static void add_overhead(struct flight *flight, double spent_ms)
+{
+    flight->candidate->evaluation->duration.total_ms += spent_ms;
+    flight->candidate->evaluation->duration.overhead_ms += spent_ms;
+}
+
+/* Compiles every flight, and meanwhile prepares all that its trial needs beside the object. */
 static int compile_all(struct bp_session *session, struct flight *flights, uint32_t count,
                        struct bp_error *err)
 {
-    struct wait wait = {.left = 1};
+    struct wait wait = {0};
     double prepared_ms = bp_bench_prepare_ms(session->bench);
-    if (bp_bench_fill_ring(session->bench, order_done, &wait, err) < 0)
-        return -1;
     for (uint32_t i = 0; i < count; i++) {
         flights[i].secret = ++session->evaluations;
-        wait.left++;
-        if (bp_bench_fill_cases(session->bench, i, flights[i].secret, order_done, &wait, err) < 0)
-            return -1;
         if (start_compile(session, &flights[i], err) < 0)
             return -1;
     }
-    if (wait_for(session, &wait, err) < 0)
+    /* The rest would only delay the compilers' start: all of it fits into their time. */
+    for (uint32_t i = 0; i < count; i++)
+        while (!flights[i].job.working && !flights[i].job.done)
+            if (step(session, err) < 0)
+                return -1;
+    if (order_fills(session, flights, count, &wait, err) < 0)
         return -1;
-    prepared_ms = bp_bench_prepare_ms(session->bench) - prepared_ms;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
+        if (open_trial(session, &flights[i], i, err) < 0)
+            return -1;
+    for (uint32_t i = 0; i < count; i++)
         while (!flights[i].job.done)
             if (step(session, err) < 0)
                 return -1;
+    uint64_t compiled_ns = bp_clock_ns();
+    if (wait_for(session, &wait, err) < 0)
+        return -1;
+    double waited_ms = bp_ns_to_ms(bp_clock_ns() - compiled_ns);
+    bp_log(BP_LOG_DEBUG, "session", "batch waited %.2f ms for fills", waited_ms);
+    add_overhead(&flights[0], waited_ms);
+    prepared_ms = bp_bench_prepare_ms(session->bench) - prepared_ms;
+    for (uint32_t i = 0; i < count; i++)
         flights[i].candidate->evaluation->duration.prepare_ms += prepared_ms / count;
-    }
+    return 0;
+}
+
+/* A side of the ring that holds no answers: poisoned before, or now. */
+static int take_side(struct bp_session *session, enum bp_ring_side *side, struct bp_error *err)
+{
+    struct wait wait = {0};
+    *side = session->poisoned[BP_RING_A] || !session->poisoned[BP_RING_B] ? BP_RING_A : BP_RING_B;
+    if (order_poison(session, *side, &wait, err) < 0 || wait_for(session, &wait, err) < 0)
+        return -1;
+    session->poisoned[*side] = false;
     return 0;
 }
 
@@ -300,47 +370,25 @@ static void take_compile(struct flight *flight)
     note(flight, BP_STAGE_compile, &job->outcome);
 }
 
-static int poison_ring(struct bp_session *session, enum bp_ring_side side, struct bp_error *err)
+static int run_trial(struct bp_session *session, struct flight *flight, struct bp_error *err)
 {
-    struct wait wait = {.left = 1};
-    if (bp_bench_poison_ring(session->bench, side, order_done, &wait, err) < 0)
+    struct bp_trial_object object = {.fd = flight->candidate->object_fd,
+                                     .bytes = flight->candidate->object_bytes};
+    uint64_t asked_ns = bp_clock_ns();
+    if (take_side(session, &object.side, err) < 0)
         return -1;
-    return wait_for(session, &wait, err);
-}
-
-static int run_trial(struct bp_session *session, struct flight *flight, uint32_t lane,
-                     struct bp_error *err)
-{
-    struct bp_trial_options options = {
-        .bench = session->bench,
-        .lane = lane,
-        .evaluation = flight->secret,
-        .object_fd = flight->candidate->object_fd,
-        .object_bytes = flight->candidate->object_bytes,
-        .timing = session->timing,
-        .draws = &session->draws,
-    };
-    struct bp_trial *trial;
-    struct bp_durations *spent = &flight->candidate->evaluation->duration;
-    double prepared_ms = bp_bench_prepare_ms(session->bench);
-    if (poison_ring(session, BP_RING_A, err) < 0 || wait_for_quiet(session, err) < 0)
+    double waited_ms = bp_ns_to_ms(bp_clock_ns() - asked_ns);
+    bp_log(BP_LOG_DEBUG, "session", "trial waited %.2f ms for its ring", waited_ms);
+    add_overhead(flight, waited_ms);
+    if (bp_trial_start(flight->trial, &object, err) < 0)
         return -1;
-    prepared_ms = bp_bench_prepare_ms(session->bench) - prepared_ms;
-    spent->prepare_ms += prepared_ms;
-    spent->total_ms += prepared_ms;
-    if (bp_trial_start(&options, &trial, err) < 0)
-        return -1;
-    while (!bp_trial_done(trial)) {
-        if (step(session, err) < 0) {
-            bp_trial_free(&trial);
+    while (!bp_trial_done(flight->trial))
+        if (step(session, err) < 0)
             return -1;
-        }
-    }
     struct bp_outcome outcome;
     enum bp_stage stage;
-    bp_trial_finish(trial, &outcome, &stage, flight->candidate->evaluation);
+    bp_trial_finish(flight->trial, &outcome, &stage, flight->candidate->evaluation);
     note(flight, stage, &outcome);
-    bp_trial_free(&trial);
     return 0;
 }
 
@@ -348,8 +396,8 @@ static int run_trial(struct bp_session *session, struct flight *flight, uint32_t
 static int back_off(struct bp_session *session, uint32_t attempt, struct bp_error *err)
 {
     const struct bp_config *config = session->config;
-    double ceiling = fmin(config->retry.cap_ms,
-                          config->retry.base_ms * pow(config->retry.factor, attempt - 1));
+    double ceiling =
+        fmin(config->retry.cap_ms, config->retry.base_ms * pow(config->retry.factor, attempt - 1));
     struct bp_key key;
     struct bp_random random;
     bp_key_random(&key);
@@ -380,18 +428,18 @@ static int retry(struct bp_session *session, struct flight *flight, struct bp_er
             return -1;
         double before_ms = evaluation->duration.total_ms;
         bp_compile_free(&flight->job);
+        bp_trial_free(&flight->trial);
         if (compile_all(session, flight, 1, err) < 0)
             return -1;
         take_compile(flight);
-        if (flight->attempt.outcome == BP_VERDICT_PASS && run_trial(session, flight, 0, err) < 0)
+        if (flight->attempt.outcome == BP_VERDICT_PASS && run_trial(session, flight, err) < 0)
             return -1;
         add_attempt(flight, before_ms);
     }
     return 0;
 }
 
-static int try_candidate(struct bp_session *session, struct flight *flight, uint32_t lane,
-                         struct bp_error *err)
+static int try_candidate(struct bp_session *session, struct flight *flight, struct bp_error *err)
 {
     struct bp_candidate *candidate = flight->candidate;
     const struct bp_session_callbacks *callbacks = &session->callbacks;
@@ -399,19 +447,20 @@ static int try_candidate(struct bp_session *session, struct flight *flight, uint
     bool compiled = flight->attempt.outcome == BP_VERDICT_PASS;
     if (!compiled || !callbacks->known_object ||
         !callbacks->known_object(callbacks->context, candidate)) {
-        if (compiled && run_trial(session, flight, lane, err) < 0)
+        if (compiled && run_trial(session, flight, err) < 0)
             return -1;
         add_attempt(flight, 0);
         if (retry(session, flight, err) < 0)
             return -1;
     }
+    bp_trial_free(&flight->trial);
     bp_evaluation_safety(candidate->evaluation);
     candidate->evaluation->finished_wall_ms = bp_clock_wall_ms();
     return callbacks->evaluated ? callbacks->evaluated(callbacks->context, candidate, err) : 0;
 }
 
-int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candidates,
-                        uint32_t count, struct bp_error *err)
+int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candidates, uint32_t count,
+                        struct bp_error *err)
 {
     if (count > session->parallel)
         return bp_fail(err, BP_ERR_STATE, "%u candidates for %u lanes", count, session->parallel);
@@ -424,9 +473,11 @@ int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candida
     }
     int result = compile_all(session, flights, count, err);
     for (uint32_t i = 0; i < count && result == 0; i++)
-        result = try_candidate(session, &flights[i], i, err);
-    for (uint32_t i = 0; i < count; i++)
+        result = try_candidate(session, &flights[i], err);
+    for (uint32_t i = 0; i < count; i++) {
         bp_compile_free(&flights[i].job);
+        bp_trial_free(&flights[i].trial);
+    }
     free(flights);
     return result;
 }
@@ -457,9 +508,12 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
     fill_contender(a, &options.sides[BP_RING_A]);
     fill_contender(b, &options.sides[BP_RING_B]);
     struct bp_match *match;
-    if (poison_ring(session, BP_RING_A, err) < 0 || poison_ring(session, BP_RING_B, err) < 0 ||
+    struct wait wait = {0};
+    if (order_poison(session, BP_RING_A, &wait, err) < 0 ||
+        order_poison(session, BP_RING_B, &wait, err) < 0 || wait_for(session, &wait, err) < 0 ||
         wait_for_quiet(session, err) < 0 || bp_match_start(&options, &match, err) < 0)
         return -1;
+    session->poisoned[BP_RING_A] = session->poisoned[BP_RING_B] = false;
     while (!bp_match_done(match)) {
         if (step(session, err) < 0) {
             bp_match_free(&match);

@@ -64,9 +64,10 @@ static void set_final(const struct bp_standings *standings, struct bp_run_summar
     row->ci_low = summary->improvement_ci_low = exp(ratio->low);
     row->ci_high = summary->improvement_ci_high = exp(ratio->high);
     snprintf(row->note, sizeof row->note,
-             "evaluation %u; %.3fx baseline, 95 %% [%.3f, %.3f], %u fresh rounds",
+             "evaluation %u; %.3fx baseline, 95 %% [%.3f, %.3f], %u fresh rounds%s",
              standings->evolved->number, row->speedup_vs_baseline, row->ci_low, row->ci_high,
-             standings->final->rounds);
+             standings->final->rounds,
+             row->ci_low <= 1 ? "; not distinguishable from the baseline" : "");
 }
 
 void bp_standings_fill(const struct bp_standings *standings, struct bp_run_summary *summary)

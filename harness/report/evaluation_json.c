@@ -107,7 +107,7 @@ static json_t *identity_json(const struct bp_evaluation *e)
         bp_origin_name(e->origin), "strategy", bp_json_text_or_null(e->strategy), "parent",
         e->parent ? json_integer(e->parent) : json_null(), "kernel", bp_json_text(e->kernel_name),
         "dtype", bp_dtype_name(e->dtype), "knobs", bp_json_knobs(e), "source_hash",
-        bp_json_text(e->source_hash), "object_hash", bp_json_text_or_null(e->object_hash));
+        bp_json_text_or_null(e->source_hash), "object_hash", bp_json_text_or_null(e->object_hash));
 }
 
 /* What it was evaluated on. */

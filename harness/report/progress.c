@@ -45,6 +45,16 @@ void bp_progress_preparing(struct bp_progress *progress, uint32_t done, uint32_t
         bp_progress_end(progress);
 }
 
+void bp_progress_add(struct bp_progress *progress, const char *fmt, ...)
+{
+    va_list args;
+    if (!progress->line_open)
+        return;
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+}
+
 /* Seconds until the first limit is reached, by the pace so far; negative when there is no limit. */
 static double eta_s(const struct bp_progress *progress, const struct bp_progress_state *state)
 {

@@ -19,7 +19,7 @@ struct bp_progress_state {
     double seconds_limit; /* 0 = no limit */
     const uint32_t *verdicts;
     uint32_t duplicates;
-    double best; /* score of the champion, 0 before there is one */
+    double best; /* the champion against the baseline, by the matches on its way; 0: none yet */
     uint32_t best_number;
 };
 
@@ -29,6 +29,9 @@ void bp_progress_say(struct bp_progress *progress, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void bp_progress_preparing(struct bp_progress *progress, uint32_t done, uint32_t total);
 void bp_progress_show(struct bp_progress *progress, const struct bp_progress_state *state);
+/* Adds to the line that stands on a terminal what takes a while now; nothing elsewhere. */
+void bp_progress_add(struct bp_progress *progress, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Ends an open line. */
 void bp_progress_end(struct bp_progress *progress);
 

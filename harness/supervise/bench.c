@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "evaluator/arena.h"
 #include "evaluator/layout.h"
 #include "evaluator/permutation.h"
 #include "evaluator/reference_block.h"
@@ -114,23 +115,29 @@ static int lay_out_rings(struct bp_bench *bench, struct bp_error *err)
     return 0;
 }
 
+/* Room for whole huge pages, which the prepare child asks for: see BP_ARENA_GRAIN. */
+static int open_arena(const char *name, uint64_t bytes, struct bp_error *err)
+{
+    return bp_io_memfd(name, (bytes + BP_ARENA_GRAIN - 1) / BP_ARENA_GRAIN * BP_ARENA_GRAIN, err);
+}
+
 static int open_arenas(struct bp_bench *bench, struct bp_error *err)
 {
-    if ((bench->masters_fd = bp_io_memfd("masters", bench->masters_bytes, err)) < 0 ||
-        (bench->references_fd = bp_io_memfd("references", bench->references_bytes, err)) < 0 ||
-        (bench->ring_inputs_fd = bp_io_memfd("ring-inputs", bench->ring_inputs_bytes, err)) < 0 ||
+    if ((bench->masters_fd = open_arena("masters", bench->masters_bytes, err)) < 0 ||
+        (bench->references_fd = open_arena("references", bench->references_bytes, err)) < 0 ||
+        (bench->ring_inputs_fd = open_arena("ring-inputs", bench->ring_inputs_bytes, err)) < 0 ||
         (bench->masters_ro = bp_io_reopen_readonly(bench->masters_fd, err)) < 0 ||
         (bench->references_ro = bp_io_reopen_readonly(bench->references_fd, err)) < 0 ||
         (bench->ring_inputs_ro = bp_io_reopen_readonly(bench->ring_inputs_fd, err)) < 0)
         return -1;
     for (int side = 0; side < 2; side++)
         if ((bench->ring_outputs_fd[side] =
-                 bp_io_memfd("ring-outputs", bench->ring_outputs_bytes, err)) < 0)
+                 open_arena("ring-outputs", bench->ring_outputs_bytes, err)) < 0)
             return -1;
     for (uint32_t i = 0; i < bench->options.lanes; i++) {
         struct lane *lane = &bench->lanes[i];
-        if ((lane->inputs_fd = bp_io_memfd("case-inputs", bench->inputs_bytes, err)) < 0 ||
-            (lane->outputs_fd = bp_io_memfd("case-outputs", bench->outputs_bytes, err)) < 0)
+        if ((lane->inputs_fd = open_arena("case-inputs", bench->inputs_bytes, err)) < 0 ||
+            (lane->outputs_fd = open_arena("case-outputs", bench->outputs_bytes, err)) < 0)
             return -1;
     }
     return 0;
@@ -515,13 +522,12 @@ void bp_bench_run_request(const struct bp_bench *bench, bool with_cases, uint64_
     };
     memcpy(request->device, bench->options.device, sizeof request->device);
     for (uint32_t i = 0; i < request->case_count; i++)
-        request->cases[i] = (struct bp_run_case){suite->cases[i].shape,
-                                                 bench->cases[i].input_offset,
-                                                 bench->cases[i].output_offset};
+        request->cases[i] = (struct bp_run_case){
+            suite->cases[i].shape, bench->cases[i].input_offset, bench->cases[i].output_offset};
     for (uint32_t i = 0; i < suite->timed_count; i++)
-        request->timed[i] = (struct bp_run_timed){suite->timed[i], bench->timed[i].slots,
-                                                  bench->timed[i].input_offset,
-                                                  bench->timed[i].output_offset};
+        request->timed[i] =
+            (struct bp_run_timed){suite->timed[i], bench->timed[i].slots,
+                                  bench->timed[i].input_offset, bench->timed[i].output_offset};
 }
 
 static void judge_item(const struct bp_bench *bench, uint32_t index, struct bp_judge_item *item)
@@ -630,7 +636,7 @@ uint64_t bp_bench_run_memory_bytes(const struct bp_bench *bench)
 {
     return bench->inputs_bytes + bench->outputs_bytes + bench->ring_inputs_bytes +
            bench->ring_outputs_bytes + bench->options.children.workspace_max_bytes +
-           bench->options.children.memory_bytes;
+           bench->options.children.memory_bytes + 5 * BP_ARENA_GRAIN;
 }
 
 double bp_bench_prepare_ms(const struct bp_bench *bench)

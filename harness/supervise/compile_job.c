@@ -61,6 +61,8 @@ static void compile_answer(void *context, struct bp_child *child, enum bp_messag
     if (type == BP_MESSAGE_ready) {
         if (send_request(job, &err) < 0)
             infra(job, &err);
+        else
+            job->working = true;
     } else if (type == BP_MESSAGE_failure) {
         bp_outcome_of_failure(BP_STAGE_compile, message, false, &job->outcome);
         job->answered = true;
@@ -92,8 +94,7 @@ static void compile_ended(void *context, struct bp_child *child, const struct bp
     if (!job->answered)
         bp_outcome_of_end(BP_STAGE_compile, end, job->options.children.compile_ms, &job->outcome);
     if (job->outcome.verdict == BP_VERDICT_PASS && seal_object(job, &err) < 0) {
-        job->outcome.verdict =
-            err.code == BP_ERR_PROTOCOL ? BP_VERDICT_PROTOCOL : BP_VERDICT_INFRA;
+        job->outcome.verdict = err.code == BP_ERR_PROTOCOL ? BP_VERDICT_PROTOCOL : BP_VERDICT_INFRA;
         snprintf(job->outcome.message, sizeof job->outcome.message, "%s", err.msg);
     }
     if (job->outcome.verdict != BP_VERDICT_PASS) {

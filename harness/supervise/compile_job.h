@@ -16,13 +16,14 @@ struct bp_compile_options {
 };
 
 struct bp_compile_job {
+    bool working; /* the compiler has been asked */
     bool done;
     struct bp_outcome outcome; /* PASS when there is an object */
     int object_fd;             /* owned by the job; sealed; -1 without an object */
     uint64_t object_bytes;
     char object_hash[BP_HASH_TEXT];
     char compiler[BP_TEXT_LINE];
-    char *diagnostics; /* owned, may be null */
+    char *diagnostics;  /* owned, may be null */
     double compiler_ms; /* the child's work */
     double total_ms;    /* with its start and end */
 

@@ -11,6 +11,8 @@
 #define SHAPE_BUDGET_MS 1500.0
 #define SHAPE_MIN_BATCHES 3
 
+#define QUIET_POLL_NS 1000000u
+
 struct shape_times {
     double per_call_ms[BP_STATISTICS_MAX];
     uint32_t count;
@@ -19,6 +21,8 @@ struct shape_times {
 
 struct bp_trial {
     struct bp_trial_options options;
+    struct bp_trial_object object;
+    bool started; /* object is set */
     struct bp_child *run, *judge;
     bool run_ready, judge_ready;
     bool run_ended, judge_ended;
@@ -27,6 +31,7 @@ struct bp_trial {
     struct bp_outcome outcome;
     enum bp_stage stage;
 
+    struct bp_timer quiet_poll;
     struct bp_stopwatch watch;
     int sample_fd; /* owned */
     double batch_ms; /* per call, of the batch whose sample the judge looks at */
@@ -94,13 +99,15 @@ static void infra(struct bp_trial *trial, const struct bp_error *err)
 
 static int request_run(struct bp_trial *trial, struct bp_error *err)
 {
+    if (!trial->started || !trial->run_ready)
+        return 0;
     BP_AUTO_FREE struct bp_msg_run_request *request = malloc(sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
-    bp_bench_run_request(trial->options.bench, true, trial->options.object_bytes, request);
+    bp_bench_run_request(trial->options.bench, true, trial->object.bytes, request);
     int fds[5];
-    bp_bench_run_fds(trial->options.bench, trial->options.lane, BP_RING_A,
-                     trial->options.object_fd, fds);
+    bp_bench_run_fds(trial->options.bench, trial->options.lane, trial->object.side,
+                     trial->object.fd, fds);
     return bp_child_request(trial->run, BP_MESSAGE_run_request, request, fds, 5,
                             settings_of(trial)->run_ms, err);
 }
@@ -198,11 +205,29 @@ static void batch_failed(void *context, const struct bp_error *err)
     infra(context, err);
 }
 
+/* The first batch, as soon as it would be alone. */
+static int start_batches(struct bp_trial *trial, struct bp_error *err)
+{
+    const struct bp_trial_options *options = &trial->options;
+    if (!options->quiet || options->quiet(options->quiet_context))
+        return next_batch(trial, err);
+    return bp_loop_start_timer(settings_of(trial)->loop, &trial->quiet_poll,
+                               bp_clock_ns() + QUIET_POLL_NS, err);
+}
+
+static void quiet_poll_expired(void *context)
+{
+    struct bp_trial *trial = context;
+    struct bp_error err;
+    if (!trial->decided && start_batches(trial, &err) < 0)
+        infra(trial, &err);
+}
+
 static int start_timing(struct bp_trial *trial, struct bp_error *err)
 {
     trial->watch = (struct bp_stopwatch){.bench = trial->options.bench,
                                          .child = trial->run,
-                                         .side = BP_RING_A,
+                                         .side = trial->object.side,
                                          .batch_ms = trial->options.timing.batch_ms,
                                          .sample_fd = trial->sample_fd,
                                          .draws = trial->options.draws,
@@ -210,7 +235,7 @@ static int start_timing(struct bp_trial *trial, struct bp_error *err)
                                          .context = trial};
     for (uint32_t i = 0; i < suite_of(trial)->timed_count; i++)
         trial->watch.calls[i] = 1;
-    return next_batch(trial, err);
+    return start_batches(trial, err);
 }
 
 /* ---- answers ---- */
@@ -253,8 +278,8 @@ static int take_judge_result(struct bp_trial *trial, const struct bp_msg_judge_r
     return 0;
 }
 
-static int take_judge_answer(struct bp_trial *trial, enum bp_message_type type,
-                             const void *message, struct bp_error *err)
+static int take_judge_answer(struct bp_trial *trial, enum bp_message_type type, const void *message,
+                             struct bp_error *err)
 {
     if (type == BP_MESSAGE_ready) {
         trial->judge_ready = true;
@@ -289,13 +314,14 @@ static void trial_ended(void *context, struct bp_child *child, const struct bp_c
     struct bp_trial *trial = context;
     bool is_run = child == trial->run;
     *(is_run ? &trial->run_ended : &trial->judge_ended) = true;
-    trial->duration.total_ms = bp_ns_to_ms(bp_clock_ns() - trial->started_ns);
+    if (trial->started)
+        trial->duration.total_ms = bp_ns_to_ms(bp_clock_ns() - trial->started_ns);
     if (trial->decided)
         return;
     /* A run child that dies while the judge works is still the candidate's doing. */
-    enum bp_stage stage = !is_run                           ? BP_STAGE_judge
+    enum bp_stage stage = !is_run                          ? BP_STAGE_judge
                           : trial->stage == BP_STAGE_judge ? BP_STAGE_run
-                                                            : trial->stage;
+                                                           : trial->stage;
     double timeout_ms = is_run ? settings_of(trial)->run_ms : settings_of(trial)->judge_ms;
     bp_outcome_of_end(stage, end, timeout_ms, &trial->outcome);
     if (is_run)
@@ -325,8 +351,8 @@ static int start_child(struct bp_trial *trial, const char *stage, enum bp_policy
     return bp_child_start(&options, child, err);
 }
 
-int bp_trial_start(const struct bp_trial_options *options, struct bp_trial **slot,
-                   struct bp_error *err)
+int bp_trial_open(const struct bp_trial_options *options, struct bp_trial **slot,
+                  struct bp_error *err)
 {
     struct bp_trial *trial = calloc(1, sizeof *trial);
     if (!trial)
@@ -335,8 +361,7 @@ int bp_trial_start(const struct bp_trial_options *options, struct bp_trial **slo
     if (trial->options.timing.batches > BP_STATISTICS_MAX)
         trial->options.timing.batches = BP_STATISTICS_MAX;
     trial->stage = BP_STAGE_run;
-    trial->started_ns = bp_clock_ns();
-    trial->prepared_ms = bp_bench_prepare_ms(options->bench);
+    trial->quiet_poll = (struct bp_timer){.expired = quiet_poll_expired, .context = trial};
     trial->sample_fd = bp_sample_arena(err);
     if (trial->sample_fd < 0 ||
         start_child(trial, "run", BP_POLICY_RUN_CPU, &trial->run, err) < 0 ||
@@ -346,6 +371,16 @@ int bp_trial_start(const struct bp_trial_options *options, struct bp_trial **slo
     }
     *slot = trial;
     return 0;
+}
+
+int bp_trial_start(struct bp_trial *trial, const struct bp_trial_object *object,
+                   struct bp_error *err)
+{
+    trial->started = true;
+    trial->object = *object;
+    trial->started_ns = bp_clock_ns();
+    trial->prepared_ms = bp_bench_prepare_ms(trial->options.bench);
+    return trial->decided ? 0 : request_run(trial, err);
 }
 
 bool bp_trial_done(const struct bp_trial *trial)
@@ -402,6 +437,7 @@ void bp_trial_free(struct bp_trial **slot)
     struct bp_trial *trial = *slot;
     if (!trial)
         return;
+    bp_loop_stop_timer(settings_of(trial)->loop, &trial->quiet_poll);
     bp_stopwatch_close(&trial->watch);
     bp_child_release(&trial->run);
     bp_child_release(&trial->judge);

@@ -1,5 +1,7 @@
 /* trial.h: a compiled candidate through run, judge and clock, to an outcome.
  *
+ * Both children start and confine themselves while the compiler still works, and wait for the object.
+ *
  *   run child:   load, plan ─► every case once ─┐                 ┌─► timed batch ┐     ┌─► …
  *   judge child:                                └─► judge cases ──┘               └─► a row
  *
@@ -19,18 +21,31 @@ struct bp_timing_options {
 
 struct bp_trial_options {
     struct bp_bench *bench;
-    uint32_t lane;       /* whose case arenas were filled for this evaluation */
+    uint32_t lane;       /* whose case arenas are filled for this evaluation */
     uint64_t evaluation; /* that number, which keys permutation and canaries */
-    int object_fd;       /* borrowed until the trial is done; sealed */
-    uint64_t object_bytes;
     struct bp_timing_options timing;
     uint64_t *draws; /* the run's sample counter */
+    /* Whether the machine is free for a clock: asked before the first timed call, and again every
+     * millisecond until it is. Null: always. */
+    bool (*quiet)(void *context);
+    void *quiet_context;
 };
 
 struct bp_trial; /* opaque */
 
-/* Starts both children; bp_trial_done turns true in the loop, when both are gone. */
-int bp_trial_start(const struct bp_trial_options *options, struct bp_trial **trial,
+/* Starts both children; neither gets anything of a candidate yet. */
+int bp_trial_open(const struct bp_trial_options *options, struct bp_trial **trial,
+                  struct bp_error *err) BP_MUST_CHECK;
+
+struct bp_trial_object {
+    int fd; /* borrowed until the trial is done; sealed */
+    uint64_t bytes;
+    enum bp_ring_side side; /* a poisoned one */
+};
+
+/* Once, with the lane's cases filled: bp_trial_done turns true in the loop, when both children are
+ * gone. */
+int bp_trial_start(struct bp_trial *trial, const struct bp_trial_object *object,
                    struct bp_error *err) BP_MUST_CHECK;
 bool bp_trial_done(const struct bp_trial *trial);
 

@@ -49,7 +49,7 @@ struct gqa_launch_plan {
     gqa_u32 launches; /* 1..GQA_MAX_LAUNCHES: gqa_kernel0 .. in order, on one stream */
     struct gqa_launch launch[GQA_MAX_LAUNCHES];
     gqa_u32 unsupported;      /* enum gqa_reason; 0 = this shape is supported */
-    gqa_u64 workspace_bytes;  /* poisoned before every call; 256-byte aligned */
+    gqa_u64 workspace_bytes;  /* arbitrary contents at every call; 256-byte aligned */
 };
 
 /* Why a plan refuses a shape. Other values are a kernel's own and are shown as numbers. */

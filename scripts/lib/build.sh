@@ -19,5 +19,6 @@ bp_build() {
     if [ -f "$folder/build.ninja" ]; then
         again=(--reconfigure)
     fi
+    echo "building $folder/"
     bp_quietly meson setup "${again[@]}" "$folder" "$@" && bp_quietly ninja -C "$folder"
 }

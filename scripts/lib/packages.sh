@@ -15,6 +15,7 @@ ninja-build       | cmd ninja        | runs the build
 pkgconf           | cmd pkg-config   | finds the libraries below
 clang             | cmd clang        | compiles kernels for the CPU device
 lld               | cmd ld.lld       | links kernels for the CPU device
+python3           | cmd python3      | embeds headers and the eager kernel; integration tests
 libseccomp-dev    | pc libseccomp    | system call filters of the sandbox
 libmsgpack-dev    | pc msgpack       | frames between supervisor and workers
 libyaml-dev       | pc yaml-0.1      | configs and kernel declarations

@@ -170,7 +170,7 @@ static void mistakes_are_named_with_what_is_valid(void **state)
         {"kernel: k\ndevice: 'hip:'\n", "unknown device 'hip:'"},
         {"kernel: k\ndevice: 'hip:-1'\n", "unknown device 'hip:-1'"},
         {"kernel: k\ndevice: 'emu:../x'\n", "unknown device 'emu:../x'"},
-        {"kernel: k\nsuite: fast\n", "unknown suite 'fast' (valid: quick, full, tiny, or the name"},
+        {"kernel: k\nsuite: fast\n", "unknown suite 'fast' (valid: quick, full, tiny, bench, or the name"},
         {"kernel: k\nsuite: qiuck\n", "unknown suite 'qiuck' (valid: quick, full, tiny"},
         {"kernel: k\nsuite: quik\n", "unknown suite 'quik'; did you mean 'quick'? (valid: "},
         {"kernel: k\nstrategy: {name: annealing}\n",

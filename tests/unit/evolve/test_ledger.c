@@ -21,6 +21,7 @@ static void add(struct bp_ledger *ledger, uint32_t number, enum bp_verdict verdi
     evaluation->number = number;
     evaluation->verdict = verdict;
     evaluation->score = score;
+    evaluation->has_score = point || number > 1; /* number 1 without a point: the eager kernel */
     snprintf(evaluation->source_hash, sizeof evaluation->source_hash, "source-%u", number);
     if (verdict != BP_VERDICT_COMPILE_ERROR)
         snprintf(evaluation->object_hash, sizeof evaluation->object_hash, "object-%u", number);
@@ -64,6 +65,11 @@ static void identities_are_found(void **state)
     assert_int_equal(bp_ledger_find_source(&ledger, "source-137")->number, 137);
     assert_int_equal(bp_ledger_find_object(&ledger, "object-199")->number, 199);
     assert_null(bp_ledger_find_object(&ledger, "object-5")); /* it has no object */
+    assert_null(bp_ledger_find_source(&ledger, "source-202"));
+    /* The eager kernel has no score to answer with, and a failure of ours says nothing. */
+    assert_null(bp_ledger_find_source(&ledger, "source-1"));
+    assert_null(bp_ledger_find_object(&ledger, "object-1"));
+    add(&ledger, 201, BP_VERDICT_INFRA, 0, NULL, false);
     assert_null(bp_ledger_find_source(&ledger, "source-201"));
     /* Candidates without an object are not each other's duplicates. */
     assert_null(bp_ledger_find_object(&ledger, ""));
@@ -83,6 +89,7 @@ static void a_harness_failure_is_nobodys_duplicate(void **state)
     struct bp_evaluation *again = bp_evaluation_new();
     again->number = 2;
     again->verdict = BP_VERDICT_WRONG_RESULT;
+    again->has_score = true;
     snprintf(again->source_hash, sizeof again->source_hash, "source-1");
     snprintf(again->object_hash, sizeof again->object_hash, "object-1");
     assert_int_equal(bp_ledger_add(&ledger, again, NULL, false, &err), 0);

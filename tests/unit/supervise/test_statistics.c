@@ -23,7 +23,12 @@ static void known_values(void **state)
     /* mean 3.5, sd sqrt(3.5), t(5) = 2.571 */
     assert_true(fabs(interval.high - (3.5 + 2.571 * sqrt(3.5 / 6))) < 1e-9);
     interval = bp_statistics_median(six, 1);
-    assert_true(interval.estimate == 3 && isinf(interval.high));
+    assert_true(interval.estimate == 3 && interval.low == 0 && isinf(interval.high));
+    /* ln 1, ln 2, ln 4: mean ln 2, sd ln 2, t(2) = 4.303; a normal interval would start below 0. */
+    const double three[] = {1, 4, 2};
+    interval = bp_statistics_median(three, 3);
+    assert_true(fabs(interval.low - 2 * exp(-4.303 * log(2) / sqrt(3))) < 1e-9);
+    assert_true(interval.low > 0 && interval.estimate == 2);
     assert_true(fabs(bp_statistics_t95(60) - 2.000) < 0.002);
 }
 

@@ -1,0 +1,22 @@
+/*! bulletproof
+name: limit_workspace
+targets: [cpu]
+dtypes: [f16, bf16, f32]
+supports: head_dim == 128
+*/
+// expected: RESOURCE_LIMIT in run: workspace
+
+/* 8 GiB of workspace. */
+#include "gqa.h"
+
+GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
+{
+    gqa_plan_launch(plan, 0, 1, 1, 1, 1, 0);
+    plan->workspace_bytes = 8ULL << 30;
+}
+
+GQA_KERNEL void gqa_kernel0(gqa_shape shape, const gqa_t *q, const gqa_t *k, const gqa_t *v,
+                            gqa_t *o, void *workspace)
+{
+    (void)workspace;
+}

@@ -1,0 +1,29 @@
+/*! bulletproof
+name: object_ifunc
+targets: [cpu]
+dtypes: [f16, bf16, f32]
+supports: head_dim == 128
+*/
+// expected: LAUNCH_ERROR in run
+
+/* An indirect function, whose resolver would run while the object is loaded. */
+#include "gqa.h"
+
+extern "C" void chosen() {}
+extern "C" void (*resolve())()
+{
+    asm volatile("ud2");
+    return chosen;
+}
+extern "C" __attribute__((visibility("default"), ifunc("resolve"))) void helper();
+
+GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
+{
+    gqa_plan_launch(plan, 0, 1, 1, 1, 1, 0);
+}
+
+GQA_KERNEL void gqa_kernel0(gqa_shape shape, const gqa_t *q, const gqa_t *k, const gqa_t *v,
+                            gqa_t *o, void *workspace)
+{
+    helper();
+}

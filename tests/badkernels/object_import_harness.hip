@@ -1,0 +1,23 @@
+/*! bulletproof
+name: object_import_harness
+targets: [cpu]
+dtypes: [f16, bf16, f32]
+supports: head_dim == 128
+*/
+// expected: LAUNCH_ERROR in run: bp_channel_send
+
+/* Imports a function of the worker that would run it. */
+#include "gqa.h"
+
+extern "C" int bp_channel_send();
+
+GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
+{
+    gqa_plan_launch(plan, 0, 1, 1, 1, 1, 0);
+}
+
+GQA_KERNEL void gqa_kernel0(gqa_shape shape, const gqa_t *q, const gqa_t *k, const gqa_t *v,
+                            gqa_t *o, void *workspace)
+{
+    bp_channel_send();
+}

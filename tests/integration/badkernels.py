@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Evaluates kernels through the whole pipeline and compares each verdict with the file's own account.
+
+    // expected: VERDICT[|VERDICT...] [in STAGE[|STAGE...]] [: text that the message contains]
+    // open: why the verdict is another one as yet; the test fails once it is the expected one
+    // sanitized: what to expect in its place where the program is built with a sanitizer
+    // options: further options for `bulletproof eval`
+
+After each it looks for processes, files and mounts that were left, and at the time it took.
+"""
+import argparse
+import concurrent.futures
+import glob
+import json
+import os
+import re
+import shlex
+import sys
+
+from supervised import Program, isolate, mounts
+
+MARGIN_S = 4.0  # what an evaluation takes beside its deadlines, on a busy machine
+SANITIZED_SLOWNESS = 3.0
+OUTPUT_MAX = 1 << 20
+EXPECTATION = re.compile(r"(?P<verdicts>[A-Z_|]+)(?: in (?P<stages>[a-z|]+))?(?:: (?P<text>.+))?$")
+EXIT_STATUS = {"PASS": 0, "INFRA": 20}
+EXIT_CANDIDATE = 10
+DEADLINES_S = {"--compile-seconds": 10.0, "--run-seconds": 5.0}
+
+
+class Kernel:
+    def __init__(self, path, expected, sanitized):
+        self.path = os.path.abspath(path)
+        self.name = os.path.splitext(os.path.basename(path))[0]
+        with open(path, encoding="utf-8") as file:
+            lines = dict(re.findall(r"^// (\w+): (.*)$", file.read(), re.MULTILINE))
+        self.expected = expected or lines.get("expected", "")
+        if sanitized:
+            self.expected = lines.get("sanitized", self.expected)
+        self.expectation = EXPECTATION.match(self.expected)
+        if not self.expectation:
+            raise SystemExit(f"{path}: cannot read 'expected: {self.expected}'")
+        self.open = lines.get("open")
+        self.options = shlex.split(lines.get("options", ""))
+
+    def matches(self, result):
+        wanted = self.expectation
+        return (result["verdict"] in wanted["verdicts"].split("|")
+                and (not wanted["stages"] or result["stage"] in wanted["stages"].split("|"))
+                and (not wanted["text"] or wanted["text"] in result["message"]))
+
+
+class Case:
+    """One kernel on one suite in one dtype."""
+
+    def __init__(self, kernel, suite, dtype, slowness):
+        self.kernel = kernel
+        self.label = kernel.name
+        options = list(kernel.options)
+        self.allowed_s = MARGIN_S * slowness
+        for name, fallback in DEADLINES_S.items():
+            seconds = fallback
+            if name in options:
+                at = options.index(name)
+                seconds = float(options[at + 1])
+                del options[at:at + 2]
+            options += [name, str(seconds * slowness)]
+            self.allowed_s += seconds * slowness
+        self.options = ["--suite", suite, "--dtype", dtype, "--json"] + options
+
+    def evaluate(self, program):
+        """What was seen, as a line, and the list of complaints."""
+        run = Program([program, "eval", self.kernel.path] + self.options)
+        status = run.wait(self.allowed_s + 10)
+        complaints = run.leftovers()
+        run.remove()
+        if run.seconds > self.allowed_s:
+            complaints.append(f"took {run.seconds:.1f} s, allowed {self.allowed_s:.1f}")
+        try:
+            result = json.loads(run.output)
+        except ValueError:
+            return "no result", complaints + [f"exit status {status}, no JSON: {run.errors[:300]}"]
+        seen = f"{result['verdict']} in {result['stage']}: {result['message']}"
+        complaints += self.complaints_about(result, status)
+        if len(run.output) > OUTPUT_MAX:
+            complaints.append(f"{len(run.output)} bytes of JSON")
+        if "root:" in run.output + run.errors:
+            complaints.append("a file of the system is in the output")
+        if run.errors:
+            complaints.append(f"standard error: {run.errors.strip()[:300]}")
+        return f"{seen[:100]:100} {run.seconds:5.2f} s", complaints
+
+    def complaints_about(self, result, status):
+        complaints = []
+        if self.kernel.open and self.kernel.matches(result):
+            complaints.append("the verdict is the expected one now: remove the 'open' line")
+        elif not self.kernel.open and not self.kernel.matches(result):
+            complaints.append(f"expected {self.kernel.expected}")
+        if status != EXIT_STATUS.get(result["verdict"], EXIT_CANDIDATE):
+            complaints.append(f"exit status {status} with {result['verdict']}")
+        return complaints
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("program")
+    parser.add_argument("kernels", nargs="+", help="files, or directories of them")
+    parser.add_argument("--suites", default="odd_17", help="names with commas between")
+    parser.add_argument("--dtypes", default="f16", help="names with commas between")
+    parser.add_argument("--expected", help="in place of the files' own lines")
+    parser.add_argument("--sanitized", action="store_true", help="built with a sanitizer: slower")
+    parser.add_argument("--jobs", type=int, default=2, help="evaluations at once")
+    return parser.parse_args()
+
+
+def make_cases(arguments):
+    slowness = SANITIZED_SLOWNESS if arguments.sanitized else 1.0
+    cases = []
+    for argument in arguments.kernels:
+        directory = os.path.isdir(argument)
+        paths = sorted(glob.glob(os.path.join(argument, "*.hip"))) if directory else [argument]
+        for kernel in [Kernel(path, arguments.expected, arguments.sanitized) for path in paths]:
+            for suite in arguments.suites.split(","):
+                for dtype in arguments.dtypes.split(","):
+                    cases.append(Case(kernel, suite, dtype, slowness))
+                    if "," in arguments.suites + arguments.dtypes:
+                        cases[-1].label += f" {suite} {dtype}"
+    return cases
+
+
+def show(case, seen, complaints, width):
+    word = "FAIL" if complaints else "open" if case.kernel.open else "ok"
+    print(f"{word:4} {case.label:{width}} {seen}", flush=True)
+    if case.kernel.open:
+        print(f"       expected {case.kernel.expected}; {case.kernel.open}")
+    for complaint in complaints:
+        print(f"       {complaint}")
+
+
+def main():
+    arguments = parse_arguments()
+    program = os.path.abspath(arguments.program)
+    cases = make_cases(arguments)
+    width = max((len(case.label) for case in cases), default=0)
+    isolate()
+    mounts_before = mounts()
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        results = pool.map(lambda case: case.evaluate(program), cases)
+        for case, (seen, complaints) in zip(cases, results):
+            show(case, seen, complaints, width)
+            failed += bool(complaints)
+    if mounts() != mounts_before:
+        print(f"{mounts() - mounts_before} mounts are left")
+        failed += 1
+    print(f"{len(cases)} evaluations, {failed} failed, "
+          f"{sum(bool(case.kernel.open) for case in cases)} open")
+    return 1 if failed or not cases else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
