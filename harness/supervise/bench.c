@@ -14,19 +14,13 @@
 #include "evaluator/reference_block.h"
 #include "evaluator/rows.h"
 
-enum order_kind {
-    ORDER_MAKE,
-    ORDER_FILL_CASES,
-    ORDER_FILL_BATCH,
-    ORDER_FILL_RING,
-    ORDER_POISON_RING
-};
+enum order_kind { ORDER_MAKE, ORDER_FILL_CASES, ORDER_FILL_BATCH };
 
 struct order {
     enum order_kind kind;
-    uint32_t index;      /* case, lane, timed shape or ring side */
+    uint32_t index;      /* case, lane or timed shape */
     uint64_t evaluation; /* FILL_CASES */
-    enum bp_ring_side side;     /* FILL_BATCH, and the two below */
+    enum bp_ring_side side; /* FILL_BATCH, and the two below */
     uint32_t first_slot, calls;
     bp_bench_done done; /* null: nobody wants to know any more */
     void *context;
@@ -46,7 +40,6 @@ struct bp_bench {
     int masters_fd, references_fd, ring_inputs_fd, ring_outputs_fd[2];
     int masters_ro, references_ro, ring_inputs_ro;
     struct lane lanes[BP_MAX_LANES];
-    uint64_t ring_fill; /* number of the current ring contents, keys its permutations */
     uint64_t fresh_fill; /* number of the last fill of a batch, keys its inputs */
 
     struct bp_child *prepare;
@@ -83,16 +76,7 @@ static void lay_out_cases(struct bp_bench *bench)
     bench->inputs_bytes = bench->masters_bytes;
 }
 
-static int gauss_case(const struct bp_suite *suite, const char *shape)
-{
-    for (uint32_t i = 0; i < suite->case_count; i++)
-        if (suite->cases[i].family == BP_FAMILY_gauss &&
-            strcmp(suite->cases[i].shape.name, shape) == 0)
-            return (int)i;
-    return -1;
-}
-
-static int lay_out_rings(struct bp_bench *bench, struct bp_error *err)
+static void lay_out_rings(struct bp_bench *bench)
 {
     const struct bp_suite *suite = bench->options.suite;
     for (uint32_t i = 0; i < suite->timed_count; i++) {
@@ -101,18 +85,12 @@ static int lay_out_rings(struct bp_bench *bench, struct bp_error *err)
         struct bp_output_layout out;
         bp_layout_inputs(&suite->timed[i], bench->options.dtype, &in);
         bp_layout_outputs(&suite->timed[i], bench->options.dtype, &out);
-        int index = gauss_case(suite, suite->timed[i].name);
-        if (index < 0)
-            return bp_fail(err, BP_ERR_STATE, "suite %s: timed shape %s has no gauss case",
-                           suite->name, suite->timed[i].name);
-        place->case_index = (uint32_t)index;
         place->slots = (uint32_t)(bench->options.ring_bytes / in.bytes + 1);
         place->input_offset = bench->ring_inputs_bytes;
         place->output_offset = bench->ring_outputs_bytes;
         bench->ring_inputs_bytes += place->slots * in.bytes;
         bench->ring_outputs_bytes += place->slots * out.bytes;
     }
-    return 0;
 }
 
 /* Room for whole huge pages, which the prepare child asks for: see BP_ARENA_GRAIN. */
@@ -310,32 +288,6 @@ static int send_fill_batch(struct bp_bench *bench, const struct order *order, st
                      err);
 }
 
-static int send_ring(struct bp_bench *bench, uint32_t parts, enum bp_ring_side side,
-                     struct bp_error *err)
-{
-    const struct bp_suite *suite = bench->options.suite;
-    BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
-    if (!request)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
-    if (parts & BP_FILL_INPUTS)
-        bench->ring_fill++;
-    request->fill_count = suite->timed_count;
-    for (uint32_t i = 0; i < suite->timed_count; i++) {
-        const struct bp_bench_timed *place = &bench->timed[i];
-        struct bp_fill *fill = &request->fills[i];
-        *fill = (struct bp_fill){.shape = suite->timed[i],
-                                 .dtype = bench->options.dtype,
-                                 .slots = place->slots,
-                                 .parts = parts,
-                                 .master_offset = bench->cases[place->case_index].master_offset,
-                                 .input_offset = place->input_offset,
-                                 .output_offset = place->output_offset,
-                                 .canary = canary_of(bench, "ring canary", bench->ring_fill)};
-        permutation_key(bench, "ring", bench->ring_fill, i, &fill->permutation_key);
-    }
-    return send_fill(bench, request, bench->ring_inputs_fd, bench->ring_outputs_fd[side], err);
-}
-
 static int send_order(struct bp_bench *bench, const struct order *order, struct bp_error *err)
 {
     switch (order->kind) {
@@ -345,10 +297,6 @@ static int send_order(struct bp_bench *bench, const struct order *order, struct 
         return send_fill_cases(bench, order, err);
     case ORDER_FILL_BATCH:
         return send_fill_batch(bench, order, err);
-    case ORDER_FILL_RING:
-        return send_ring(bench, BP_FILL_INPUTS, BP_RING_A, err);
-    case ORDER_POISON_RING:
-        return send_ring(bench, BP_FILL_OUTPUTS, (enum bp_ring_side)order->index, err);
     }
     return -1;
 }
@@ -426,21 +374,6 @@ void bp_bench_forget(struct bp_bench *bench, const void *context)
             order->done = NULL;
 }
 
-int bp_bench_fill_ring(struct bp_bench *bench, bp_bench_done done, void *context,
-                       struct bp_error *err)
-{
-    struct order order = {.kind = ORDER_FILL_RING, .done = done, .context = context};
-    return add_order(bench, &order, err);
-}
-
-int bp_bench_poison_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
-                         void *context, struct bp_error *err)
-{
-    struct order order = {
-        .kind = ORDER_POISON_RING, .index = side, .done = done, .context = context};
-    return add_order(bench, &order, err);
-}
-
 /* ---- opening and closing ---- */
 
 static int start_prepare(struct bp_bench *bench, struct bp_error *err)
@@ -470,8 +403,8 @@ int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **slot
     for (uint32_t i = 0; i < BP_MAX_LANES; i++)
         bench->lanes[i] = (struct lane){-1, -1};
     lay_out_cases(bench);
-    if (lay_out_rings(bench, err) < 0 || open_arenas(bench, err) < 0 ||
-        start_prepare(bench, err) < 0) {
+    lay_out_rings(bench);
+    if (open_arenas(bench, err) < 0 || start_prepare(bench, err) < 0) {
         bp_bench_close(&bench);
         return -1;
     }

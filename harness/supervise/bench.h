@@ -43,7 +43,6 @@ struct bp_bench_case {
 
 /* Where one timed shape lies, by index into suite->timed. */
 struct bp_bench_timed {
-    uint32_t case_index; /* its gauss case: whose master fills the ring */
     uint32_t slots;
     uint64_t input_offset, output_offset; /* of slot 0 in the ring arenas */
 };
@@ -71,9 +70,6 @@ int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_bench_done done, vo
 /* Fills lane's case arenas for an evaluation: secret permutation, canaries, poison. */
 int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluation,
                         bp_bench_done done, void *context, struct bp_error *err) BP_MUST_CHECK;
-/* Refills the timed ring of inputs under a new secret permutation. No child may be reading it. */
-int bp_bench_fill_ring(struct bp_bench *bench, bp_bench_done done, void *context,
-                       struct bp_error *err) BP_MUST_CHECK;
 /* Before a timed batch: `calls` slots from first_slot on (round the ring, calls <= its slots) get
  * fresh secret inputs, and poison for outputs on one side. No child may run meanwhile that could look
  * at them: the candidate is frozen. */
@@ -82,9 +78,6 @@ int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_sid
                         struct bp_error *err) BP_MUST_CHECK;
 /* Orders with this context are still worked off, but nobody is told. */
 void bp_bench_forget(struct bp_bench *bench, const void *context);
-/* Poisons one side's ring of outputs, so that no earlier answer is left in it. */
-int bp_bench_poison_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
-                         void *context, struct bp_error *err) BP_MUST_CHECK;
 
 /* Milliseconds the prepare child has spent on orders so far. */
 double bp_bench_prepare_ms(const struct bp_bench *bench);

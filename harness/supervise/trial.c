@@ -106,7 +106,7 @@ static int request_run(struct bp_trial *trial, struct bp_error *err)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
     bp_bench_run_request(trial->options.bench, true, trial->object.bytes, request);
     int fds[5];
-    bp_bench_run_fds(trial->options.bench, trial->options.lane, trial->object.side,
+    bp_bench_run_fds(trial->options.bench, trial->options.lane, BP_RING_A,
                      trial->object.fd, fds);
     return bp_child_request(trial->run, BP_MESSAGE_run_request, request, fds, 5,
                             settings_of(trial)->run_ms, err);
@@ -227,7 +227,7 @@ static int start_timing(struct bp_trial *trial, struct bp_error *err)
 {
     trial->watch = (struct bp_stopwatch){.bench = trial->options.bench,
                                          .child = trial->run,
-                                         .side = trial->object.side,
+                                         .side = BP_RING_A,
                                          .batch_ms = trial->options.timing.batch_ms,
                                          .sample_fd = trial->sample_fd,
                                          .draws = trial->options.draws,

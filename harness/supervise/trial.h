@@ -40,7 +40,6 @@ int bp_trial_open(const struct bp_trial_options *options, struct bp_trial **tria
 struct bp_trial_object {
     int fd; /* borrowed until the trial is done; sealed */
     uint64_t bytes;
-    enum bp_ring_side side; /* a poisoned one */
 };
 
 /* Once, with the lane's cases filled: bp_trial_done turns true in the loop, when both children are
