@@ -50,8 +50,8 @@ static void refuses_a_flood_of_includes(void **state)
     (void)state;
     static char source[128 << 10];
     size_t used = 0;
+    char name[204];
     for (int file = 1; file <= 400; file++) {
-        char name[204];
         snprintf(name, sizeof name, "%0200d.h", file);
         FILE *empty = fopen(name, "w");
         assert_non_null(empty);
@@ -60,6 +60,10 @@ static void refuses_a_flood_of_includes(void **state)
     }
     snprintf(source + used, sizeof source - used, "%s", FIXTURE_PLAN FIXTURE_KERNEL "{}\n");
     expect_error(source, "only gqa.h may be included");
+    for (int file = 1; file <= 400; file++) {
+        snprintf(name, sizeof name, "%0200d.h", file);
+        unlink(name);
+    }
 }
 
 static void refuses_what_is_not_portable(void **state)

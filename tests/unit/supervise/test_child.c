@@ -151,19 +151,21 @@ static void no_request_can_be_answered_before_it_is_made(void **state)
     assert_int_equal(seen.answers, 1);
 }
 
-static void a_huge_frame_is_refused_unread(void **state)
+static void a_huge_frame_holds_up_nobody(void **state)
 {
     struct seen seen;
     (void)state;
     run("huge", 1, &seen);
     assert_int_equal(seen.end.cause, BP_CHILD_PROTOCOL);
+#ifndef __SANITIZE_ADDRESS__ /* which takes memory and time of its own */
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    /* Unpacked it would be 96 MiB. */
+    /* Of 4 MiB it would be 96 MiB, unpacked. */
     if (usage.ru_maxrss > 64 << 10)
         fail_msg("resident at most %ld KiB", usage.ru_maxrss);
     if (seen.longest_step_ms > 10)
         fail_msg("a step of the loop took %.1f ms", seen.longest_step_ms);
+#endif
 }
 
 static void floods_end_at_the_deadline_or_before(void **state)
@@ -236,7 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_honest_child_answers_every_request),
         cmocka_unit_test(no_request_can_be_answered_before_it_is_made),
-        cmocka_unit_test(a_huge_frame_is_refused_unread),
+        cmocka_unit_test(a_huge_frame_holds_up_nobody),
         cmocka_unit_test(floods_end_at_the_deadline_or_before),
         cmocka_unit_test(a_child_that_closes_everything_has_ended),
         cmocka_unit_test(unwanted_descriptors_are_closed),
