@@ -18,6 +18,7 @@
 #include "kernels/embedded.h"
 
 #define DIAGNOSTICS_MAX (256u << 10) /* bytes a compiler may print before it is COMPILE_LIMIT */
+#define INCLUDES_MAX (64 << 10)      /* bytes of the compiler's list of files */
 #define LOG_RESERVED (64 << 10) /* bytes on the private disk that only diagnostics may use */
 #define MAX_ARGUMENTS (BP_MAX_DEFINES + 48)
 #define DEFINE_TEXT (2 * BP_TEXT_SHORT + 4)
@@ -298,7 +299,16 @@ static bool is_own_file(const char *name, size_t length)
 static int check_includes(struct bp_msg_compile_result *result, struct bp_error *err)
 {
     struct bp_buffer rule;
-    bp_buffer_init(&rule, 64 << 10);
+    struct stat info;
+    if (stat(includes_name, &info) < 0)
+        return bp_fail_errno(err, "the compiler left no %s", includes_name);
+    if (info.st_size > INCLUDES_MAX) { /* our own files, once each, are a few hundred bytes */
+        result->verdict = BP_VERDICT_COMPILE_ERROR;
+        snprintf(result->message, sizeof result->message,
+                 "%s: includes too much; only gqa.h may be included", source_name);
+        return 0;
+    }
+    bp_buffer_init(&rule, INCLUDES_MAX);
     if (bp_io_read_file(includes_name, &rule, err) < 0) {
         bp_buffer_free(&rule);
         return -1;

@@ -5,7 +5,7 @@
  * length counts the payload and is at most BP_FRAME_MAX. The payload is scanned for counts and
  * depth against the bytes present before msgpack-c sees it, because msgpack-c trusts a declared
  * count and reserves gigabytes for five bytes. Each direction counts its own sequence from 0; a
- * child echoes the nonce of the request it answers (0 before the first). */
+ * child echoes the nonce of the request it answers (0 before the first), which it cannot guess. */
 #ifndef BP_EVALUATOR_FRAME_H
 #define BP_EVALUATOR_FRAME_H
 
@@ -16,7 +16,7 @@
 #include "base/error.h"
 
 #define BP_FRAME_HEADER 4
-#define BP_FRAME_MAX (4u << 20) /* bytes of payload */
+#define BP_FRAME_MAX (256u << 10) /* bytes of payload; unpacked up to 24 times that */
 #define BP_FRAME_DEPTH 8        /* nested arrays and maps */
 
 struct bp_frame {

@@ -213,16 +213,11 @@ void bp_judge_case(const struct bp_case *item, enum bp_dtype dtype, const struct
     judge_scale(&tally);
 }
 
-void bp_judge_rows(const struct bp_case *item, enum bp_dtype dtype, const struct bp_key *rows_key,
-                   const void *reference, uint32_t count, const uint64_t *indices,
-                   const void *row_data, struct bp_judgement *judgement)
+void bp_judge_row(const struct bp_case *item, enum bp_dtype dtype, struct bp_row row,
+                  const void *reference, const void *row_data, struct bp_judgement *judgement)
 {
     struct tally tally;
-    size_t row_bytes = item->shape.head_dim * bp_dtype_size(dtype);
+    struct bp_reference_row want = bp_reference_row(reference, 0);
     tally_start(&tally, item, dtype, reference, judgement);
-    for (uint32_t i = 0; i < count; i++) {
-        struct bp_row row = bp_rows_at(&item->shape, rows_key, item->max_rows, indices[i]);
-        struct bp_reference_row want = bp_reference_row(reference, indices[i]);
-        judge_row(&tally, row, &want, (const uint8_t *)row_data + i * row_bytes);
-    }
+    judge_row(&tally, row, &want, row_data);
 }

@@ -22,12 +22,9 @@ void bp_judge_case(const struct bp_case *item, enum bp_dtype dtype, const struct
                    const struct bp_permutation *permutation, const void *reference,
                    const void *output, struct bp_judgement *judgement);
 
-/* Judges single rows copied out of timed outputs: row_data holds count rows of head_dim elements;
- * indices[i] is the position in the reference's row list that row i must match. Rules 1, 2 and 5
- * only: the same row may be sampled many times, which the pooled rules 3 and 4 must not count as
- * independent. Messages name master heads. */
-void bp_judge_rows(const struct bp_case *item, enum bp_dtype dtype, const struct bp_key *rows_key,
-                   const void *reference, uint32_t count, const uint64_t *indices,
-                   const void *row_data, struct bp_judgement *judgement);
+/* Judges a single row copied out of a timed output: row_data holds its head_dim elements, reference
+ * the block of bp_reference_make_row. Rules 1, 2 and 5 only: the pooled rules 3 and 4 need more. */
+void bp_judge_row(const struct bp_case *item, enum bp_dtype dtype, struct bp_row row,
+                  const void *reference, const void *row_data, struct bp_judgement *judgement);
 
 #endif

@@ -56,7 +56,7 @@ RECORD(shape_record, bp_shape, TEXT(bp_shape, name), U32(bp_shape, batch), U32(b
 RECORD(define_record, bp_define, TEXT(bp_define, name), TEXT(bp_define, value));
 
 RECORD(fill_record, bp_fill, NESTED(bp_fill, shape, shape_record),
-       BELOW(bp_fill, dtype, BP_DTYPE_COUNT), U32(bp_fill, slots), BELOW(bp_fill, parts, 4),
+       BELOW(bp_fill, dtype, BP_DTYPE_COUNT), U32(bp_fill, slots), BELOW(bp_fill, parts, BP_FILL_PARTS),
        U64(bp_fill, master_offset),
        U64(bp_fill, input_offset), U64(bp_fill, output_offset), KEY(bp_fill, permutation_key),
        U64(bp_fill, canary));
@@ -84,9 +84,6 @@ RECORD(case_result_record, bp_case_result, TEXT(bp_case_result, shape),
        BELOW(bp_case_result, verdict, BP_VERDICT_COUNT), F64(bp_case_result, max_ratio),
        F64(bp_case_result, rms_ratio), F64(bp_case_result, pooled), F64(bp_case_result, alpha),
        U64(bp_case_result, rows));
-
-RECORD(sample_record, bp_sample, BELOW(bp_sample, item, BP_SUITE_MAX_TIMED),
-       U64(bp_sample, row_index), U64(bp_sample, data_offset));
 
 RECORD(ready_record, bp_msg_ready, TEXT(bp_msg_ready, stage), TEXT(bp_msg_ready, sandbox));
 RECORD(failure_record, bp_msg_failure, BELOW(bp_msg_failure, verdict, BP_VERDICT_COUNT),
@@ -129,12 +126,13 @@ RECORD(judge_request_record, bp_msg_judge_request,
 RECORD(judge_result_record, bp_msg_judge_result,
        BELOW(bp_msg_judge_result, verdict, BP_VERDICT_COUNT), TEXT(bp_msg_judge_result, message),
        LIST(bp_msg_judge_result, cases, case_count, BP_SUITE_MAX_CASES, case_result_record));
-RECORD(samples_request_record, bp_msg_samples_request,
-       LIST(bp_msg_samples_request, items, item_count, BP_SUITE_MAX_TIMED, judge_item_record),
-       LIST(bp_msg_samples_request, samples, sample_count, BP_MAX_SAMPLES, sample_record));
-RECORD(samples_result_record, bp_msg_samples_result,
-       BELOW(bp_msg_samples_result, verdict, BP_VERDICT_COUNT),
-       TEXT(bp_msg_samples_result, message));
+RECORD(sample_request_record, bp_msg_sample_request,
+       NESTED(bp_msg_sample_request, shape, shape_record),
+       BELOW(bp_msg_sample_request, dtype, BP_DTYPE_COUNT), U32(bp_msg_sample_request, batch),
+       U32(bp_msg_sample_request, head), U32(bp_msg_sample_request, token),
+       U64(bp_msg_sample_request, input_offset));
+RECORD(sample_result_record, bp_msg_sample_result,
+       BELOW(bp_msg_sample_result, verdict, BP_VERDICT_COUNT), TEXT(bp_msg_sample_result, message));
 
 static const struct record *const records[BP_MESSAGE_COUNT] = {
 #define ROW(name) [BP_MESSAGE_##name] = &name##_record,

@@ -30,7 +30,7 @@
     X(compile_result)  /* A */                                                                     \
     X(make_request)    /* R, prepare: one master input slot and its reference */                   \
     X(make_result)     /* A */                                                                     \
-    X(fill_request)    /* R, prepare: permuted copies for one evaluation */                        \
+    X(fill_request)    /* R, prepare: inputs of one evaluation or timed batch */                   \
     X(fill_result)     /* A */                                                                     \
     X(run_request)     /* R */                                                                     \
     X(plan_result)     /* A: the object is loaded, every shape has a plan */                       \
@@ -40,8 +40,8 @@
     X(batch_result)    /* A */                                                                     \
     X(judge_request)   /* R */                                                                     \
     X(judge_result)    /* A */                                                                     \
-    X(samples_request) /* R, judge: rows of timed outputs */                                       \
-    X(samples_result)  /* A */
+    X(sample_request)  /* R, judge: a row of a timed output */                                     \
+    X(sample_result)   /* A */
 
 enum bp_message_type {
 #define BP_MESSAGE_ENUM(name) BP_MESSAGE_##name,
@@ -105,15 +105,17 @@ struct bp_msg_make_result {
     uint64_t rows;
 };
 
-/* One run of `slots` consecutive slots filled from one master: with BP_FILL_INPUTS slot i gets the
- * master's inputs permuted by derive(permutation_key, "slot", i) and guards of canary; with
- * BP_FILL_OUTPUTS output slot i gets guards and a poisoned tensor. */
-enum { BP_FILL_INPUTS = 1, BP_FILL_OUTPUTS = 2 };
+/* One run of `slots` consecutive slots. With BP_FILL_INPUTS slot i gets the master's inputs permuted
+ * by derive(permutation_key, "slot", i) and guards of canary; with BP_FILL_OUTPUTS output slot i gets
+ * guards and a poisoned tensor. BP_FILL_FRESH is for timed slots and knows no master: slot i gets
+ * inputs that never were before, of the gauss family, made from derive(permutation_key, "slot", i),
+ * and a poisoned output tensor; no guards. */
+enum { BP_FILL_INPUTS = 1, BP_FILL_OUTPUTS = 2, BP_FILL_FRESH = 4, BP_FILL_PARTS = 8 };
 struct bp_fill {
     struct bp_shape shape;
     uint32_t dtype;
     uint32_t slots;
-    uint32_t parts; /* BP_FILL_INPUTS | BP_FILL_OUTPUTS */
+    uint32_t parts; /* BP_FILL_INPUTS | BP_FILL_OUTPUTS, or BP_FILL_FRESH */
     uint64_t master_offset;
     uint64_t input_offset;  /* of slot 0 in the inputs arena; slots are layout.bytes apart */
     uint64_t output_offset; /* of slot 0 in the outputs arena */
@@ -204,8 +206,8 @@ struct bp_judge_item {
     uint64_t master_offset, reference_offset, input_offset, output_offset;
 };
 
-/* Descriptors, with the first judge_request or samples_request only: masters, references, case
- * inputs, case outputs (all read-only), samples (read-only). */
+/* Descriptors, with the first judge_request or sample_request only: masters, references, case
+ * inputs, case outputs, ring inputs, sample (all read-only). */
 struct bp_msg_judge_request {
     uint32_t item_count;
     struct bp_judge_item items[BP_SUITE_MAX_CASES];
@@ -226,22 +228,16 @@ struct bp_msg_judge_result {
     struct bp_case_result cases[BP_SUITE_MAX_CASES];
 };
 
-#define BP_MAX_SAMPLES 4096
-struct bp_sample {
-    uint32_t item;            /* index into items of this request */
-    uint64_t row_index;       /* in the item's row list */
-    uint64_t data_offset;     /* of head_dim elements in the samples arena */
+/* One row of a timed output, copied to the start of the sample arena; the judge computes its
+ * reference from the inputs that still stand in the ring. */
+struct bp_msg_sample_request {
+    struct bp_shape shape;
+    uint32_t dtype;
+    uint32_t batch, head, token; /* the row */
+    uint64_t input_offset;       /* of its slot, in the ring inputs arena */
 };
 
-/* items: shape, family, dtype, max_rows, reference_offset and rows_key matter. */
-struct bp_msg_samples_request {
-    uint32_t item_count;
-    struct bp_judge_item items[BP_SUITE_MAX_TIMED];
-    uint32_t sample_count;
-    struct bp_sample samples[BP_MAX_SAMPLES];
-};
-
-struct bp_msg_samples_result {
+struct bp_msg_sample_result {
     uint32_t verdict; /* PASS, WRONG_RESULT, NONFINITE */
     char message[BP_TEXT_LINE];
 };

@@ -326,14 +326,15 @@ static void scratch_free(struct scratch *x)
     free(x->a);
 }
 
-void bp_reference_make(const struct bp_case *item, enum bp_dtype dtype,
-                       enum bp_strictness strictness, const struct bp_key *rows_key,
-                       const void *master_inputs, void *reference)
+/* Writes the block's header and sets the job up to fill in what follows it. */
+static void open_job(struct job *job, const struct bp_case *item, enum bp_dtype dtype,
+                     enum bp_strictness strictness, uint64_t rows, const void *input_slot,
+                     void *reference)
 {
     const struct bp_shape *shape = &item->shape;
     struct bp_reference_header *header = reference;
     *header = (struct bp_reference_header){
-        .rows = bp_rows_count(shape, item->max_rows),
+        .rows = rows,
         .head_dim = shape->head_dim,
         .dtype = dtype,
         .family = item->family,
@@ -341,11 +342,10 @@ void bp_reference_make(const struct bp_case *item, enum bp_dtype dtype,
     };
     struct bp_input_layout layout;
     bp_layout_inputs(shape, dtype, &layout);
-    const uint8_t *inputs = master_inputs;
-    struct job job = {
+    const uint8_t *inputs = input_slot;
+    *job = (struct job){
         .item = item,
         .class = bp_error_class(dtype, strictness),
-        .rows_key = rows_key,
         .dtype = dtype,
         .q = inputs + layout.q.offset,
         .k = inputs + layout.k.offset,
@@ -354,8 +354,19 @@ void bp_reference_make(const struct bp_case *item, enum bp_dtype dtype,
         .dim = (shape->head_dim + LANES - 1) / LANES * LANES,
         .rows = (uint8_t *)(header + 1),
     };
+}
+
+void bp_reference_make(const struct bp_case *item, enum bp_dtype dtype,
+                       enum bp_strictness strictness, const struct bp_key *rows_key,
+                       const void *master_inputs, void *reference)
+{
+    const struct bp_shape *shape = &item->shape;
+    uint64_t rows = bp_rows_count(shape, item->max_rows);
+    struct job job;
+    open_job(&job, item, dtype, strictness, rows, master_inputs, reference);
+    job.rows_key = rows_key;
     job.spans = allocate((size_t)shape->batch * shape->kv_heads, sizeof *job.spans);
-    uint32_t span_count = find_spans(&job, header->rows);
+    uint32_t span_count = find_spans(&job, rows);
     uint32_t workers = bp_parallel_workers();
     if (workers > span_count)
         workers = span_count;
@@ -365,4 +376,23 @@ void bp_reference_make(const struct bp_case *item, enum bp_dtype dtype,
     for (uint32_t w = 0; w < workers; w++)
         scratch_free(&job.scratch[w]);
     free(job.spans);
+}
+
+size_t bp_reference_one_row_bytes(uint32_t head_dim)
+{
+    return sizeof(struct bp_reference_header) + bp_reference_row_bytes(head_dim);
+}
+
+void bp_reference_make_row(const struct bp_case *item, enum bp_dtype dtype,
+                           enum bp_strictness strictness, struct bp_row row, const void *inputs,
+                           void *reference)
+{
+    uint32_t ratio = item->shape.q_heads / item->shape.kv_heads;
+    struct span span = {0, 1, row.batch, row.head / ratio};
+    struct job job;
+    open_job(&job, item, dtype, strictness, 1, inputs, reference);
+    scratch_make(&job, &job.scratch[0]);
+    load_head(&job, &span, &job.scratch[0]);
+    make_row(&job, &job.scratch[0], row, job.rows);
+    scratch_free(&job.scratch[0]);
 }

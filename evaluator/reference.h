@@ -20,4 +20,11 @@ void bp_reference_make(const struct bp_case *item, enum bp_dtype dtype,
                        enum bp_strictness strictness, const struct bp_key *rows_key,
                        const void *master_inputs, void *reference);
 
+/* Computes a block of the one row, wherever it lies in the case. */
+void bp_reference_make_row(const struct bp_case *item, enum bp_dtype dtype,
+                           enum bp_strictness strictness, struct bp_row row, const void *inputs,
+                           void *reference);
+/* Bytes of that block. */
+size_t bp_reference_one_row_bytes(uint32_t head_dim);
+
 #endif

@@ -12,7 +12,7 @@
 
 struct server {
     struct bp_channel *channel;
-    struct bp_arena masters, references, inputs, outputs, samples;
+    struct bp_arena masters, references, inputs, outputs, ring, sample;
     bool mapped;
 };
 
@@ -24,7 +24,7 @@ static int map_arenas(struct server *server, struct bp_error *err)
     } const wanted[] = {
         {"masters", &server->masters},    {"references", &server->references},
         {"case inputs", &server->inputs}, {"case outputs", &server->outputs},
-        {"samples", &server->samples},
+        {"ring inputs", &server->ring},   {"sample", &server->sample},
     };
     enum { COUNT = sizeof wanted / sizeof *wanted };
     int fds[COUNT];
@@ -118,7 +118,7 @@ static int judge_item(const struct server *server, const struct bp_judge_item *i
                       struct bp_judgement *judgement, struct bp_error *err)
 {
     struct bp_case judged;
-    const void *reference;
+    const void *reference = NULL;
     if (open_item(server, item, &judged, &reference, err) < 0)
         return -1;
     enum bp_dtype dtype = (enum bp_dtype)item->dtype;
@@ -187,43 +187,50 @@ static int serve_cases(struct server *server, const struct bp_msg_judge_request 
     return bp_channel_send(server->channel, BP_MESSAGE_judge_result, result, err);
 }
 
-static int judge_sample(const struct server *server, const struct bp_judge_item *item,
-                        const struct bp_sample *sample, struct bp_judgement *judgement,
-                        struct bp_error *err)
+/* The row's reference is computed here and now, from the slot that the candidate read: no other
+ * process knew these inputs before the batch began, so no table of answers can exist. */
+static int judge_sample(const struct server *server, const struct bp_msg_sample_request *request,
+                        struct bp_judgement *judgement, struct bp_error *err)
 {
-    struct bp_case judged;
-    const void *reference;
-    if (open_item(server, item, &judged, &reference, err) < 0)
+    const struct bp_shape *shape = &request->shape;
+    enum bp_dtype dtype = (enum bp_dtype)request->dtype;
+    if (bp_shape_check(shape, err) < 0)
         return -1;
-    if (sample->row_index >= bp_rows_count(&judged.shape, judged.max_rows))
-        return bp_fail(err, BP_ERR_PROTOCOL, "a sample of row %llu, which is not in the list",
-                       (unsigned long long)sample->row_index);
-    enum bp_dtype dtype = (enum bp_dtype)item->dtype;
-    const void *row = bp_arena_at(&server->samples, "samples", sample->data_offset,
-                                  judged.shape.head_dim * bp_dtype_size(dtype), err);
+    if (request->batch >= shape->batch || request->head >= shape->q_heads ||
+        request->token >= shape->q_len)
+        return bp_fail(err, BP_ERR_PROTOCOL, "a sample of a row that is not in shape %s",
+                       shape->name);
+    struct bp_input_layout in;
+    bp_layout_inputs(shape, dtype, &in);
+    const void *input =
+        bp_arena_at(&server->ring, "ring inputs", request->input_offset, in.bytes, err);
+    if (!input)
+        return -1;
+    const void *row =
+        bp_arena_at(&server->sample, "sample", 0, shape->head_dim * bp_dtype_size(dtype), err);
     if (!row)
         return -1;
-    bp_judge_rows(&judged, dtype, &item->rows_key, reference, 1, &sample->row_index, row,
-                  judgement);
+    BP_AUTO_FREE void *reference = malloc(bp_reference_one_row_bytes(shape->head_dim));
+    if (!reference)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for the reference of a row");
+    struct bp_case item = {*shape, BP_FAMILY_gauss, 1};
+    struct bp_row at = {request->batch, request->head, request->token};
+    bp_reference_make_row(&item, dtype, BP_STRICT, at, input, reference);
+    bp_judge_row(&item, dtype, at, reference, row, judgement);
     return 0;
 }
 
-static int serve_samples(struct server *server, const struct bp_msg_samples_request *request,
-                         struct bp_error *err)
+static int serve_sample(struct server *server, const struct bp_msg_sample_request *request,
+                        struct bp_error *err)
 {
-    struct bp_msg_samples_result result = {.verdict = BP_VERDICT_PASS};
-    for (uint32_t i = 0; i < request->sample_count; i++) {
-        const struct bp_sample *sample = &request->samples[i];
-        struct bp_judgement judgement;
-        if (sample->item >= request->item_count)
-            return bp_fail(err, BP_ERR_PROTOCOL, "a sample of item %u of %u", sample->item,
-                           request->item_count);
-        const struct bp_judge_item *item = &request->items[sample->item];
-        if (judge_sample(server, item, sample, &judgement, err) < 0)
-            return -1;
-        take_verdict(&result.verdict, result.message, item, &judgement);
-    }
-    return bp_channel_send(server->channel, BP_MESSAGE_samples_result, &result, err);
+    struct bp_judgement judgement;
+    if (judge_sample(server, request, &judgement, err) < 0)
+        return -1;
+    struct bp_msg_sample_result result = {.verdict = judgement.verdict};
+    if (judgement.verdict != BP_VERDICT_PASS)
+        snprintf(result.message, sizeof result.message, "shape %s, timed call: %s",
+                 request->shape.name, judgement.message);
+    return bp_channel_send(server->channel, BP_MESSAGE_sample_result, &result, err);
 }
 
 static int serve(struct server *server, enum bp_message_type type, const void *message,
@@ -233,13 +240,13 @@ static int serve(struct server *server, enum bp_message_type type, const void *m
         return -1;
     if (type == BP_MESSAGE_judge_request)
         return serve_cases(server, message, err);
-    return serve_samples(server, message, err);
+    return serve_sample(server, message, err);
 }
 
 int bp_stage_judge(struct bp_channel *channel)
 {
     static const enum bp_message_type allowed[] = {BP_MESSAGE_judge_request,
-                                                   BP_MESSAGE_samples_request, BP_MESSAGE_COUNT};
+                                                   BP_MESSAGE_sample_request, BP_MESSAGE_COUNT};
     struct server server = {.channel = channel};
     struct bp_error err;
     int status;
@@ -257,7 +264,8 @@ int bp_stage_judge(struct bp_channel *channel)
     bp_arena_unmap(&server.references);
     bp_arena_unmap(&server.inputs);
     bp_arena_unmap(&server.outputs);
-    bp_arena_unmap(&server.samples);
+    bp_arena_unmap(&server.ring);
+    bp_arena_unmap(&server.sample);
     if (status == 0)
         return EXIT_SUCCESS;
     bp_channel_fail(channel, BP_VERDICT_INFRA, "%s", err.msg);

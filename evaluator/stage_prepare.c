@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "evaluator/arena.h"
+#include "evaluator/fresh.h"
 #include "evaluator/inputs.h"
 #include "evaluator/permutation.h"
 #include "evaluator/reference.h"
@@ -14,6 +15,7 @@ struct server {
     struct bp_channel *channel;
     struct bp_arena masters, references;
     bool mapped;
+    struct bp_fresh *fresh; /* owned; null before the first use */
 };
 
 static int map_two(struct bp_channel *channel, const char *first_name, struct bp_arena *first,
@@ -118,12 +120,53 @@ static int fill_outputs(const struct targets *targets, const struct bp_fill *fil
     return 0;
 }
 
+static struct bp_fresh *fresh_of(struct server *server, enum bp_dtype dtype, struct bp_error *err)
+{
+    if (server->fresh && server->fresh->dtype == dtype)
+        return server->fresh;
+    if (!server->fresh && !(server->fresh = malloc(sizeof *server->fresh))) {
+        bp_fail(err, BP_ERR_MEMORY, "no memory for normal deviates");
+        return NULL;
+    }
+    bp_fresh_open(server->fresh, dtype);
+    return server->fresh;
+}
+
+static int fill_fresh(struct server *server, const struct targets *targets,
+                      const struct bp_fill *fill, uint64_t *bytes, struct bp_error *err)
+{
+    enum bp_dtype dtype = (enum bp_dtype)fill->dtype;
+    struct bp_input_layout in;
+    struct bp_output_layout out;
+    bp_layout_inputs(&fill->shape, dtype, &in);
+    bp_layout_outputs(&fill->shape, dtype, &out);
+    uint64_t input_bytes = fill->slots * in.bytes, output_bytes = fill->slots * out.bytes;
+    void *inputs =
+        bp_arena_at(&targets->inputs, "inputs", fill->input_offset, input_bytes, err);
+    if (!inputs)
+        return -1;
+    uint8_t *outputs =
+        bp_arena_at(&targets->outputs, "outputs", fill->output_offset, output_bytes, err);
+    if (!outputs)
+        return -1;
+    struct bp_fresh *fresh = fresh_of(server, dtype, err);
+    if (!fresh)
+        return -1;
+    bp_fresh_fill(fresh, &fill->shape, &fill->permutation_key, fill->slots, inputs);
+    for (uint32_t i = 0; i < fill->slots; i++)
+        bp_layout_poison_output(&out, BP_POISON_LARGE, outputs + i * out.bytes);
+    *bytes += input_bytes + output_bytes;
+    return 0;
+}
+
 /* Adds the bytes written to *bytes. */
-static int fill_slots(const struct server *server, const struct targets *targets,
+static int fill_slots(struct server *server, const struct targets *targets,
                       const struct bp_fill *fill, uint64_t *bytes, struct bp_error *err)
 {
     if (check_kind(fill->dtype, 0, 0, err) < 0 || bp_shape_check(&fill->shape, err) < 0)
         return -1;
+    if (fill->parts & BP_FILL_FRESH)
+        return fill_fresh(server, targets, fill, bytes, err);
     if ((fill->parts & BP_FILL_INPUTS) && fill_inputs(server, targets, fill, bytes, err) < 0)
         return -1;
     if ((fill->parts & BP_FILL_OUTPUTS) && fill_outputs(targets, fill, bytes, err) < 0)
@@ -174,6 +217,7 @@ int bp_stage_prepare(struct bp_channel *channel)
     }
     bp_arena_unmap(&server.masters);
     bp_arena_unmap(&server.references);
+    free(server.fresh);
     if (received == 0)
         return EXIT_SUCCESS;
     bp_channel_fail(channel, BP_VERDICT_INFRA, "%s", err.msg);

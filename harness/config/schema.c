@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluator/statistics.h"
 #include "evaluator/suite.h"
 #include "harness/config/choices.h"
 #include "harness/search/strategy.h"
@@ -118,11 +119,11 @@ const struct bp_setting bp_settings[] = {
      .doc = "least duration of a timed batch of calls"},
     {"timing", "warmup_batches", NUMBER(U32, timing.warmup_batches, 0, 1000, "", "1"),
      .doc = "batches before the first that counts"},
-    {"timing", "batches", NUMBER(U32, timing.batches, 1, 1000, "", "5"),
+    {"timing", "batches", NUMBER(U32, timing.batches, 1, BP_STATISTICS_MAX, "", "5"),
      .doc = "timed batches a shape in a candidate's first measurement"},
-    {"timing", "match_rounds", NUMBER(U32, timing.match_rounds, 1, 1000, "", "40"),
+    {"timing", "match_rounds", NUMBER(U32, timing.match_rounds, 1, BP_STATISTICS_MAX, "", "40"),
      .doc = "most rounds of a match of candidate against incumbent"},
-    {"timing", "final_rounds", NUMBER(U32, timing.final_rounds, 2, 1000, "", "30"),
+    {"timing", "final_rounds", NUMBER(U32, timing.final_rounds, 2, BP_STATISTICS_MAX, "", "30"),
      .doc = "rounds of the best against the baseline at the end"},
     {"timing", "ring_mb", NUMBER(U32, timing.ring_mb, 0, 65536, "MiB", "0"),
      .doc = "inputs that timed calls walk through; 0: twice the last-level cache"},

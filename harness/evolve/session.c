@@ -269,33 +269,16 @@ static int open_trial(struct bp_session *session, struct flight *flight, uint32_
     return bp_trial_open(&options, &flight->trial, err);
 }
 
-static int order_poison(struct bp_session *session, enum bp_ring_side side, struct wait *wait,
-                        struct bp_error *err)
-{
-    if (session->poisoned[side])
-        return 0;
-    wait->left++;
-    session->poisoned[side] = true;
-    return bp_bench_poison_ring(session->bench, side, order_done, wait, err);
-}
-
-/* What the prepare child does while compilers work: new rings, and the case arenas of every flight.
- */
+/* What the prepare child does while compilers work: the case arenas of every flight. */
 static int order_fills(struct bp_session *session, struct flight *flights, uint32_t count,
                        struct wait *wait, struct bp_error *err)
 {
-    wait->left++;
-    if (bp_bench_fill_ring(session->bench, order_done, wait, err) < 0)
-        return -1;
     for (uint32_t i = 0; i < count; i++) {
         wait->left++;
         if (bp_bench_fill_cases(session->bench, i, flights[i].secret, order_done, wait, err) < 0)
             return -1;
     }
-    return order_poison(session, BP_RING_A, wait, err) < 0 ||
-                   order_poison(session, BP_RING_B, wait, err) < 0
-               ? -1
-               : 0;
+    return 0;
 }
 
 /* Time of a flight in which neither compiler, kernel nor judge works for it. */
@@ -342,17 +325,6 @@ static int compile_all(struct bp_session *session, struct flight *flights, uint3
     return 0;
 }
 
-/* A side of the ring that holds no answers: poisoned before, or now. */
-static int take_side(struct bp_session *session, enum bp_ring_side *side, struct bp_error *err)
-{
-    struct wait wait = {0};
-    *side = session->poisoned[BP_RING_A] || !session->poisoned[BP_RING_B] ? BP_RING_A : BP_RING_B;
-    if (order_poison(session, *side, &wait, err) < 0 || wait_for(session, &wait, err) < 0)
-        return -1;
-    session->poisoned[*side] = false;
-    return 0;
-}
-
 static void take_compile(struct flight *flight)
 {
     struct bp_evaluation *evaluation = flight->candidate->evaluation;
@@ -374,12 +346,6 @@ static int run_trial(struct bp_session *session, struct flight *flight, struct b
 {
     struct bp_trial_object object = {.fd = flight->candidate->object_fd,
                                      .bytes = flight->candidate->object_bytes};
-    uint64_t asked_ns = bp_clock_ns();
-    if (take_side(session, &object.side, err) < 0)
-        return -1;
-    double waited_ms = bp_ns_to_ms(bp_clock_ns() - asked_ns);
-    bp_log(BP_LOG_DEBUG, "session", "trial waited %.2f ms for its ring", waited_ms);
-    add_overhead(flight, waited_ms);
     if (bp_trial_start(flight->trial, &object, err) < 0)
         return -1;
     while (!bp_trial_done(flight->trial))
@@ -508,12 +474,8 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
     fill_contender(a, &options.sides[BP_RING_A]);
     fill_contender(b, &options.sides[BP_RING_B]);
     struct bp_match *match;
-    struct wait wait = {0};
-    if (order_poison(session, BP_RING_A, &wait, err) < 0 ||
-        order_poison(session, BP_RING_B, &wait, err) < 0 || wait_for(session, &wait, err) < 0 ||
-        wait_for_quiet(session, err) < 0 || bp_match_start(&options, &match, err) < 0)
+    if (wait_for_quiet(session, err) < 0 || bp_match_start(&options, &match, err) < 0)
         return -1;
-    session->poisoned[BP_RING_A] = session->poisoned[BP_RING_B] = false;
     while (!bp_match_done(match)) {
         if (step(session, err) < 0) {
             bp_match_free(&match);

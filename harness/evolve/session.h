@@ -36,7 +36,6 @@ struct bp_session {
     struct bp_host host;
     struct bp_suite suite;
     struct bp_bench *bench;
-    bool poisoned[2]; /* sides of the ring of outputs nothing has written to since */
     struct bp_child_settings children;
     struct bp_timing_options timing;
     const struct bp_config *config; /* borrowed */

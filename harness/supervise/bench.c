@@ -14,13 +14,15 @@
 #include "evaluator/reference_block.h"
 #include "evaluator/rows.h"
 
-enum order_kind { ORDER_MAKE, ORDER_FILL_CASES, ORDER_FILL_RING, ORDER_POISON_RING };
+enum order_kind { ORDER_MAKE, ORDER_FILL_CASES, ORDER_FILL_BATCH };
 
 struct order {
     enum order_kind kind;
-    uint32_t index;      /* case, lane or ring side */
+    uint32_t index;      /* case, lane or timed shape */
     uint64_t evaluation; /* FILL_CASES */
-    bp_bench_done done;
+    enum bp_ring_side side; /* FILL_BATCH, and the two below */
+    uint32_t first_slot, calls;
+    bp_bench_done done; /* null: nobody wants to know any more */
     void *context;
     struct order *next;
 };
@@ -38,7 +40,7 @@ struct bp_bench {
     int masters_fd, references_fd, ring_inputs_fd, ring_outputs_fd[2];
     int masters_ro, references_ro, ring_inputs_ro;
     struct lane lanes[BP_MAX_LANES];
-    uint64_t ring_fill; /* number of the current ring contents, keys its permutations */
+    uint64_t fresh_fill; /* number of the last fill of a batch, keys its inputs */
 
     struct bp_child *prepare;
     bool ready, arenas_sent;
@@ -74,16 +76,7 @@ static void lay_out_cases(struct bp_bench *bench)
     bench->inputs_bytes = bench->masters_bytes;
 }
 
-static int gauss_case(const struct bp_suite *suite, const char *shape)
-{
-    for (uint32_t i = 0; i < suite->case_count; i++)
-        if (suite->cases[i].family == BP_FAMILY_gauss &&
-            strcmp(suite->cases[i].shape.name, shape) == 0)
-            return (int)i;
-    return -1;
-}
-
-static int lay_out_rings(struct bp_bench *bench, struct bp_error *err)
+static void lay_out_rings(struct bp_bench *bench)
 {
     const struct bp_suite *suite = bench->options.suite;
     for (uint32_t i = 0; i < suite->timed_count; i++) {
@@ -92,18 +85,12 @@ static int lay_out_rings(struct bp_bench *bench, struct bp_error *err)
         struct bp_output_layout out;
         bp_layout_inputs(&suite->timed[i], bench->options.dtype, &in);
         bp_layout_outputs(&suite->timed[i], bench->options.dtype, &out);
-        int index = gauss_case(suite, suite->timed[i].name);
-        if (index < 0)
-            return bp_fail(err, BP_ERR_STATE, "suite %s: timed shape %s has no gauss case",
-                           suite->name, suite->timed[i].name);
-        place->case_index = (uint32_t)index;
         place->slots = (uint32_t)(bench->options.ring_bytes / in.bytes + 1);
         place->input_offset = bench->ring_inputs_bytes;
         place->output_offset = bench->ring_outputs_bytes;
         bench->ring_inputs_bytes += place->slots * in.bytes;
         bench->ring_outputs_bytes += place->slots * out.bytes;
     }
-    return 0;
 }
 
 /* Room for whole huge pages, which the prepare child asks for: see BP_ARENA_GRAIN. */
@@ -165,7 +152,8 @@ static void fail_all(struct bp_bench *bench, const struct bp_error *why)
     while (bench->first) {
         struct order *order = bench->first;
         bench->first = order->next;
-        order->done(order->context, &bench->failure);
+        if (order->done)
+            order->done(order->context, &bench->failure);
         free(order);
     }
     bench->last = NULL;
@@ -180,7 +168,8 @@ static void finish_order(struct bp_bench *bench)
     bench->first = order->next;
     if (!bench->first)
         bench->last = NULL;
-    order->done(order->context, NULL);
+    if (order->done)
+        order->done(order->context, NULL);
     free(order);
     work(bench);
 }
@@ -270,30 +259,33 @@ static int send_fill_cases(struct bp_bench *bench, const struct order *order, st
     return send_fill(bench, request, lane->inputs_fd, lane->outputs_fd, err);
 }
 
-static int send_ring(struct bp_bench *bench, uint32_t parts, enum bp_ring_side side,
-                     struct bp_error *err)
+/* The ring may end before the batch does: then the rest is a second fill from slot 0. */
+static int send_fill_batch(struct bp_bench *bench, const struct order *order, struct bp_error *err)
 {
-    const struct bp_suite *suite = bench->options.suite;
+    const struct bp_bench_timed *place = &bench->timed[order->index];
+    const struct bp_shape *shape = &bench->options.suite->timed[order->index];
+    struct bp_input_layout in;
+    struct bp_output_layout out;
+    bp_layout_inputs(shape, bench->options.dtype, &in);
+    bp_layout_outputs(shape, bench->options.dtype, &out);
     BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
-    if (parts & BP_FILL_INPUTS)
-        bench->ring_fill++;
-    request->fill_count = suite->timed_count;
-    for (uint32_t i = 0; i < suite->timed_count; i++) {
-        const struct bp_bench_timed *place = &bench->timed[i];
-        struct bp_fill *fill = &request->fills[i];
-        *fill = (struct bp_fill){.shape = suite->timed[i],
+    for (uint32_t slot = order->first_slot, left = order->calls; left > 0; slot = 0) {
+        uint32_t room = place->slots - slot, count = left < room ? left : room;
+        struct bp_fill *fill = &request->fills[request->fill_count++];
+        *fill = (struct bp_fill){.shape = *shape,
                                  .dtype = bench->options.dtype,
-                                 .slots = place->slots,
-                                 .parts = parts,
-                                 .master_offset = bench->cases[place->case_index].master_offset,
-                                 .input_offset = place->input_offset,
-                                 .output_offset = place->output_offset,
-                                 .canary = canary_of(bench, "ring canary", bench->ring_fill)};
-        permutation_key(bench, "ring", bench->ring_fill, i, &fill->permutation_key);
+                                 .slots = count,
+                                 .parts = BP_FILL_FRESH,
+                                 .input_offset = place->input_offset + slot * in.bytes,
+                                 .output_offset = place->output_offset + slot * out.bytes};
+        bp_key_derive(&bench->options.run_key, "fresh", ++bench->fresh_fill,
+                      &fill->permutation_key);
+        left -= count;
     }
-    return send_fill(bench, request, bench->ring_inputs_fd, bench->ring_outputs_fd[side], err);
+    return send_fill(bench, request, bench->ring_inputs_fd, bench->ring_outputs_fd[order->side],
+                     err);
 }
 
 static int send_order(struct bp_bench *bench, const struct order *order, struct bp_error *err)
@@ -303,10 +295,8 @@ static int send_order(struct bp_bench *bench, const struct order *order, struct 
         return send_make(bench, order->index, err);
     case ORDER_FILL_CASES:
         return send_fill_cases(bench, order, err);
-    case ORDER_FILL_RING:
-        return send_ring(bench, BP_FILL_INPUTS, BP_RING_A, err);
-    case ORDER_POISON_RING:
-        return send_ring(bench, BP_FILL_OUTPUTS, (enum bp_ring_side)order->index, err);
+    case ORDER_FILL_BATCH:
+        return send_fill_batch(bench, order, err);
     }
     return -1;
 }
@@ -360,19 +350,28 @@ int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluati
     return add_order(bench, &order, err);
 }
 
-int bp_bench_fill_ring(struct bp_bench *bench, bp_bench_done done, void *context,
-                       struct bp_error *err)
+int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,
+                        uint32_t first_slot, uint32_t calls, bp_bench_done done, void *context,
+                        struct bp_error *err)
 {
-    struct order order = {.kind = ORDER_FILL_RING, .done = done, .context = context};
+    if (calls > bench->timed[timed].slots)
+        return bp_fail(err, BP_ERR_STATE, "a batch of %u calls on a ring of %u slots", calls,
+                       bench->timed[timed].slots);
+    struct order order = {.kind = ORDER_FILL_BATCH,
+                          .index = timed,
+                          .side = side,
+                          .first_slot = first_slot,
+                          .calls = calls,
+                          .done = done,
+                          .context = context};
     return add_order(bench, &order, err);
 }
 
-int bp_bench_poison_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
-                         void *context, struct bp_error *err)
+void bp_bench_forget(struct bp_bench *bench, const void *context)
 {
-    struct order order = {
-        .kind = ORDER_POISON_RING, .index = side, .done = done, .context = context};
-    return add_order(bench, &order, err);
+    for (struct order *order = bench->first; order; order = order->next)
+        if (order->context == context)
+            order->done = NULL;
 }
 
 /* ---- opening and closing ---- */
@@ -404,8 +403,8 @@ int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **slot
     for (uint32_t i = 0; i < BP_MAX_LANES; i++)
         bench->lanes[i] = (struct lane){-1, -1};
     lay_out_cases(bench);
-    if (lay_out_rings(bench, err) < 0 || open_arenas(bench, err) < 0 ||
-        start_prepare(bench, err) < 0) {
+    lay_out_rings(bench);
+    if (open_arenas(bench, err) < 0 || start_prepare(bench, err) < 0) {
         bp_bench_close(&bench);
         return -1;
     }
@@ -493,13 +492,6 @@ void bp_bench_judge_request(const struct bp_bench *bench, uint64_t evaluation,
     }
 }
 
-void bp_bench_samples_items(const struct bp_bench *bench, struct bp_msg_samples_request *request)
-{
-    request->item_count = bench->options.suite->timed_count;
-    for (uint32_t i = 0; i < request->item_count; i++)
-        judge_item(bench, bench->timed[i].case_index, &request->items[i]);
-}
-
 void bp_bench_run_fds(const struct bp_bench *bench, uint32_t lane, enum bp_ring_side side,
                       int object_fd, int fds[5])
 {
@@ -510,54 +502,45 @@ void bp_bench_run_fds(const struct bp_bench *bench, uint32_t lane, enum bp_ring_
     fds[4] = bench->ring_outputs_fd[side];
 }
 
-void bp_bench_judge_fds(const struct bp_bench *bench, uint32_t lane, int samples_fd, int fds[5])
+void bp_bench_judge_fds(const struct bp_bench *bench, uint32_t lane, int sample_fd,
+                        int fds[BP_JUDGE_FDS])
 {
     fds[0] = bench->masters_ro;
     fds[1] = bench->references_ro;
     fds[2] = bench->lanes[lane].inputs_fd;
     fds[3] = bench->lanes[lane].outputs_fd;
-    fds[4] = samples_fd;
+    fds[4] = bench->ring_inputs_ro;
+    fds[5] = sample_fd;
 }
 
 /* ---- samples of timed outputs ---- */
 
-/* The candidate's query head that holds the master's. */
-static uint32_t candidate_head(const struct bp_shape *shape, const struct bp_key *fill_key,
-                               uint32_t slot, uint32_t master_head)
-{
-    struct bp_key slot_key;
-    struct bp_permutation permutation;
-    bp_key_derive(fill_key, "slot", slot, &slot_key);
-    bp_permutation_make(shape, &slot_key, &permutation);
-    uint32_t head = 0;
-    while (permutation.q_head[head] != master_head)
-        head++;
-    return head;
-}
-
 int bp_bench_sample(const struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,
                     uint32_t first_slot, uint32_t calls, uint64_t draw, void *row,
-                    uint64_t *row_index, struct bp_error *err)
+                    struct bp_msg_sample_request *request, struct bp_error *err)
 {
     const struct bp_bench_timed *place = &bench->timed[timed];
-    const struct bp_bench_case *source = &bench->cases[place->case_index];
-    const struct bp_case *item = &bench->options.suite->cases[place->case_index];
-    const struct bp_shape *shape = &item->shape;
-    struct bp_key key, fill_key;
+    const struct bp_shape *shape = &bench->options.suite->timed[timed];
+    struct bp_input_layout in;
+    struct bp_output_layout out;
+    struct bp_key key;
     struct bp_random random;
+    bp_layout_inputs(shape, bench->options.dtype, &in);
+    bp_layout_outputs(shape, bench->options.dtype, &out);
     bp_key_derive(&bench->options.run_key, "sample", draw, &key);
     bp_random_start(&random, &key);
-    uint32_t used = calls < place->slots ? calls : place->slots;
-    uint32_t slot = (first_slot + (uint32_t)bp_random_below(&random, used)) % place->slots;
-    *row_index = bp_random_below(&random, source->rows);
-
-    struct bp_row at = bp_rows_at(shape, &source->rows_key, item->max_rows, *row_index);
-    permutation_key(bench, "ring", bench->ring_fill, timed, &fill_key);
-    uint32_t head = candidate_head(shape, &fill_key, slot, at.head);
-    struct bp_output_layout out;
-    bp_layout_outputs(shape, bench->options.dtype, &out);
+    uint32_t slot = (first_slot + (uint32_t)bp_random_below(&random, calls)) % place->slots;
+    *request = (struct bp_msg_sample_request){
+        .shape = *shape,
+        .dtype = bench->options.dtype,
+        .batch = (uint32_t)bp_random_below(&random, shape->batch),
+        .head = (uint32_t)bp_random_below(&random, shape->q_heads),
+        .token = (uint32_t)bp_random_below(&random, shape->q_len),
+        .input_offset = place->input_offset + slot * in.bytes,
+    };
     size_t row_bytes = shape->head_dim * bp_dtype_size(bench->options.dtype);
-    uint64_t row_number = ((uint64_t)at.batch * shape->q_heads + head) * shape->q_len + at.token;
+    uint64_t row_number =
+        ((uint64_t)request->batch * shape->q_heads + request->head) * shape->q_len + request->token;
     uint64_t offset =
         place->output_offset + slot * out.bytes + out.o.offset + row_number * row_bytes;
     if (pread(bench->ring_outputs_fd[side], row, row_bytes, (off_t)offset) != (ssize_t)row_bytes)

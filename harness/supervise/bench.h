@@ -43,7 +43,6 @@ struct bp_bench_case {
 
 /* Where one timed shape lies, by index into suite->timed. */
 struct bp_bench_timed {
-    uint32_t case_index; /* its gauss case: whose master fills the ring */
     uint32_t slots;
     uint64_t input_offset, output_offset; /* of slot 0 in the ring arenas */
 };
@@ -71,12 +70,14 @@ int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_bench_done done, vo
 /* Fills lane's case arenas for an evaluation: secret permutation, canaries, poison. */
 int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluation,
                         bp_bench_done done, void *context, struct bp_error *err) BP_MUST_CHECK;
-/* Refills the timed ring of inputs under a new secret permutation. No child may be reading it. */
-int bp_bench_fill_ring(struct bp_bench *bench, bp_bench_done done, void *context,
-                       struct bp_error *err) BP_MUST_CHECK;
-/* Poisons one side's ring of outputs, so that no earlier answer is left in it. */
-int bp_bench_poison_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
-                         void *context, struct bp_error *err) BP_MUST_CHECK;
+/* Before a timed batch: `calls` slots from first_slot on (round the ring, calls <= its slots) get
+ * fresh secret inputs, and poison for outputs on one side. No child may run meanwhile that could look
+ * at them: the candidate is frozen. */
+int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,
+                        uint32_t first_slot, uint32_t calls, bp_bench_done done, void *context,
+                        struct bp_error *err) BP_MUST_CHECK;
+/* Orders with this context are still worked off, but nobody is told. */
+void bp_bench_forget(struct bp_bench *bench, const void *context);
 
 /* Milliseconds the prepare child has spent on orders so far. */
 double bp_bench_prepare_ms(const struct bp_bench *bench);
@@ -89,21 +90,21 @@ void bp_bench_run_request(const struct bp_bench *bench, bool with_cases, uint64_
                           struct bp_msg_run_request *request);
 void bp_bench_judge_request(const struct bp_bench *bench, uint64_t evaluation,
                             struct bp_msg_judge_request *request);
-/* items of a samples request: one a timed shape, in order. */
-void bp_bench_samples_items(const struct bp_bench *bench, struct bp_msg_samples_request *request);
 
-/* Borrowed descriptors in the order that run_request and judge_request name them. object and samples
+#define BP_JUDGE_FDS 6
+/* Borrowed descriptors in the order that run_request and judge_request name them. object and sample
  * are the caller's. */
 void bp_bench_run_fds(const struct bp_bench *bench, uint32_t lane, enum bp_ring_side side,
                       int object_fd, int fds[5]);
-void bp_bench_judge_fds(const struct bp_bench *bench, uint32_t lane, int samples_fd, int fds[5]);
+void bp_bench_judge_fds(const struct bp_bench *bench, uint32_t lane, int sample_fd,
+                        int fds[BP_JUDGE_FDS]);
 
-/* Copies one secret row of a timed output, from a slot of the batch just done, into
- * row (head_dim elements): the sample that a judge will look at. *row_index gets its position in the
- * reference's row list. `draw` numbers the samples of a run. */
+/* Copies one secret row of a timed output, from a slot of the batch just done, into row (head_dim
+ * elements), and fills in the request for the judge that is to look at it. `draw` numbers the samples
+ * of a run. */
 int bp_bench_sample(const struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,
                     uint32_t first_slot, uint32_t calls, uint64_t draw, void *row,
-                    uint64_t *row_index, struct bp_error *err) BP_MUST_CHECK;
+                    struct bp_msg_sample_request *request, struct bp_error *err) BP_MUST_CHECK;
 
 /* Size of the last-level cache in bytes (sysfs), 32 MiB when it is not told. */
 uint64_t bp_bench_cache_bytes(void);

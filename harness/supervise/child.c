@@ -16,12 +16,14 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "evaluator/channel.h"
 #include "sandbox/confine.h"
 
 #define READY_TIMEOUT_MS 10000.0
 #define REAP_TIMEOUT_NS 1000000000u
 #define RELEASE_RETRY_NS 2000000u
+#define CONTROL_ROOM (CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)))
 
 /* Which answer a request allows; `failure` is always allowed beside it. */
 static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
@@ -32,7 +34,7 @@ static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
     [BP_MESSAGE_cases_request] = BP_MESSAGE_cases_result,
     [BP_MESSAGE_batch_request] = BP_MESSAGE_batch_result,
     [BP_MESSAGE_judge_request] = BP_MESSAGE_judge_result,
-    [BP_MESSAGE_samples_request] = BP_MESSAGE_samples_result,
+    [BP_MESSAGE_sample_request] = BP_MESSAGE_sample_result,
 };
 
 struct bp_child {
@@ -49,7 +51,8 @@ struct bp_child {
 
     struct bp_buffer out, in, log;
     uint32_t sent, received;
-    uint64_t nonce;
+    struct bp_key nonce_key;
+    uint64_t nonce;                /* secret: an answer cannot be sent before its request */
     bool awaiting;                 /* an answer is owed */
     enum bp_message_type expected; /* that answer */
     uint64_t started_ns, requested_ns, busy_ns;
@@ -116,6 +119,14 @@ static void requests_ready(void *context, uint32_t events)
     bp_loop_unwatch(child->loop, &child->requests_watch);
 }
 
+/* Not from a stream of bp_random: whoever has seen four numbers of one knows the fifth. */
+static void set_nonce(struct bp_child *child)
+{
+    struct bp_key key;
+    bp_key_derive(&child->nonce_key, "nonce", child->sent, &key);
+    memcpy(&child->nonce, key.bytes, sizeof child->nonce);
+}
+
 int bp_child_request(struct bp_child *child, enum bp_message_type type, const void *message,
                      const int *fds, uint32_t fd_count, double timeout_ms, struct bp_error *err)
 {
@@ -123,7 +134,7 @@ int bp_child_request(struct bp_child *child, enum bp_message_type type, const vo
         return bp_fail(err, BP_ERR_STATE, "%s child cannot take a request now", child->stage);
     if (fd_count > 0 && bp_fds_send(child->control_fd, fds, fd_count, err) < 0)
         return -1;
-    child->nonce++;
+    set_nonce(child);
     if (bp_message_encode(type, message, child->sent++, child->nonce, &child->out, err) < 0)
         return -1;
     uint64_t now = bp_clock_ns();
@@ -281,13 +292,26 @@ static int take_listener(struct bp_child *child, int fd, pid_t pid, struct bp_er
     return bp_loop_watch(child->loop, &child->listener_watch, EPOLLIN, err);
 }
 
+/* Alignment leaves room for more descriptors than one: those that nobody wanted are ours to close. */
+static int only_descriptor(const struct cmsghdr *item)
+{
+    int fds[CONTROL_ROOM / sizeof(int)];
+    size_t count = (item->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
+    memcpy(fds, CMSG_DATA(item), count * sizeof *fds);
+    if (count == 1)
+        return fds[0];
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+    return -1;
+}
+
 static void control_ready(void *context, uint32_t events)
 {
     struct bp_child *child = context;
     struct bp_error err;
     char byte;
     struct iovec part = {&byte, 1};
-    char space[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
+    char space[CONTROL_ROOM];
     struct msghdr header = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
     (void)events;
@@ -300,8 +324,8 @@ static void control_ready(void *context, uint32_t events)
     int fd = -1;
     pid_t pid = -1;
     for (struct cmsghdr *item = CMSG_FIRSTHDR(&header); item; item = CMSG_NXTHDR(&header, item)) {
-        if (item->cmsg_type == SCM_RIGHTS && item->cmsg_len == CMSG_LEN(sizeof fd))
-            memcpy(&fd, CMSG_DATA(item), sizeof fd);
+        if (item->cmsg_type == SCM_RIGHTS)
+            fd = only_descriptor(item);
         if (item->cmsg_type == SCM_CREDENTIALS)
             pid = ((struct ucred *)(void *)CMSG_DATA(item))->pid;
     }
@@ -537,6 +561,7 @@ static struct bp_child *allocate(const struct bp_child_options *options)
     child->handlers = options->handlers;
     child->context = options->context;
     snprintf(child->stage, sizeof child->stage, "%s", options->stage);
+    bp_key_random(&child->nonce_key);
     child->requests_fd = child->answers_fd = child->control_fd = child->log_fd = -1;
     child->status_fd = child->listener_fd = child->stage_pidfd = -1;
     bp_buffer_init(&child->out, 2 * (BP_FRAME_HEADER + BP_FRAME_MAX));
@@ -608,6 +633,11 @@ const char *bp_child_log(const struct bp_child *child)
 bool bp_child_candidate_ran(const struct bp_child *child)
 {
     return child->candidate_ran;
+}
+
+bool bp_child_is_ending(const struct bp_child *child)
+{
+    return child->dying || child->waited || child->ended;
 }
 
 double bp_child_busy_ms(const struct bp_child *child)

@@ -89,6 +89,9 @@ bool bp_child_candidate_ran(const struct bp_child *child);
 /* bp_clock_ns() at which the last request was written. */
 uint64_t bp_child_requested_ns(const struct bp_child *child);
 
+/* Its end is decided or has come: no request reaches it any more, `ended` tells why. */
+bool bp_child_is_ending(const struct bp_child *child);
+
 /* Milliseconds it has spent between requests and their answers: the stage's own work, without the
  * start and end of the process. */
 double bp_child_busy_ms(const struct bp_child *child);

@@ -19,11 +19,11 @@ struct side {
 struct bp_match {
     struct bp_match_options options;
     struct side sides[2];
-    struct bp_child *judge; /* looks at the samples of both sides at the end */
+    struct bp_child *judge; /* looks at a row of every batch */
     bool judge_ended, judge_ready;
-    int samples_fd; /* owned */
-    struct bp_samples samples[2];
-    int judged; /* sides whose samples were judged */
+    int sample_fd; /* owned */
+    bool judge_mapped; /* it has its descriptors */
+    double batch_ms; /* per call, of the batch whose sample the judge looks at */
 
     bool decided;
     struct bp_match_result result;
@@ -69,18 +69,6 @@ static uint32_t side_of_turn(const struct bp_match *match)
     return (match->turn + match->shape + match->coin) & 1;
 }
 
-static int judge_samples(struct bp_match *match, struct bp_error *err)
-{
-    if (!match->judge_ready || match->judged == 2)
-        return 0;
-    struct bp_samples *samples = &match->samples[match->judged];
-    int fds[5];
-    bp_bench_judge_fds(match->options.bench, match->options.lane, match->samples_fd, fds);
-    return bp_child_request(match->judge, BP_MESSAGE_samples_request, samples->request, fds,
-                            match->judged == 0 ? 5 : 0, bench_options(match)->children.judge_ms,
-                            err);
-}
-
 static double geomean(const double *values, uint32_t count)
 {
     double sum = 0;
@@ -89,13 +77,13 @@ static double geomean(const double *values, uint32_t count)
     return exp(sum / count);
 }
 
-static int end_rounds(struct bp_match *match, struct bp_error *err)
+static void end_rounds(struct bp_match *match)
 {
     match->result.outcome.verdict = BP_VERDICT_PASS;
     for (uint32_t s = 0; s < 2; s++)
         for (uint32_t i = 0; i < bench_options(match)->suite->timed_count; i++)
             match->result.mean_ms[s][i] = geomean(match->sides[s].times[i], match->round);
-    return judge_samples(match, err);
+    decide(match);
 }
 
 /* Ends a timed round: its value, and whether another is wanted. */
@@ -116,8 +104,6 @@ static bool is_over(struct bp_match *match)
 static int start_turn(struct bp_match *match, struct bp_error *err)
 {
     struct side *side = &match->sides[side_of_turn(match)];
-    if (bp_child_thaw(side->child, err) < 0)
-        return -1;
     return bp_stopwatch_start(&side->watch, match->shape, err);
 }
 
@@ -130,22 +116,52 @@ static int next_turn(struct bp_match *match, struct bp_error *err)
     if (match->shape < bench_options(match)->suite->timed_count)
         return start_turn(match, err);
     match->shape = 0;
-    if (match->warm && is_over(match))
-        return end_rounds(match, err);
+    if (match->warm && is_over(match)) {
+        end_rounds(match);
+        return 0;
+    }
     match->warm = true;
     match->coin = bp_random_below(&match->coins, 2);
     return start_turn(match, err);
 }
 
+/* The time counts once the judge has seen the row. */
 static int take_batch(struct bp_match *match, struct side *side, struct bp_error *err)
 {
-    double per_call_ms;
-    if (bp_stopwatch_stop(&side->watch, match->shape, &per_call_ms, err) < 0 ||
-        bp_child_freeze(side->child, err) < 0)
+    struct bp_msg_sample_request sample;
+    int fds[BP_JUDGE_FDS];
+    if (bp_stopwatch_stop(&side->watch, &match->batch_ms, &sample, err) < 0)
         return -1;
+    uint32_t fd_count = match->judge_mapped ? 0 : BP_JUDGE_FDS;
+    match->judge_mapped = true;
+    bp_bench_judge_fds(match->options.bench, match->options.lane, match->sample_fd, fds);
+    return bp_child_request(match->judge, BP_MESSAGE_sample_request, &sample, fds, fd_count,
+                            bench_options(match)->children.judge_ms, err);
+}
+
+static int take_sample_result(struct bp_match *match, const struct bp_msg_sample_result *result,
+                              struct bp_error *err)
+{
+    uint32_t s = side_of_turn(match);
+    struct bp_outcome outcome;
+    bp_outcome_of_claim(BP_STAGE_judge, result->verdict, result->message, &outcome);
+    if (outcome.verdict != BP_VERDICT_PASS) {
+        match->result.outcome = outcome;
+        match->result.failed_side = (enum bp_ring_side)s;
+        decide(match);
+        return 0;
+    }
     if (match->warm)
-        side->times[match->shape][match->round] = per_call_ms;
+        match->sides[s].times[match->shape][match->round] = match->batch_ms;
     return next_turn(match, err);
+}
+
+/* The first batch, once everybody is there. */
+static int start_rounds(struct bp_match *match, struct bp_error *err)
+{
+    if (!match->sides[0].loaded || !match->sides[1].loaded || !match->judge_ready)
+        return 0;
+    return start_turn(match, err);
 }
 
 /* ---- answers ---- */
@@ -175,39 +191,24 @@ static int take_side_answer(struct bp_match *match, uint32_t s, enum bp_message_
     side->loaded = true;
     if (bp_child_freeze(side->child, err) < 0)
         return -1;
-    return match->sides[0].loaded && match->sides[1].loaded ? start_turn(match, err) : 0;
-}
-
-static void take_samples_result(struct bp_match *match, const struct bp_msg_samples_result *result,
-                                struct bp_error *err)
-{
-    struct bp_outcome outcome;
-    bp_outcome_of_claim(BP_STAGE_judge, result->verdict, result->message, &outcome);
-    if (outcome.verdict != BP_VERDICT_PASS) {
-        match->result.outcome = outcome;
-        match->result.failed_side = (enum bp_ring_side)match->judged;
-        decide(match);
-    } else if (++match->judged == 2) {
-        decide(match);
-    } else if (judge_samples(match, err) < 0) {
-        infra(match, err);
-    }
+    return start_rounds(match, err);
 }
 
 static void judge_answer(struct bp_match *match, enum bp_message_type type, const void *message)
 {
     struct bp_error err;
-    if (type == BP_MESSAGE_samples_result) {
-        take_samples_result(match, message, &err);
-    } else if (type == BP_MESSAGE_failure) {
+    int result = 0;
+    if (type == BP_MESSAGE_failure) {
         bp_outcome_of_failure(BP_STAGE_judge, message, false, &match->result.outcome);
         decide(match);
+    } else if (type == BP_MESSAGE_sample_result) {
+        result = take_sample_result(match, message, &err);
     } else {
         match->judge_ready = true;
-        bool rounds_done = match->round > 0 && match->result.outcome.verdict == BP_VERDICT_PASS;
-        if (rounds_done && judge_samples(match, &err) < 0)
-            infra(match, &err);
+        result = start_rounds(match, &err);
     }
+    if (result < 0)
+        infra(match, &err);
 }
 
 static void match_answer(void *context, struct bp_child *child, enum bp_message_type type,
@@ -268,18 +269,24 @@ static int start_child(struct bp_match *match, const char *stage, enum bp_policy
     return bp_child_start(&options, child, err);
 }
 
+static void batch_failed(void *context, const struct bp_error *err)
+{
+    infra(context, err);
+}
+
 static int start_side(struct bp_match *match, uint32_t s, struct bp_error *err)
 {
     struct side *side = &match->sides[s];
-    if (bp_samples_open(match->options.bench, match->samples_fd, s, &match->samples[s], err) < 0 ||
-        start_child(match, "run", BP_POLICY_RUN_CPU, &side->child, err) < 0)
+    if (start_child(match, "run", BP_POLICY_RUN_CPU, &side->child, err) < 0)
         return -1;
     side->watch = (struct bp_stopwatch){.bench = match->options.bench,
                                         .child = side->child,
                                         .side = (enum bp_ring_side)s,
                                         .batch_ms = match->options.batch_ms,
-                                        .samples = &match->samples[s],
-                                        .draws = match->options.draws};
+                                        .sample_fd = match->sample_fd,
+                                        .draws = match->options.draws,
+                                        .failed = batch_failed,
+                                        .context = match};
     for (uint32_t i = 0; i < bench_options(match)->suite->timed_count; i++)
         bp_stopwatch_set_calls(&side->watch, i, match->options.sides[s].per_call_ms[i]);
     return 0;
@@ -294,12 +301,12 @@ int bp_match_start(const struct bp_match_options *options, struct bp_match **slo
     match->options = *options;
     if (match->options.rounds > BP_STATISTICS_MAX)
         match->options.rounds = BP_STATISTICS_MAX;
-    match->samples_fd = bp_samples_arena(2, err);
+    match->sample_fd = bp_sample_arena(err);
     match->result.outcome.verdict = BP_VERDICT_INFRA;
     struct bp_key key;
     bp_key_derive(&bench_options(match)->run_key, "coins", options->number, &key);
     bp_random_start(&match->coins, &key);
-    if (match->samples_fd < 0 || start_side(match, 0, err) < 0 || start_side(match, 1, err) < 0 ||
+    if (match->sample_fd < 0 || start_side(match, 0, err) < 0 || start_side(match, 1, err) < 0 ||
         start_child(match, "judge", BP_POLICY_JUDGE, &match->judge, err) < 0) {
         bp_match_free(&match);
         return -1;
@@ -323,12 +330,12 @@ void bp_match_free(struct bp_match **slot)
     struct bp_match *match = *slot;
     if (!match)
         return;
+    bp_stopwatch_close(&match->sides[0].watch);
+    bp_stopwatch_close(&match->sides[1].watch);
     bp_child_release(&match->sides[0].child);
     bp_child_release(&match->sides[1].child);
     bp_child_release(&match->judge);
-    bp_samples_close(&match->samples[0]);
-    bp_samples_close(&match->samples[1]);
-    bp_close_fd(&match->samples_fd);
+    bp_close_fd(&match->sample_fd);
     free(match);
     *slot = NULL;
 }

@@ -25,10 +25,26 @@ static bool is_candidate_stage(enum bp_stage stage)
     return stage == BP_STAGE_compile || stage == BP_STAGE_run || stage == BP_STAGE_time;
 }
 
+/* A message may be a candidate's own words, and ends on terminals and in logs: no control bytes, and
+ * no second line that looks like ours. Control characters too are U+0080 to U+009f (0xc2 before their
+ * number), for some terminals also as single bytes. */
+static void clean(char *text)
+{
+    bool within = false;
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        bool continues = *at >= 0x80 && *at < 0xc0;
+        bool is_control = *at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0);
+        if (is_control || (continues && !within))
+            *at = '?';
+        within = *at >= 0xc2 || (within && continues);
+    }
+}
+
 static void set(struct bp_outcome *outcome, enum bp_verdict verdict, const char *text)
 {
     outcome->verdict = verdict;
     snprintf(outcome->message, sizeof outcome->message, "%s", text);
+    clean(outcome->message);
 }
 
 static void of_signal(enum bp_stage stage, int number, struct bp_outcome *outcome)

@@ -1,82 +1,80 @@
 #include "harness/supervise/stopwatch.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/io.h"
 
-#define ROW_MAX_BYTES 4096 /* head_dim <= 1024 of f32 */
+#define ROW_MAX_BYTES (BP_MAX_HEAD_DIM * sizeof(float))
 
-#define SET_BYTES ((size_t)BP_MAX_SAMPLES * ROW_MAX_BYTES)
-
-int bp_samples_arena(uint32_t sets, struct bp_error *err)
+int bp_sample_arena(struct bp_error *err)
 {
-    return bp_io_memfd("samples", sets * SET_BYTES, err);
-}
-
-int bp_samples_open(const struct bp_bench *bench, int arena_fd, uint32_t set,
-                    struct bp_samples *samples, struct bp_error *err)
-{
-    *samples = (struct bp_samples){.fd = arena_fd, .bytes = set * SET_BYTES};
-    samples->request = calloc(1, sizeof *samples->request);
-    if (!samples->request)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for samples");
-    bp_bench_samples_items(bench, samples->request);
-    return 0;
-}
-
-void bp_samples_close(struct bp_samples *samples)
-{
-    free(samples->request);
-    samples->request = NULL;
+    return bp_io_memfd("sample", ROW_MAX_BYTES, err);
 }
 
 void bp_stopwatch_set_calls(struct bp_stopwatch *watch, uint32_t timed, double per_call_ms)
 {
     double calls = ceil(watch->batch_ms / fmax(per_call_ms, 1e-6));
-    watch->calls[timed] = (uint32_t)fmin(fmax(calls, 1), 1e6);
+    double slots = bp_bench_timed(watch->bench, timed)->slots;
+    watch->calls[timed] = (uint32_t)fmin(fmax(calls, 1), slots);
 }
 
-int bp_stopwatch_start(struct bp_stopwatch *watch, uint32_t timed, struct bp_error *err)
+static int ask(struct bp_stopwatch *watch, struct bp_error *err)
 {
+    uint32_t timed = watch->timed;
     struct bp_msg_batch_request request = {.timed = timed,
                                            .calls = watch->calls[timed],
                                            .first_slot = watch->next_slot[timed]};
+    if (bp_child_is_ending(watch->child))
+        return 0; /* killed for something it did before it was frozen: `ended` has the verdict */
+    if (bp_child_thaw(watch->child, err) < 0)
+        return -1;
     return bp_child_request(watch->child, BP_MESSAGE_batch_request, &request, NULL, 0,
                             bp_bench_options(watch->bench)->children.run_ms, err);
 }
 
-static int keep_sample(struct bp_samples *samples, uint32_t timed, const void *row,
-                       size_t row_bytes, uint64_t row_index, struct bp_error *err)
+static void filled(void *context, const struct bp_error *why)
 {
-    if (samples->request->sample_count == BP_MAX_SAMPLES)
-        return 0;
-    if (pwrite(samples->fd, row, row_bytes, (off_t)samples->bytes) != (ssize_t)row_bytes)
+    struct bp_stopwatch *watch = context;
+    struct bp_error err;
+    if (why)
+        watch->failed(watch->context, why);
+    else if (ask(watch, &err) < 0)
+        watch->failed(watch->context, &err);
+}
+
+int bp_stopwatch_start(struct bp_stopwatch *watch, uint32_t timed, struct bp_error *err)
+{
+    watch->timed = timed;
+    if (bp_child_freeze(watch->child, err) < 0)
+        return -1;
+    return bp_bench_fill_batch(watch->bench, timed, watch->side, watch->next_slot[timed],
+                               watch->calls[timed], filled, watch, err);
+}
+
+int bp_stopwatch_stop(struct bp_stopwatch *watch, double *per_call_ms,
+                      struct bp_msg_sample_request *sample, struct bp_error *err)
+{
+    char row[ROW_MAX_BYTES];
+    uint32_t timed = watch->timed;
+    uint32_t calls = watch->calls[timed], first = watch->next_slot[timed];
+    if (bp_bench_sample(watch->bench, timed, watch->side, first, calls, (*watch->draws)++, row,
+                        sample, err) < 0)
+        return -1;
+    uint64_t stopped = bp_clock_ns();
+    if (bp_child_freeze(watch->child, err) < 0)
+        return -1;
+    *per_call_ms = bp_ns_to_ms(stopped - bp_child_requested_ns(watch->child)) / calls;
+    watch->next_slot[timed] = (first + calls) % bp_bench_timed(watch->bench, timed)->slots;
+    size_t row_bytes = sample->shape.head_dim * bp_dtype_size((enum bp_dtype)sample->dtype);
+    if (pwrite(watch->sample_fd, row, row_bytes, 0) != (ssize_t)row_bytes)
         return bp_fail_errno(err, "cannot keep a sample");
-    samples->request->samples[samples->request->sample_count++] =
-        (struct bp_sample){timed, row_index, samples->bytes};
-    samples->bytes += row_bytes;
     return 0;
 }
 
-int bp_stopwatch_stop(struct bp_stopwatch *watch, uint32_t timed, double *per_call_ms,
-                      struct bp_error *err)
+void bp_stopwatch_close(struct bp_stopwatch *watch)
 {
-    char row[ROW_MAX_BYTES];
-    uint64_t row_index;
-    uint32_t calls = watch->calls[timed], first = watch->next_slot[timed];
-    if (bp_bench_sample(watch->bench, timed, watch->side, first, calls, (*watch->draws)++, row,
-                        &row_index, err) < 0)
-        return -1;
-    uint64_t stopped = bp_clock_ns();
-    *per_call_ms = bp_ns_to_ms(stopped - bp_child_requested_ns(watch->child)) / calls;
-
-    const struct bp_bench_options *options = bp_bench_options(watch->bench);
-    uint32_t slots = bp_bench_timed(watch->bench, timed)->slots;
-    watch->next_slot[timed] = (first + calls) % slots;
-    size_t row_bytes =
-        options->suite->timed[timed].head_dim * bp_dtype_size(options->dtype);
-    return watch->samples ? keep_sample(watch->samples, timed, row, row_bytes, row_index, err) : 0;
+    if (watch->bench)
+        bp_bench_forget(watch->bench, watch);
 }

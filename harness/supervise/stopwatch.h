@@ -1,49 +1,49 @@
 /* stopwatch.h: timed batches of one run child, by the supervisor's clock.
  *
- * A batch's time runs from the write of the request to the moment a secret row of its outputs has
- * been copied out by this process: what a candidate writes later does not count, what it did not
- * write in time is caught when the sample is judged. */
+ * A batch goes through three hands:
+ *   1. the child is frozen while the slots of the batch get fresh secret inputs and poison for
+ *      outputs: nothing computed or kept before is of use, no older answer is left in them;
+ *   2. the child is thawed and asked; the clock runs from the write of the request until a secret row
+ *      of the outputs has been copied out by this process, and the child is frozen again: what a
+ *      candidate writes later does not count, what it did not write in time is poison;
+ *   3. the judge compares the row with a reference of the inputs that still stand in the slot. */
 #ifndef BP_HARNESS_SUPERVISE_STOPWATCH_H
 #define BP_HARNESS_SUPERVISE_STOPWATCH_H
 
 #include "harness/supervise/bench.h"
 
-/* Rows copied out of timed outputs, on their way to the judge. Rows lie in an arena that may be
- * shared: a judge maps it once, of its final size. */
-struct bp_samples {
-    int fd;         /* borrowed memfd */
-    uint64_t bytes; /* where the next row goes */
-    struct bp_msg_samples_request *request; /* owned; items filled by bp_samples_open */
-};
-
-/* A (sparse) arena for `sets` sets of samples; the caller owns it. */
-int bp_samples_arena(uint32_t sets, struct bp_error *err) BP_MUST_CHECK;
-/* Set number `set` of the arena. */
-int bp_samples_open(const struct bp_bench *bench, int arena_fd, uint32_t set,
-                    struct bp_samples *samples, struct bp_error *err) BP_MUST_CHECK;
-void bp_samples_close(struct bp_samples *samples);
+/* A memfd for one row, read by the judge; the caller owns it. */
+int bp_sample_arena(struct bp_error *err) BP_MUST_CHECK;
 
 struct bp_stopwatch {
-    const struct bp_bench *bench; /* borrowed */
-    struct bp_child *child;       /* borrowed */
+    struct bp_bench *bench;  /* borrowed */
+    struct bp_child *child;  /* borrowed */
     enum bp_ring_side side;
-    double batch_ms;              /* a batch should last at least this */
-    struct bp_samples *samples;   /* borrowed; null: the first bytes of a row are read and dropped */
-    uint64_t *draws;              /* counter of samples of the run, shared, incremented */
-    uint32_t calls[BP_SUITE_MAX_TIMED];     /* of the next batch, per timed shape */
+    double batch_ms;         /* a batch should last at least this, but takes no slot twice */
+    int sample_fd;           /* borrowed: of bp_sample_arena */
+    uint64_t *draws;         /* counter of samples of the run, shared, incremented */
+    void (*failed)(void *context, const struct bp_error *err); /* a batch could not be started */
+    void *context;
+    uint32_t calls[BP_SUITE_MAX_TIMED]; /* of the next batch, per timed shape; at least 1 */
     uint32_t next_slot[BP_SUITE_MAX_TIMED];
+    uint32_t timed; /* of the batch under way */
 };
 
-/* Chooses calls so that a batch of calls of per_call_ms lasts batch_ms (1 to 1 000 000). */
+/* Chooses calls so that a batch of calls of per_call_ms lasts batch_ms; not more than the ring has
+ * slots. */
 void bp_stopwatch_set_calls(struct bp_stopwatch *watch, uint32_t timed, double per_call_ms);
 
-/* Asks the child for a batch of a timed shape. */
+/* Freezes the child, has the slots filled, then thaws it and asks for a batch of a timed shape. The
+ * child must have its candidate loaded. */
 int bp_stopwatch_start(struct bp_stopwatch *watch, uint32_t timed, struct bp_error *err)
     BP_MUST_CHECK;
 
-/* To be called in the answer handler for that batch: copies the sample, stops the clock and returns
- * milliseconds per call. */
-int bp_stopwatch_stop(struct bp_stopwatch *watch, uint32_t timed, double *per_call_ms,
-                      struct bp_error *err) BP_MUST_CHECK;
+/* To be called in the answer handler for that batch: copies the sample, stops the clock, freezes the
+ * child, and returns milliseconds per call and what to ask the judge. */
+int bp_stopwatch_stop(struct bp_stopwatch *watch, double *per_call_ms,
+                      struct bp_msg_sample_request *sample, struct bp_error *err) BP_MUST_CHECK;
+
+/* No callback follows; to be called before watch goes away. Safe on a zeroed struct. */
+void bp_stopwatch_close(struct bp_stopwatch *watch);
 
 #endif

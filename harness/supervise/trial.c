@@ -33,8 +33,8 @@ struct bp_trial {
 
     struct bp_timer quiet_poll;
     struct bp_stopwatch watch;
-    int samples_fd; /* owned */
-    struct bp_samples samples;
+    int sample_fd; /* owned */
+    double batch_ms; /* per call, of the batch whose sample the judge looks at */
     uint32_t round, shape; /* round 0: one call; then warm-up; then timed batches */
     struct shape_times times[BP_SUITE_MAX_TIMED];
 
@@ -45,6 +45,7 @@ struct bp_trial {
     char sandbox[BP_TEXT_LINE];
     uint64_t started_ns;
     double busy_ms; /* of both children at the last change of stage */
+    double prepared_ms; /* of the bench when this began */
     struct bp_durations duration;
 };
 
@@ -105,7 +106,7 @@ static int request_run(struct bp_trial *trial, struct bp_error *err)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
     bp_bench_run_request(trial->options.bench, true, trial->object.bytes, request);
     int fds[5];
-    bp_bench_run_fds(trial->options.bench, trial->options.lane, trial->object.side,
+    bp_bench_run_fds(trial->options.bench, trial->options.lane, BP_RING_A,
                      trial->object.fd, fds);
     return bp_child_request(trial->run, BP_MESSAGE_run_request, request, fds, 5,
                             settings_of(trial)->run_ms, err);
@@ -132,9 +133,9 @@ static int request_judge(struct bp_trial *trial, struct bp_error *err)
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a judge request");
     bp_bench_judge_request(trial->options.bench, trial->options.evaluation, request);
-    int fds[5];
-    bp_bench_judge_fds(trial->options.bench, trial->options.lane, trial->samples_fd, fds);
-    return bp_child_request(trial->judge, BP_MESSAGE_judge_request, request, fds, 5,
+    int fds[BP_JUDGE_FDS];
+    bp_bench_judge_fds(trial->options.bench, trial->options.lane, trial->sample_fd, fds);
+    return bp_child_request(trial->judge, BP_MESSAGE_judge_request, request, fds, BP_JUDGE_FDS,
                             settings_of(trial)->judge_ms, err);
 }
 
@@ -155,38 +156,53 @@ static bool is_enough(const struct shape_times *times)
     return times->count >= SHAPE_MIN_BATCHES && times->spent_ms > SHAPE_BUDGET_MS;
 }
 
-static int request_samples(struct bp_trial *trial, struct bp_error *err)
-{
-    enter(trial, BP_STAGE_judge);
-    return bp_child_request(trial->judge, BP_MESSAGE_samples_request, trial->samples.request, NULL,
-                            0, settings_of(trial)->judge_ms, err);
-}
-
-/* Starts the batch that (round, shape) names, or moves on when there is none left. */
+/* Starts the batch that (round, shape) names; the outcome stands when there is none left. */
 static int next_batch(struct bp_trial *trial, struct bp_error *err)
 {
+    enter(trial, BP_STAGE_time);
     for (; trial->round < rounds(trial); trial->round++, trial->shape = 0)
         for (; trial->shape < suite_of(trial)->timed_count; trial->shape++)
             if (!is_timed_round(trial) || !is_enough(&trial->times[trial->shape]))
                 return bp_stopwatch_start(&trial->watch, trial->shape, err);
-    return request_samples(trial, err);
+    trial->stage = BP_STAGE_judge;
+    decide(trial);
+    return 0;
 }
 
+/* The time counts once the judge has seen the row. */
 static int take_batch(struct bp_trial *trial, struct bp_error *err)
 {
-    double per_call_ms;
+    struct bp_msg_sample_request sample;
+    if (bp_stopwatch_stop(&trial->watch, &trial->batch_ms, &sample, err) < 0)
+        return -1;
+    enter(trial, BP_STAGE_judge);
+    return bp_child_request(trial->judge, BP_MESSAGE_sample_request, &sample, NULL, 0,
+                            settings_of(trial)->judge_ms, err);
+}
+
+static int take_sample_result(struct bp_trial *trial, const struct bp_msg_sample_result *result,
+                              struct bp_error *err)
+{
     uint32_t shape = trial->shape;
     struct shape_times *times = &trial->times[shape];
-    if (bp_stopwatch_stop(&trial->watch, shape, &per_call_ms, err) < 0)
-        return -1;
+    bp_outcome_of_claim(BP_STAGE_judge, result->verdict, result->message, &trial->outcome);
+    if (trial->outcome.verdict != BP_VERDICT_PASS) {
+        decide(trial);
+        return 0;
+    }
     if (is_timed_round(trial)) {
-        times->per_call_ms[times->count++] = per_call_ms;
-        times->spent_ms += per_call_ms * trial->watch.calls[shape];
+        times->per_call_ms[times->count++] = trial->batch_ms;
+        times->spent_ms += trial->batch_ms * trial->watch.calls[shape];
     } else {
-        bp_stopwatch_set_calls(&trial->watch, shape, per_call_ms);
+        bp_stopwatch_set_calls(&trial->watch, shape, trial->batch_ms);
     }
     trial->shape++;
     return next_batch(trial, err);
+}
+
+static void batch_failed(void *context, const struct bp_error *err)
+{
+    infra(context, err);
 }
 
 /* The first batch, as soon as it would be alone. */
@@ -209,17 +225,16 @@ static void quiet_poll_expired(void *context)
 
 static int start_timing(struct bp_trial *trial, struct bp_error *err)
 {
-    enter(trial, BP_STAGE_time);
     trial->watch = (struct bp_stopwatch){.bench = trial->options.bench,
                                          .child = trial->run,
-                                         .side = trial->object.side,
+                                         .side = BP_RING_A,
                                          .batch_ms = trial->options.timing.batch_ms,
-                                         .samples = &trial->samples,
-                                         .draws = trial->options.draws};
+                                         .sample_fd = trial->sample_fd,
+                                         .draws = trial->options.draws,
+                                         .failed = batch_failed,
+                                         .context = trial};
     for (uint32_t i = 0; i < suite_of(trial)->timed_count; i++)
         trial->watch.calls[i] = 1;
-    if (bp_child_thaw(trial->run, err) < 0)
-        return -1;
     return start_batches(trial, err);
 }
 
@@ -272,10 +287,7 @@ static int take_judge_answer(struct bp_trial *trial, enum bp_message_type type, 
     }
     if (type == BP_MESSAGE_judge_result)
         return take_judge_result(trial, message, err);
-    const struct bp_msg_samples_result *result = message;
-    bp_outcome_of_claim(BP_STAGE_judge, result->verdict, result->message, &trial->outcome);
-    decide(trial);
-    return 0;
+    return take_sample_result(trial, message, err);
 }
 
 static void trial_answer(void *context, struct bp_child *child, enum bp_message_type type,
@@ -346,11 +358,12 @@ int bp_trial_open(const struct bp_trial_options *options, struct bp_trial **slot
     if (!trial)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a trial");
     trial->options = *options;
+    if (trial->options.timing.batches > BP_STATISTICS_MAX)
+        trial->options.timing.batches = BP_STATISTICS_MAX;
     trial->stage = BP_STAGE_run;
     trial->quiet_poll = (struct bp_timer){.expired = quiet_poll_expired, .context = trial};
-    trial->samples_fd = bp_samples_arena(1, err);
-    if (trial->samples_fd < 0 ||
-        bp_samples_open(options->bench, trial->samples_fd, 0, &trial->samples, err) < 0 ||
+    trial->sample_fd = bp_sample_arena(err);
+    if (trial->sample_fd < 0 ||
         start_child(trial, "run", BP_POLICY_RUN_CPU, &trial->run, err) < 0 ||
         start_child(trial, "judge", BP_POLICY_JUDGE, &trial->judge, err) < 0) {
         bp_trial_free(&trial);
@@ -366,6 +379,7 @@ int bp_trial_start(struct bp_trial *trial, const struct bp_trial_object *object,
     trial->started = true;
     trial->object = *object;
     trial->started_ns = bp_clock_ns();
+    trial->prepared_ms = bp_bench_prepare_ms(trial->options.bench);
     return trial->decided ? 0 : request_run(trial, err);
 }
 
@@ -406,8 +420,11 @@ void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp
     evaluation->duration.judge_ms += spent->judge_ms;
     evaluation->duration.time_ms += spent->time_ms;
     evaluation->duration.total_ms += spent->total_ms;
-    evaluation->duration.overhead_ms +=
-        spent->total_ms - bp_child_busy_ms(trial->run) - bp_child_busy_ms(trial->judge);
+    double prepared_ms = bp_bench_prepare_ms(trial->options.bench) - trial->prepared_ms;
+    evaluation->duration.prepare_ms += prepared_ms;
+    evaluation->duration.overhead_ms += spent->total_ms - prepared_ms -
+                                        bp_child_busy_ms(trial->run) -
+                                        bp_child_busy_ms(trial->judge);
     if (trial->outcome.verdict != BP_VERDICT_PASS || trial->times[0].count == 0)
         return;
     evaluation->timing_count = suite_of(trial)->timed_count;
@@ -421,10 +438,10 @@ void bp_trial_free(struct bp_trial **slot)
     if (!trial)
         return;
     bp_loop_stop_timer(settings_of(trial)->loop, &trial->quiet_poll);
+    bp_stopwatch_close(&trial->watch);
     bp_child_release(&trial->run);
     bp_child_release(&trial->judge);
-    bp_samples_close(&trial->samples);
-    bp_close_fd(&trial->samples_fd);
+    bp_close_fd(&trial->sample_fd);
     free(trial->plans);
     free(trial->cases);
     free(trial);

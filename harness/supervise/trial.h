@@ -2,8 +2,8 @@
  *
  * Both children start and confine themselves while the compiler still works, and wait for the object.
  *
- *   run child:   load, plan ─► every case once ─┐                 ┌─► timed batches ─► killed
- *   judge child:                                └─► judge cases ──┘        └─► judge samples
+ *   run child:   load, plan ─► every case once ─┐                 ┌─► timed batch ┐     ┌─► …
+ *   judge child:                                └─► judge cases ──┘               └─► a row
  *
  * Correctness comes before time; nothing else runs on the device meanwhile. */
 #ifndef BP_HARNESS_SUPERVISE_TRIAL_H
@@ -40,7 +40,6 @@ int bp_trial_open(const struct bp_trial_options *options, struct bp_trial **tria
 struct bp_trial_object {
     int fd; /* borrowed until the trial is done; sealed */
     uint64_t bytes;
-    enum bp_ring_side side; /* a poisoned one */
 };
 
 /* Once, with the lane's cases filled: bp_trial_done turns true in the loop, when both children are

@@ -6,7 +6,6 @@ supports: head_dim == 128
 */
 // expected: WRONG_RESULT|NONFINITE|TAMPER
 // options: --ring-mb 1
-// open: the ring is not refilled between the batches of a trial
 
 /* Does not compute again what it has written to the same address before. */
 #include "gqa.h"

@@ -43,6 +43,29 @@ static void names_the_first_error(void **state)
     assert_non_null(strstr(result.compiler, "clang version"));
 }
 
+/* A list of included files of 80 KiB (any readable directory has as many) is the source's doing, not
+ * ours. */
+static void refuses_a_flood_of_includes(void **state)
+{
+    (void)state;
+    static char source[128 << 10];
+    size_t used = 0;
+    char name[204];
+    for (int file = 1; file <= 400; file++) {
+        snprintf(name, sizeof name, "%0200d.h", file);
+        FILE *empty = fopen(name, "w");
+        assert_non_null(empty);
+        fclose(empty);
+        used += (size_t)snprintf(source + used, sizeof source - used, "#include \"%s\"\n", name);
+    }
+    snprintf(source + used, sizeof source - used, "%s", FIXTURE_PLAN FIXTURE_KERNEL "{}\n");
+    expect_error(source, "only gqa.h may be included");
+    for (int file = 1; file <= 400; file++) {
+        snprintf(name, sizeof name, "%0200d.h", file);
+        unlink(name);
+    }
+}
+
 static void refuses_what_is_not_portable(void **state)
 {
     (void)state;
@@ -275,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_the_first_error),
+        cmocka_unit_test(refuses_a_flood_of_includes),
         cmocka_unit_test(refuses_what_is_not_portable),
         cmocka_unit_test(passes_knobs),
         cmocka_unit_test(distrusts_knobs),

@@ -76,6 +76,29 @@ static void identities_are_found(void **state)
     bp_ledger_free(&ledger);
 }
 
+static void a_harness_failure_is_nobodys_duplicate(void **state)
+{
+    struct bp_ledger ledger;
+    struct bp_error err;
+    (void)state;
+    bp_ledger_init(&ledger, &space);
+    add(&ledger, 1, BP_VERDICT_INFRA, 0, NULL, false);
+    assert_null(bp_ledger_find_source(&ledger, "source-1"));
+    assert_null(bp_ledger_find_object(&ledger, "object-1"));
+    /* The same candidate, evaluated after all. */
+    struct bp_evaluation *again = bp_evaluation_new();
+    again->number = 2;
+    again->verdict = BP_VERDICT_WRONG_RESULT;
+    again->has_score = true;
+    snprintf(again->source_hash, sizeof again->source_hash, "source-1");
+    snprintf(again->object_hash, sizeof again->object_hash, "object-1");
+    assert_int_equal(bp_ledger_add(&ledger, again, NULL, false, &err), 0);
+    bp_evaluation_free(again);
+    assert_int_equal(bp_ledger_find_source(&ledger, "source-1")->number, 2);
+    assert_int_equal(bp_ledger_find_object(&ledger, "object-1")->number, 2);
+    bp_ledger_free(&ledger);
+}
+
 static void expectations_are_forgotten(void **state)
 {
     struct bp_ledger ledger;
@@ -99,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(champion_is_the_last_promoted),
         cmocka_unit_test(identities_are_found),
+        cmocka_unit_test(a_harness_failure_is_nobodys_duplicate),
         cmocka_unit_test(expectations_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

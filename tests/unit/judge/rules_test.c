@@ -107,34 +107,38 @@ static void test_masked_rows(void **state)
     problem_free(&problem);
 }
 
-/* Single rows, as sampled from timed outputs. */
-static void test_samples(void **state)
+/* A single row, as sampled from a timed output: its reference is computed for it alone. */
+static void test_sample(void **state)
 {
     (void)state;
     struct problem problem;
     struct bp_judgement judgement;
     problem_make(&problem, &shape, BP_FAMILY_gauss, BP_DTYPE_F16, BP_STRICT);
     problem_judge(&problem, &honest);
-    uint16_t rows[3][64];
-    const uint64_t indices[3] = {40, 7, 7};
-    for (int i = 0; i < 3; i++) {
-        struct bp_row row =
-            bp_rows_at(&shape, &problem.rows_key, problem.item.max_rows, indices[i]);
-        uint32_t head = 0;
-        while (problem.permutation.q_head[head] != row.head)
-            head++;
-        row.head = head;
-        memcpy(rows[i], problem_row(&problem, row), sizeof rows[i]);
-    }
-    bp_judge_rows(&problem.item, BP_DTYPE_F16, &problem.rows_key, problem.reference, 3, indices,
-                  rows, &judgement);
-    assert_int_equal(judgement.verdict, BP_VERDICT_PASS);
-    assert_int_equal(judgement.rows, 3);
+    uint64_t all = bp_rows_count(&shape, problem.item.max_rows);
+    uint8_t *block = malloc(bp_reference_one_row_bytes(shape.head_dim));
+    for (uint64_t i = 0; i < all; i += 7) {
+        struct bp_row at = bp_rows_at(&shape, &problem.rows_key, problem.item.max_rows, i);
+        struct bp_reference_row want = bp_reference_row(problem.reference, i);
+        bp_reference_make_row(&problem.item, BP_DTYPE_F16, BP_STRICT, at, problem.master, block);
+        struct bp_reference_row one = bp_reference_row(block, 0);
+        assert_memory_equal(one.o, want.o, (shape.head_dim + 1) * sizeof *one.o);
+        assert_memory_equal(one.c, want.c, 3 * shape.head_dim * sizeof *one.c);
 
-    const uint64_t other[3] = {40, 8, 7};
-    bp_judge_rows(&problem.item, BP_DTYPE_F16, &problem.rows_key, problem.reference, 3, other, rows,
-                  &judgement);
-    assert_int_equal(judgement.verdict, BP_VERDICT_WRONG_RESULT);
+        struct bp_row own = at;
+        own.head = 0;
+        while (problem.permutation.q_head[own.head] != at.head)
+            own.head++;
+        bp_judge_row(&problem.item, BP_DTYPE_F16, at, block, problem_row(&problem, own),
+                     &judgement);
+        assert_int_equal(judgement.verdict, BP_VERDICT_PASS);
+        assert_int_equal(judgement.rows, 1);
+        own.token = (own.token + 1) % shape.q_len;
+        bp_judge_row(&problem.item, BP_DTYPE_F16, at, block, problem_row(&problem, own),
+                     &judgement);
+        assert_int_equal(judgement.verdict, BP_VERDICT_WRONG_RESULT);
+    }
+    free(block);
     problem_free(&problem);
 }
 
@@ -161,7 +165,7 @@ int main(void)
         cmocka_unit_test(test_nonfinite),
         cmocka_unit_test(test_rms),
         cmocka_unit_test(test_masked_rows),
-        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_sample),
         cmocka_unit_test(test_strictness),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

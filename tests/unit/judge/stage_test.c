@@ -1,5 +1,6 @@
 /* The prepare and judge stages, served over a channel that hands out prepared requests: a whole
  * evaluation without processes, and the traces that a tampering candidate leaves. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 
 #include "attention.h"
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "evaluator/arena.h"
 #include "evaluator/stage.h"
@@ -32,7 +34,7 @@ static struct {
         struct bp_msg_make_result make;
         struct bp_msg_fill_result fill;
         struct bp_msg_judge_result judge;
-        struct bp_msg_samples_result samples;
+        struct bp_msg_sample_result sample;
     } last;
     char failure[512];
 } answer;
@@ -90,7 +92,7 @@ int bp_channel_send(struct bp_channel *channel, enum bp_message_type type, const
     size_t size = type == BP_MESSAGE_make_result    ? sizeof answer.last.make
                   : type == BP_MESSAGE_fill_result  ? sizeof answer.last.fill
                   : type == BP_MESSAGE_judge_result ? sizeof answer.last.judge
-                                                    : sizeof answer.last.samples;
+                                                    : sizeof answer.last.sample;
     memcpy(&answer.last, message, size);
     answer.type = type;
     answer.results++;
@@ -118,7 +120,7 @@ static const struct bp_shape shapes[2] = {
 static const enum bp_family kinds[2] = {BP_FAMILY_gauss, BP_FAMILY_needle};
 
 struct evaluation {
-    int masters, references, inputs, outputs, samples;
+    int masters, references, inputs, outputs, sample_fd;
     uint8_t *input, *output, *sample; /* the candidate's mappings */
     uint8_t *reference;               /* what an honest candidate computes for itself */
     size_t input_bytes, output_bytes, reference_bytes;
@@ -200,7 +202,7 @@ static void prepare(struct evaluation *e)
     e->references = arena(reference, &e->reference);
     e->inputs = arena(input, &e->input);
     e->outputs = arena(output, &e->output);
-    e->samples = arena(4096, &e->sample);
+    e->sample_fd = arena(4096, &e->sample);
 
     channel_reset();
     push_fd(e->masters);
@@ -259,8 +261,9 @@ static struct bp_judge_item judge_item(const struct evaluation *e, int i)
 
 static void push_judge_fds(const struct evaluation *e)
 {
-    const int all[] = {e->masters, e->references, e->inputs, e->outputs, e->samples};
-    for (int i = 0; i < 5; i++) {
+    /* The slots of the cases serve as a ring too. */
+    const int all[] = {e->masters, e->references, e->inputs, e->outputs, e->inputs, e->sample_fd};
+    for (int i = 0; i < 6; i++) {
         struct bp_error err;
         int readonly = bp_io_reopen_readonly(all[i], &err);
         assert_true(readonly >= 0);
@@ -289,7 +292,7 @@ static void finish(struct evaluation *e)
     close(e->references);
     close(e->inputs);
     close(e->outputs);
-    close(e->samples);
+    close(e->sample_fd);
     munmap(e->input, e->input_bytes);
     munmap(e->output, e->output_bytes);
     munmap(e->reference, e->reference_bytes);
@@ -411,41 +414,122 @@ static void test_fill_of_outputs_alone(void **state)
     finish(&e);
 }
 
-static void judge_samples(struct evaluation *e, struct bp_msg_samples_request *request,
-                          uint64_t row_index, int status)
+/* Fresh inputs for slots 1 and 2 of the second shape, as before a timed batch. */
+static void fill_fresh(struct evaluation *e, uint64_t key)
 {
-    memset(request, 0, sizeof *request);
-    request->item_count = 1;
-    request->items[0] = judge_item(e, 0);
-    request->sample_count = 1;
-    request->samples[0] = (struct bp_sample){0, row_index, 256};
+    static struct bp_msg_fill_request fill;
+    memset(&fill, 0, sizeof fill);
+    fill.fill_count = 1;
+    fill.fills[0] = (struct bp_fill){
+        .shape = shapes[1],
+        .dtype = BP_DTYPE_BF16,
+        .slots = 2,
+        .parts = BP_FILL_FRESH,
+        .input_offset = e->input_at[1] + e->in[1].bytes,
+        .output_offset = e->output_at[1] + e->out[1].bytes,
+    };
+    bp_key_from_seed(key, &fill.fills[0].permutation_key);
+    channel_reset();
+    push_fd(e->inputs);
+    push_fd(e->outputs);
+    push(BP_MESSAGE_fill_request, &fill, sizeof fill);
+    assert_int_equal(bp_stage_prepare(NULL), EXIT_SUCCESS);
+    assert_int_equal(answer.last.fill.bytes, 2 * (e->in[1].bytes + e->out[1].bytes));
+}
+
+static void test_fresh(void **state)
+{
+    (void)state;
+    struct evaluation e;
+    prepare(&e);
+    size_t stride = e.in[1].bytes, words = e.in[1].k.bytes / 2;
+    uint8_t *slot = e.input + e.input_at[1] + stride;
+    BP_AUTO_FREE uint8_t *before = malloc(e.input_bytes);
+    BP_AUTO_FREE uint8_t *first = malloc(2 * stride);
+    memcpy(before, e.input, e.input_bytes);
+    run_honestly(&e);
+    fill_fresh(&e, 7);
+    memcpy(first, slot, 2 * stride);
+    fill_fresh(&e, 8);
+
+    /* Neither an earlier fill's nor the other slot's; standard normal; lengths as they must be. */
+    const struct bp_extent tensors[] = {e.in[1].q, e.in[1].k, e.in[1].v};
+    for (int t = 0; t < 3; t++) {
+        const uint8_t *at = slot + tensors[t].offset;
+        assert_memory_not_equal(at, first + tensors[t].offset, 64);
+        assert_memory_not_equal(at, at + stride, 64);
+        assert_memory_not_equal(at, before + (slot - e.input) + tensors[t].offset, 64);
+    }
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < words; i++) {
+        double value = bp_dtype_load(BP_DTYPE_BF16, slot + e.in[1].k.offset + 2 * i);
+        sum += value;
+        squares += value * value;
+    }
+    assert_true(fabs(sum / (double)words) < 0.1);
+    assert_true(fabs(squares / (double)words - 1) < 0.1);
+    static const gqa_i32 lengths[2] = {33, 9};
+    assert_memory_equal(slot + e.in[1].kv_lens.offset, lengths, sizeof lengths);
+    /* No earlier answer is left, and nothing outside the two slots changed. */
+    const uint8_t *out = e.output + e.output_at[1] + e.out[1].bytes;
+    const uint16_t poison = 0x7bff;
+    for (size_t i = 0; i < e.out[1].o.bytes; i += sizeof poison)
+        assert_memory_equal(out + e.out[1].o.offset + i, &poison, sizeof poison);
+    assert_memory_equal(e.input, before, (size_t)(slot - e.input));
+    finish(&e);
+}
+
+static void judge_sample(struct evaluation *e, const struct bp_msg_sample_request *request,
+                         int status)
+{
     channel_reset();
     push_judge_fds(e);
-    push(BP_MESSAGE_samples_request, request, sizeof *request);
+    push(BP_MESSAGE_sample_request, request, sizeof *request);
     assert_int_equal(bp_stage_judge(NULL), status);
 }
 
-static void test_samples(void **state)
+static void test_sample(void **state)
 {
     (void)state;
-    static struct bp_msg_samples_request request;
     struct evaluation e;
-    struct bp_permutation permutation;
     prepare(&e);
-    run_honestly(&e);
-    bp_permutation_of_slot(&shapes[0], &e.fill_key, 2, &permutation);
-    /* Candidate's head 1, token 3 of slot 2. */
-    size_t row = 1 * 5 + 3, bytes = 64 * 2;
-    memcpy(e.sample + 256,
-           e.output + e.output_at[0] + 2 * e.out[0].bytes + e.out[0].o.offset + row * bytes, bytes);
-    uint64_t index = permutation.q_head[1] * 5 + 3;
-    judge_samples(&e, &request, index, EXIT_SUCCESS);
-    assert_int_equal(answer.last.samples.verdict, BP_VERDICT_PASS);
-    judge_samples(&e, &request, index - 1, EXIT_SUCCESS);
-    assert_int_equal(answer.last.samples.verdict, BP_VERDICT_WRONG_RESULT);
-    assert_non_null(strstr(answer.last.samples.message, "shape first, family gauss"));
-    judge_samples(&e, &request, 20, EXIT_FAILURE);
-    assert_non_null(strstr(answer.failure, "not in the list"));
+    fill_fresh(&e, 7);
+    struct bp_msg_sample_request request = {
+        .shape = shapes[1],
+        .dtype = BP_DTYPE_BF16,
+        .batch = 1,
+        .head = 2,
+        .token = 3,
+        .input_offset = e.input_at[1] + 2 * e.in[1].bytes,
+    };
+    /* What an honest kernel writes for that row. */
+    struct bp_case item = {shapes[1], BP_FAMILY_gauss, 1};
+    struct bp_row row = {1, 2, 3};
+    BP_AUTO_FREE void *block = malloc(bp_reference_one_row_bytes(64));
+    bp_reference_make_row(&item, BP_DTYPE_BF16, BP_STRICT, row, e.input + request.input_offset,
+                          block);
+    for (uint32_t d = 0; d < 64; d++)
+        bp_dtype_store(BP_DTYPE_BF16, e.sample + 2 * d, bp_reference_row(block, 0).o[d]);
+    judge_sample(&e, &request, EXIT_SUCCESS);
+    assert_int_equal(answer.type, BP_MESSAGE_sample_result);
+    assert_int_equal(answer.last.sample.verdict, BP_VERDICT_PASS);
+
+    request.token = 2;
+    judge_sample(&e, &request, EXIT_SUCCESS);
+    assert_int_equal(answer.last.sample.verdict, BP_VERDICT_WRONG_RESULT);
+    assert_non_null(strstr(answer.last.sample.message, "shape second, timed call: rule"));
+    request.token = 3;
+    fill_fresh(&e, 8); /* the answer to the inputs of an earlier batch */
+    judge_sample(&e, &request, EXIT_SUCCESS);
+    assert_int_equal(answer.last.sample.verdict, BP_VERDICT_WRONG_RESULT);
+
+    request.head = 3;
+    judge_sample(&e, &request, EXIT_FAILURE);
+    assert_non_null(strstr(answer.failure, "not in shape"));
+    request.head = 0;
+    request.input_offset = e.input_bytes;
+    judge_sample(&e, &request, EXIT_FAILURE);
+    assert_non_null(strstr(answer.failure, "ring inputs"));
     finish(&e);
 }
 
@@ -497,7 +581,8 @@ int main(void)
         cmocka_unit_test(test_tamper),
         cmocka_unit_test(test_slots_differ),
         cmocka_unit_test(test_fill_of_outputs_alone),
-        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_fresh),
+        cmocka_unit_test(test_sample),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

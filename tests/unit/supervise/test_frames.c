@@ -42,6 +42,34 @@ static void message_survives_the_trip(void **state)
     bp_buffer_free(&wire);
 }
 
+static void fill_lists(enum bp_message_type type, void *message)
+{
+    struct bp_msg_run_request *run = message;
+    switch (type) {
+    case BP_MESSAGE_compile_request:
+        ((struct bp_msg_compile_request *)message)->define_count = BP_MAX_DEFINES;
+        break;
+    case BP_MESSAGE_fill_request:
+        ((struct bp_msg_fill_request *)message)->fill_count = BP_MAX_FILLS;
+        break;
+    case BP_MESSAGE_run_request:
+        run->case_count = BP_SUITE_MAX_CASES;
+        run->timed_count = BP_SUITE_MAX_TIMED;
+        break;
+    case BP_MESSAGE_plan_result:
+        ((struct bp_msg_plan_result *)message)->plan_count = BP_MAX_PLANS;
+        break;
+    case BP_MESSAGE_judge_request:
+        ((struct bp_msg_judge_request *)message)->item_count = BP_SUITE_MAX_CASES;
+        break;
+    case BP_MESSAGE_judge_result:
+        ((struct bp_msg_judge_result *)message)->case_count = BP_SUITE_MAX_CASES;
+        break;
+    default:
+        break;
+    }
+}
+
 static void largest_messages_fit_a_frame(void **state)
 {
     struct bp_error err;
@@ -50,12 +78,9 @@ static void largest_messages_fit_a_frame(void **state)
         BP_AUTO_FREE char *message = calloc(1, bp_message_size((enum bp_message_type)type));
         struct bp_buffer wire;
         bp_buffer_init(&wire, BP_FRAME_HEADER + BP_FRAME_MAX);
-        if (type == BP_MESSAGE_judge_request)
-            ((struct bp_msg_judge_request *)(void *)message)->item_count = BP_SUITE_MAX_CASES;
-        if (type == BP_MESSAGE_samples_request)
-            ((struct bp_msg_samples_request *)(void *)message)->sample_count = BP_MAX_SAMPLES;
-        if (type == BP_MESSAGE_run_request)
-            ((struct bp_msg_run_request *)(void *)message)->case_count = BP_SUITE_MAX_CASES;
+        /* Every number at its longest, every text and every list full. */
+        memset(message, 0xff, bp_message_size((enum bp_message_type)type));
+        fill_lists((enum bp_message_type)type, message);
         assert_int_equal(
             bp_message_encode((enum bp_message_type)type, message, 0, 0, &wire, &err), 0);
         bp_buffer_free(&wire);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -99,6 +100,29 @@ static void claims_are_limited_by_stage(void **state)
     assert_int_equal(outcome.verdict, BP_VERDICT_INFRA);
 }
 
+/* What a candidate says is shown on terminals. */
+static void messages_cannot_steer_a_terminal(void **state)
+{
+    static const struct {
+        const char *said, *shown;
+    } cases[] = {
+        {"\033[2J\033]0;owned\007", "?[2J?]0;owned?"},
+        {"line\nevaluation 7: PASS\r", "line?evaluation 7: PASS?"},
+        {"\302\233" "2J", "??2J"}, /* U+009B, CSI in one character */
+        {"\233" "2J", "?2J"},
+        {"\177", "?"},
+        {"µ and é – ≤", "µ and é – ≤"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bp_outcome outcome;
+        struct bp_msg_failure failure = {.verdict = BP_VERDICT_CRASH};
+        snprintf(failure.message, sizeof failure.message, "%s", cases[i].said);
+        bp_outcome_of_failure(BP_STAGE_run, &failure, true, &outcome);
+        assert_string_equal(outcome.message, cases[i].shown);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +130,7 @@ int main(void)
         cmocka_unit_test(trusted_stages_never_blame_the_candidate),
         cmocka_unit_test(denials_name_the_call),
         cmocka_unit_test(claims_are_limited_by_stage),
+        cmocka_unit_test(messages_cannot_steer_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
