@@ -121,7 +121,7 @@ const struct bp_setting bp_settings[] = {
      .doc = "batches before the first that counts"},
     {"timing", "batches", NUMBER(U32, timing.batches, 1, BP_STATISTICS_MAX, "", "5"),
      .doc = "timed batches a shape in a candidate's first measurement"},
-    {"timing", "match_rounds", NUMBER(U32, timing.match_rounds, 1, BP_STATISTICS_MAX, "", "40"),
+    {"timing", "match_rounds", NUMBER(U32, timing.match_rounds, 4, BP_STATISTICS_MAX, "", "12"),
      .doc = "most rounds of a match of candidate against incumbent"},
     {"timing", "final_rounds", NUMBER(U32, timing.final_rounds, 2, BP_STATISTICS_MAX, "", "30"),
      .doc = "rounds of the best against the baseline at the end"},

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "harness/evolve/identity.h"
+#include "harness/evolve/ladder.h"
 #include "harness/evolve/ledger.h"
 #include "harness/evolve/recorder.h"
 #include "harness/evolve/run_dir.h"
@@ -20,9 +21,6 @@
 #include "kernels/embedded.h"
 
 #define SUMMARY_PERIOD_NS 60000000000u
-/* A single measurement this far below the champion's level is not worth a match. */
-#define CONTENDER_SHARE 0.93
-
 struct engine {
     const struct bp_engine_options *options;
     const struct bp_config *config;
@@ -35,10 +33,7 @@ struct engine {
     struct bp_ledger ledger;
     struct bp_progress progress;
 
-    /* The champion's speed over the baseline as the matches say it, step by step: less noisy than one
-     * measurement, but a product of claims: it decides who may challenge and is shown as progress; no result rests
-     * on it. */
-    double level;
+    struct bp_ladder ladder;
     uint32_t number;     /* of the last evaluation */
     uint64_t decision;   /* number of the next proposal */
     struct bp_candidate eager, baseline, champion; /* evaluation null when there is none */
@@ -90,11 +85,24 @@ static void set_score(struct engine *engine, struct bp_evaluation *evaluation)
     } else if (engine->origin == BP_ORIGIN_BASELINE) {
         evaluation->has_score = true;
         evaluation->score = 1;
-    } else if (engine->baseline.evaluation && evaluation->timing_count > 0) {
+    } else if (engine->origin == BP_ORIGIN_SEARCH) {
         evaluation->has_score = true;
-        evaluation->score = bp_standings_geomean_ms(engine->baseline.evaluation) /
-                            bp_standings_geomean_ms(evaluation);
+        evaluation->score =
+            bp_ladder_score(&engine->ladder, bp_standings_geomean_ms(evaluation));
     }
+}
+
+/* A challenger that fails in the match loses its PASS; a failure that is not its own changes nothing. */
+static void fail_match(struct bp_evaluation *challenger, const struct bp_match_result *result)
+{
+    bp_log(BP_LOG_WARNING, "engine", "match of %u ended in %s: %s", challenger->number,
+           bp_verdict_name(result->outcome.verdict), result->outcome.message);
+    if (result->failed_side != BP_RING_A || result->outcome.verdict == BP_VERDICT_INFRA)
+        return;
+    challenger->verdict = result->outcome.verdict;
+    challenger->stage = BP_STAGE_time;
+    challenger->score = 0;
+    memcpy(challenger->message, result->outcome.message, sizeof challenger->message);
 }
 
 /* Nothing becomes best before it has won interleaved rounds against the incumbent. */
@@ -102,31 +110,21 @@ static int challenge(struct engine *engine, struct bp_candidate *candidate, bool
                      struct bp_error *err)
 {
     struct bp_match_result result;
+    struct bp_evaluation *challenger = candidate->evaluation;
     *promoted = false;
-    if (candidate->evaluation->verdict != BP_VERDICT_PASS || candidate->evaluation->duplicate ||
-        candidate->evaluation->score < CONTENDER_SHARE * engine->level)
+    if (challenger->verdict != BP_VERDICT_PASS || challenger->duplicate ||
+        !bp_ladder_is_contender(&engine->ladder, challenger->score))
         return 0;
-    bp_progress_add(&engine->progress, "  match of #%u and #%u", candidate->evaluation->number,
+    bp_progress_add(&engine->progress, "  match of #%u and #%u", challenger->number,
                     engine->champion.evaluation->number);
     if (bp_session_match(&engine->session, candidate, &engine->champion,
                          engine->config->timing.match_rounds, true, &result, err) < 0)
         return -1;
-    if (result.outcome.verdict != BP_VERDICT_PASS) {
-        bp_log(BP_LOG_WARNING, "engine", "match of %u ended in %s: %s",
-               candidate->evaluation->number, bp_verdict_name(result.outcome.verdict),
-               result.outcome.message);
-        if (result.failed_side == BP_RING_A && result.outcome.verdict != BP_VERDICT_INFRA) {
-            candidate->evaluation->verdict = result.outcome.verdict;
-            candidate->evaluation->stage = BP_STAGE_time;
-            candidate->evaluation->score = 0;
-            memcpy(candidate->evaluation->message, result.outcome.message,
-                   sizeof candidate->evaluation->message);
-        }
-        return 0;
-    }
-    *promoted = result.log_ratio.low > 0;
-    if (*promoted)
-        engine->level *= exp(result.log_ratio.estimate);
+    if (result.outcome.verdict == BP_VERDICT_PASS)
+        challenger->score = bp_ladder_match(&engine->ladder, &result,
+                                            engine->session.suite.timed_count, promoted);
+    else
+        fail_match(challenger, &result);
     return 0;
 }
 
@@ -182,7 +180,7 @@ static void show(struct engine *engine)
         .seconds_limit = engine->config->budget.seconds,
         .verdicts = engine->ledger.verdicts,
         .duplicates = engine->ledger.duplicates,
-        .best = engine->ledger.champion_number ? engine->level : 0,
+        .best = engine->ledger.champion_number ? engine->ladder.level : 0,
         .best_number = engine->ledger.champion_number,
     };
     bp_progress_show(&engine->progress, &state);
@@ -301,6 +299,7 @@ static int crown_baseline(struct engine *engine, struct bp_error *err)
     engine->champion.evaluation = copy;
     if (!copy || engine->champion.object_fd < 0)
         return bp_fail_errno(err, "cannot keep the baseline");
+    bp_ladder_start(&engine->ladder, bp_standings_geomean_ms(baseline));
     copy->number = baseline->number;
     copy->timing_count = baseline->timing_count;
     memcpy(copy->timings, baseline->timings, sizeof copy->timings);
@@ -532,8 +531,7 @@ static int init(struct engine *engine, const struct bp_engine_options *options,
     engine->options = options;
     engine->config = config;
     engine->status = "running";
-    engine->level = 1;
-    engine->eager.object_fd = engine->baseline.object_fd = engine->champion.object_fd = -1;
+        engine->eager.object_fd = engine->baseline.object_fd = engine->champion.object_fd = -1;
     engine->strategy = bp_strategy_find(config->strategy);
     if (!engine->strategy)
         return bp_fail(err, BP_ERR_USAGE, "unknown strategy '%s'", config->strategy);

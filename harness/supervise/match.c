@@ -86,6 +86,14 @@ static void end_rounds(struct bp_match *match)
     decide(match);
 }
 
+/* Surely slower, or slower so far at half time: giving up early can only keep the incumbent. */
+static bool is_hopeless(const struct bp_match *match)
+{
+    const struct bp_interval *ratio = &match->result.log_ratio;
+    return (match->round >= EARLY_ROUNDS && ratio->high < 0) ||
+           (2 * match->round >= match->options.rounds && ratio->estimate < 0);
+}
+
 /* Ends a timed round: its value, and whether another is wanted. */
 static bool is_over(struct bp_match *match)
 {
@@ -97,8 +105,7 @@ static bool is_over(struct bp_match *match)
     match->result.rounds = match->round;
     match->result.log_ratio = bp_statistics_mean(match->values, match->round);
     return match->round == match->options.rounds ||
-           (match->options.stop_early && match->round >= EARLY_ROUNDS &&
-            match->result.log_ratio.high < 0);
+           (match->options.stop_early && is_hopeless(match));
 }
 
 static int start_turn(struct bp_match *match, struct bp_error *err)
