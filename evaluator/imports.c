@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "evaluator/simt.h"
 #include "kernels/include/gqa_simt.h"
@@ -23,6 +24,7 @@ static const struct bp_import imports[] = {
     FUNCTION(memmove),
     FUNCTION(memset),
     FUNCTION(memcmp),
+    FUNCTION(bcmp), /* what clang makes of memcmp(a, b, n) == 0 */
     FUNCTION(expf),
     FUNCTION(exp2f),
     FUNCTION(logf),
