@@ -125,6 +125,7 @@ struct bp_fill {
 
 /* Descriptors: inputs arena, outputs arena (writable). Masters as of the make_requests. */
 struct bp_msg_fill_request {
+    uint32_t scrub; /* 1: first zero all of both arenas; a candidate may have left anything there */
     uint32_t fill_count;
     struct bp_fill fills[BP_MAX_FILLS];
 };

@@ -3,6 +3,7 @@
 #include "evaluator/stage.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "evaluator/arena.h"
@@ -174,6 +175,14 @@ static int fill_slots(struct server *server, const struct targets *targets,
     return 0;
 }
 
+static void scrub(const struct targets *targets)
+{
+    if (targets->inputs.size > 0)
+        memset(targets->inputs.base, 0, targets->inputs.size);
+    if (targets->outputs.size > 0)
+        memset(targets->outputs.base, 0, targets->outputs.size);
+}
+
 static int serve_fill(struct server *server, const struct bp_msg_fill_request *request,
                       struct bp_error *err)
 {
@@ -181,6 +190,8 @@ static int serve_fill(struct server *server, const struct bp_msg_fill_request *r
     struct bp_msg_fill_result result = {0};
     int status =
         map_two(server->channel, "inputs", &targets.inputs, "outputs", &targets.outputs, err);
+    if (status == 0 && request->scrub)
+        scrub(&targets);
     for (uint32_t i = 0; status == 0 && i < request->fill_count; i++)
         status = fill_slots(server, &targets, &request->fills[i], &result.bytes, err);
     bp_arena_unmap(&targets.inputs);

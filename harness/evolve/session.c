@@ -269,7 +269,18 @@ static int open_trial(struct bp_session *session, struct flight *flight, uint32_
     return bp_trial_open(&options, &flight->trial, err);
 }
 
-/* What the prepare child does while compilers work: the case arenas of every flight. */
+/* What the last candidate left in a ring of outputs is gone before the next one maps it. */
+static int order_scrub(struct bp_session *session, enum bp_ring_side side, struct wait *wait,
+                       struct bp_error *err)
+{
+    if (!session->written[side])
+        return 0;
+    wait->left++;
+    session->written[side] = false;
+    return bp_bench_scrub_ring(session->bench, side, order_done, wait, err);
+}
+
+/* What the prepare child does while compilers work: the case arenas of every flight, and the rings. */
 static int order_fills(struct bp_session *session, struct flight *flights, uint32_t count,
                        struct wait *wait, struct bp_error *err)
 {
@@ -278,7 +289,9 @@ static int order_fills(struct bp_session *session, struct flight *flights, uint3
         if (bp_bench_fill_cases(session->bench, i, flights[i].secret, order_done, wait, err) < 0)
             return -1;
     }
-    return 0;
+    if (order_scrub(session, BP_RING_A, wait, err) < 0)
+        return -1;
+    return order_scrub(session, BP_RING_B, wait, err);
 }
 
 /* Time of a flight in which neither compiler, kernel nor judge works for it. */
@@ -342,10 +355,24 @@ static void take_compile(struct flight *flight)
     note(flight, BP_STAGE_compile, &job->outcome);
 }
 
+/* A side of the ring for a new candidate. */
+static int take_ring(struct bp_session *session, enum bp_ring_side side, struct bp_error *err)
+{
+    struct wait wait = {0};
+    if (order_scrub(session, side, &wait, err) < 0 || wait_for(session, &wait, err) < 0)
+        return -1;
+    session->written[side] = true;
+    return 0;
+}
+
 static int run_trial(struct bp_session *session, struct flight *flight, struct bp_error *err)
 {
     struct bp_trial_object object = {.fd = flight->candidate->object_fd,
                                      .bytes = flight->candidate->object_bytes};
+    uint64_t asked_ns = bp_clock_ns();
+    if (take_ring(session, BP_RING_A, err) < 0)
+        return -1;
+    add_overhead(flight, bp_ns_to_ms(bp_clock_ns() - asked_ns));
     if (bp_trial_start(flight->trial, &object, err) < 0)
         return -1;
     while (!bp_trial_done(flight->trial))
@@ -474,7 +501,8 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
     fill_contender(a, &options.sides[BP_RING_A]);
     fill_contender(b, &options.sides[BP_RING_B]);
     struct bp_match *match;
-    if (wait_for_quiet(session, err) < 0 || bp_match_start(&options, &match, err) < 0)
+    if (take_ring(session, BP_RING_A, err) < 0 || take_ring(session, BP_RING_B, err) < 0 ||
+        wait_for_quiet(session, err) < 0 || bp_match_start(&options, &match, err) < 0)
         return -1;
     while (!bp_match_done(match)) {
         if (step(session, err) < 0) {

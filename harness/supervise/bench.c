@@ -14,14 +14,14 @@
 #include "evaluator/reference_block.h"
 #include "evaluator/rows.h"
 
-enum order_kind { ORDER_MAKE, ORDER_FILL_CASES, ORDER_FILL_BATCH };
+enum order_kind { ORDER_MAKE, ORDER_FILL_CASES, ORDER_FILL_BATCH, ORDER_SCRUB_RING };
 
 struct order {
     enum order_kind kind;
     uint32_t index;      /* case, lane or timed shape */
     uint64_t evaluation; /* FILL_CASES */
-    enum bp_ring_side side; /* FILL_BATCH, and the two below */
-    uint32_t first_slot, calls;
+    enum bp_ring_side side; /* FILL_BATCH and SCRUB_RING */
+    uint32_t first_slot, calls; /* FILL_BATCH */
     bp_bench_done done; /* null: nobody wants to know any more */
     void *context;
     struct order *next;
@@ -241,6 +241,7 @@ static int send_fill_cases(struct bp_bench *bench, const struct order *order, st
     BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
+    request->scrub = 1;
     request->fill_count = suite->case_count;
     for (uint32_t i = 0; i < suite->case_count; i++) {
         const struct bp_bench_case *place = &bench->cases[i];
@@ -288,6 +289,17 @@ static int send_fill_batch(struct bp_bench *bench, const struct order *order, st
                      err);
 }
 
+/* The inputs of a ring are never writable for a candidate: the outputs stand for both arenas. */
+static int send_scrub(struct bp_bench *bench, enum bp_ring_side side, struct bp_error *err)
+{
+    BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
+    if (!request)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
+    request->scrub = 1;
+    return send_fill(bench, request, bench->ring_outputs_fd[side], bench->ring_outputs_fd[side],
+                     err);
+}
+
 static int send_order(struct bp_bench *bench, const struct order *order, struct bp_error *err)
 {
     switch (order->kind) {
@@ -297,6 +309,8 @@ static int send_order(struct bp_bench *bench, const struct order *order, struct 
         return send_fill_cases(bench, order, err);
     case ORDER_FILL_BATCH:
         return send_fill_batch(bench, order, err);
+    case ORDER_SCRUB_RING:
+        return send_scrub(bench, order->side, err);
     }
     return -1;
 }
@@ -364,6 +378,14 @@ int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_sid
                           .calls = calls,
                           .done = done,
                           .context = context};
+    return add_order(bench, &order, err);
+}
+
+int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
+                        void *context, struct bp_error *err)
+{
+    struct order order = {
+        .kind = ORDER_SCRUB_RING, .side = side, .done = done, .context = context};
     return add_order(bench, &order, err);
 }
 

@@ -70,6 +70,10 @@ int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_bench_done done, vo
 /* Fills lane's case arenas for an evaluation: secret permutation, canaries, poison. */
 int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluation,
                         bp_bench_done done, void *context, struct bp_error *err) BP_MUST_CHECK;
+/* Zeroes one side's ring of outputs: whatever an earlier candidate wrote there, no later one reads. No
+ * child may have it mapped. (fill_cases does the same with the lane's arenas.) */
+int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
+                        void *context, struct bp_error *err) BP_MUST_CHECK;
 /* Before a timed batch: `calls` slots from first_slot on (round the ring, calls <= its slots) get
  * fresh secret inputs, and poison for outputs on one side. No child may run meanwhile that could look
  * at them: the candidate is frozen. */
