@@ -69,12 +69,29 @@ static struct bp_interval widened_to(struct bp_interval interval, double median)
     return (struct bp_interval){median, fmin(interval.low, median), fmax(interval.high, median)};
 }
 
+static void sort_copy(const double *values, uint32_t count, double *sorted)
+{
+    memcpy(sorted, values, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare);
+}
+
+static double middle_of(const double *sorted, uint32_t count)
+{
+    return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
+}
+
+double bp_statistics_middle(const double *values, uint32_t count)
+{
+    double sorted[BP_STATISTICS_MAX];
+    sort_copy(values, count, sorted);
+    return middle_of(sorted, count);
+}
+
 struct bp_interval bp_statistics_median(const double *values, uint32_t count)
 {
     double sorted[BP_STATISTICS_MAX];
-    memcpy(sorted, values, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, compare);
-    double median = (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
+    sort_copy(values, count, sorted);
+    double median = middle_of(sorted, count);
     uint32_t k = median_rank(count);
     if (k > 0)
         return (struct bp_interval){median, sorted[k - 1], sorted[count - k]};

@@ -11,6 +11,9 @@ struct bp_interval {
     double estimate, low, high;
 };
 
+/* Median alone, of any values. */
+double bp_statistics_middle(const double *values, uint32_t count);
+
 /* Median of positive values with a 95 % interval: from 6 values on the exact order-statistic interval
  * of the binomial (coverage >= 95 %), below that the t interval of the mean logarithm, widened to hold
  * the median (n = 1: low = 0, high = infinity). 1 <= count <= BP_STATISTICS_MAX. */

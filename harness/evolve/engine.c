@@ -120,11 +120,15 @@ static int challenge(struct engine *engine, struct bp_candidate *candidate, bool
     if (bp_session_match(&engine->session, candidate, &engine->champion,
                          engine->config->timing.match_rounds, true, &result, err) < 0)
         return -1;
-    if (result.outcome.verdict == BP_VERDICT_PASS)
-        challenger->score = bp_ladder_match(&engine->ladder, &result,
-                                            engine->session.suite.timed_count, promoted);
-    else
+    if (result.outcome.verdict != BP_VERDICT_PASS) {
         fail_match(challenger, &result);
+        return 0;
+    }
+    bp_log(BP_LOG_INFO, "engine", "match of %u and %u: ratio %.4f [%.4f, %.4f] in %u rounds",
+           challenger->number, engine->champion.evaluation->number, exp(result.log_ratio.estimate),
+           exp(result.log_ratio.low), exp(result.log_ratio.high), result.rounds);
+    challenger->score = bp_ladder_match(&engine->ladder, &result,
+                                        engine->session.suite.timed_count, promoted);
     return 0;
 }
 

@@ -25,7 +25,7 @@ double bp_ladder_match(struct bp_ladder *ladder, const struct bp_match_result *r
 {
     double incumbent = 0;
     for (uint32_t i = 0; i < shapes; i++)
-        incumbent += log(result->mean_ms[BP_RING_B][i]);
+        incumbent += log(result->median_ms[BP_RING_B][i]);
     ladder->baseline_ms = exp(incumbent / shapes) * ladder->level;
     double score = ladder->level * exp(result->log_ratio.estimate);
     *promoted = result->log_ratio.low > 0;

@@ -76,9 +76,9 @@ void bp_standings_fill(const struct bp_standings *standings, struct bp_run_summa
     struct bp_result_row *rows = summary->rows;
     summary->row_count = 3;
     set_row(standings, "eager", standings->eager, NULL, &rows[0]);
-    set_row(standings, "baseline", standings->baseline, final ? final->mean_ms[1] : NULL,
+    set_row(standings, "baseline", standings->baseline, final ? final->median_ms[1] : NULL,
             &rows[1]);
-    set_row(standings, "evolved", standings->evolved, final ? final->mean_ms[0] : NULL, &rows[2]);
+    set_row(standings, "evolved", standings->evolved, final ? final->median_ms[0] : NULL, &rows[2]);
     compare_rows(rows, summary->row_count);
     rows[2].tuning_time_s = standings->tuning_time_s;
     if (final)

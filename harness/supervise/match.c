@@ -29,11 +29,10 @@ struct bp_match {
     struct bp_match_result result;
     struct bp_random coins;
     bool warm;       /* the warm-up round is over */
-    uint32_t round;  /* timed rounds done */
     uint32_t shape;  /* of the current turn */
     uint32_t turn;   /* 0 or 1 within the shape */
     bool coin;       /* of this round */
-    double values[BP_STATISTICS_MAX];
+    struct bp_rounds rounds;
 };
 
 static const struct bp_bench_options *bench_options(const struct bp_match *match)
@@ -69,20 +68,18 @@ static uint32_t side_of_turn(const struct bp_match *match)
     return (match->turn + match->shape + match->coin) & 1;
 }
 
-static double geomean(const double *values, uint32_t count)
+static uint32_t round_of(const struct bp_match *match)
 {
-    double sum = 0;
-    for (uint32_t i = 0; i < count; i++)
-        sum += log(values[i]);
-    return exp(sum / count);
+    return match->rounds.count;
 }
 
 static void end_rounds(struct bp_match *match)
 {
     match->result.outcome.verdict = BP_VERDICT_PASS;
     for (uint32_t s = 0; s < 2; s++)
-        for (uint32_t i = 0; i < bench_options(match)->suite->timed_count; i++)
-            match->result.mean_ms[s][i] = geomean(match->sides[s].times[i], match->round);
+        for (uint32_t i = 0; i < match->rounds.shapes; i++)
+            match->result.median_ms[s][i] =
+                bp_statistics_middle(match->sides[s].times[i], round_of(match));
     decide(match);
 }
 
@@ -90,21 +87,21 @@ static void end_rounds(struct bp_match *match)
 static bool is_hopeless(const struct bp_match *match)
 {
     const struct bp_interval *ratio = &match->result.log_ratio;
-    return (match->round >= EARLY_ROUNDS && ratio->high < 0) ||
-           (2 * match->round >= match->options.rounds && ratio->estimate < 0);
+    return (round_of(match) >= EARLY_ROUNDS && ratio->high < 0) ||
+           (2 * round_of(match) >= match->options.rounds && ratio->estimate < 0);
 }
 
 /* Ends a timed round: its value, and whether another is wanted. */
 static bool is_over(struct bp_match *match)
 {
-    uint32_t shapes = bench_options(match)->suite->timed_count;
-    double sum = 0;
-    for (uint32_t i = 0; i < shapes; i++)
-        sum += log(match->sides[1].times[i][match->round] / match->sides[0].times[i][match->round]);
-    match->values[match->round++] = sum / shapes;
-    match->result.rounds = match->round;
-    match->result.log_ratio = bp_statistics_mean(match->values, match->round);
-    return match->round == match->options.rounds ||
+    double x[BP_SUITE_MAX_TIMED];
+    uint32_t round = round_of(match);
+    for (uint32_t i = 0; i < match->rounds.shapes; i++)
+        x[i] = log(match->sides[1].times[i][round] / match->sides[0].times[i][round]);
+    bp_rounds_add(&match->rounds, x);
+    match->result.rounds = round_of(match);
+    match->result.log_ratio = bp_rounds_interval(&match->rounds);
+    return round_of(match) == match->options.rounds ||
            (match->options.stop_early && is_hopeless(match));
 }
 
@@ -159,7 +156,7 @@ static int take_sample_result(struct bp_match *match, const struct bp_msg_sample
         return 0;
     }
     if (match->warm)
-        match->sides[s].times[match->shape][match->round] = match->batch_ms;
+        match->sides[s].times[match->shape][round_of(match)] = match->batch_ms;
     return next_turn(match, err);
 }
 
@@ -306,6 +303,7 @@ int bp_match_start(const struct bp_match_options *options, struct bp_match **slo
     if (!match)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a match");
     match->options = *options;
+    match->rounds.shapes = bp_bench_options(options->bench)->suite->timed_count;
     if (match->options.rounds > BP_STATISTICS_MAX)
         match->options.rounds = BP_STATISTICS_MAX;
     match->sample_fd = bp_sample_arena(err);

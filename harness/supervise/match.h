@@ -3,13 +3,14 @@
  *
  * A round times one batch of each side on every timed shape. Orders alternate over the shapes and
  * one secret coin flips them all, so that drift and order effects cannot favour a side. The round's
- * value is the mean over shapes of ln(time of B / time of A). */
+ * value is the (clipped, rounds.h) mean over shapes of ln(time of B / time of A). */
 #ifndef BP_HARNESS_SUPERVISE_MATCH_H
 #define BP_HARNESS_SUPERVISE_MATCH_H
 
 #include "evaluator/statistics.h"
 #include "harness/supervise/bench.h"
 #include "harness/supervise/outcome.h"
+#include "harness/supervise/rounds.h"
 #include "harness/supervise/stopwatch.h"
 
 struct bp_contender {
@@ -34,8 +35,7 @@ struct bp_match_result {
     enum bp_ring_side failed_side;
     uint32_t rounds;
     struct bp_interval log_ratio; /* mean of ln(time B / time A), 95 %: > 0 means A is faster */
-    /* Geometric means over the rounds, per call: their ratio over the shapes is log_ratio's. */
-    double mean_ms[2][BP_SUITE_MAX_TIMED];
+    double median_ms[2][BP_SUITE_MAX_TIMED]; /* over the rounds, per call */
 };
 
 struct bp_match;

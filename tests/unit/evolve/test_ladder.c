@@ -14,8 +14,8 @@ static struct bp_match_result match(double a_ms, double b_ms, double half_width)
     struct bp_match_result result = {.outcome = {.verdict = BP_VERDICT_PASS}};
     double ratio = log(b_ms / a_ms);
     for (int i = 0; i < 2; i++) {
-        result.mean_ms[BP_RING_A][i] = a_ms;
-        result.mean_ms[BP_RING_B][i] = b_ms;
+        result.median_ms[BP_RING_A][i] = a_ms;
+        result.median_ms[BP_RING_B][i] = b_ms;
     }
     result.log_ratio = (struct bp_interval){ratio, ratio - half_width, ratio + half_width};
     return result;

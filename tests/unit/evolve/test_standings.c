@@ -41,8 +41,8 @@ static void final_rounds_replace_single_measurements(void **state)
     char mask[64];
     (void)state;
     for (int i = 0; i < 2; i++) {
-        final.mean_ms[BP_RING_A][i] = 2;
-        final.mean_ms[BP_RING_B][i] = 4;
+        final.median_ms[BP_RING_A][i] = 2;
+        final.median_ms[BP_RING_B][i] = 4;
     }
     struct bp_standings standings = {
         .eager = eager, .baseline = baseline, .evolved = evolved, .suite = suite};
