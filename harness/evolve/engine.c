@@ -190,6 +190,12 @@ static void show(struct engine *engine)
     bp_progress_show(&engine->progress, &state);
 }
 
+static bool is_written(void *context)
+{
+    const struct engine *engine = context;
+    return bp_recorder_idle(&engine->recorder);
+}
+
 static int record(struct engine *engine, const struct bp_evaluation *evaluation,
                   const struct bp_point *point, bool promoted, struct bp_error *err)
 {
@@ -201,9 +207,13 @@ static int record(struct engine *engine, const struct bp_evaluation *evaluation,
            evaluation->message);
     if (evaluation->device_driver[0])
         memcpy(engine->driver, evaluation->device_driver, sizeof engine->driver);
+    if (bp_clock_ns() - engine->summary_ns > SUMMARY_PERIOD_NS && write_summary(engine, err) < 0)
+        return -1;
+    /* Only what is on disk is shown, and the writer does not run beside the next candidate. */
+    if (bp_session_wait(&engine->session, is_written, engine, err) < 0 ||
+        bp_recorder_check(&engine->recorder, err) < 0)
+        return -1;
     show(engine);
-    if (bp_clock_ns() - engine->summary_ns > SUMMARY_PERIOD_NS)
-        return write_summary(engine, err);
     return 0;
 }
 
@@ -232,12 +242,6 @@ static bool known_object(void *context, struct bp_candidate *candidate)
     snprintf(evaluation->message, sizeof evaluation->message, "same object as evaluation %u",
              row->number);
     return true;
-}
-
-static bool quiet(void *context)
-{
-    struct engine *engine = context;
-    return bp_store_idle(engine->recorder.store);
 }
 
 /* Moves the candidate into `kept`: its evaluation and object live on there. */
@@ -529,7 +533,6 @@ static int init(struct engine *engine, const struct bp_engine_options *options,
         .prepared = prepared,
         .known_object = known_object,
         .evaluated = evaluated,
-        .quiet = quiet,
         .context = engine,
     };
     engine->options = options;

@@ -73,6 +73,16 @@ int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluat
     return bp_store_run(recorder->store, work, err);
 }
 
+bool bp_recorder_idle(const struct bp_recorder *recorder)
+{
+    return bp_store_idle(recorder->store);
+}
+
+int bp_recorder_check(struct bp_recorder *recorder, struct bp_error *err)
+{
+    return bp_store_flush(recorder->store, err);
+}
+
 struct text_job {
     char path[4200];
     char *text; /* owned */

@@ -22,6 +22,11 @@ int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err) BP_MUS
 int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
                            bool is_best, struct bp_error *err) BP_MUST_CHECK;
 
+/* Whether everything queued is on disk, or has failed. Never waits. */
+bool bp_recorder_idle(const struct bp_recorder *recorder);
+/* The failure, if writing has failed; once idle, without waiting. */
+int bp_recorder_check(struct bp_recorder *recorder, struct bp_error *err) BP_MUST_CHECK;
+
 /* tuning_summary.json as of now. */
 int bp_recorder_summary(struct bp_recorder *recorder, const struct bp_run_summary *summary,
                         struct bp_error *err) BP_MUST_CHECK;

@@ -11,7 +11,7 @@
 
 #define PREPARE_TIMEOUT_MS 120000.0
 #define CLOSE_TIMEOUT_NS 2000000000u
-#define QUIET_POLL_MS 1.0
+#define WAIT_POLL_MS 1.0
 
 /* ---- running the loop until something holds ---- */
 
@@ -72,12 +72,11 @@ static int pause_for(struct bp_session *session, double ms, struct bp_error *err
     return result;
 }
 
-/* Nothing of ours runs beside a candidate that is timed. */
-static int wait_for_quiet(struct bp_session *session, struct bp_error *err)
+int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), void *context,
+                    struct bp_error *err)
 {
-    const struct bp_session_callbacks *callbacks = &session->callbacks;
-    while (callbacks->quiet && !callbacks->quiet(callbacks->context))
-        if (pause_for(session, QUIET_POLL_MS, err) < 0)
+    while (!ready(context))
+        if (pause_for(session, WAIT_POLL_MS, err) < 0)
             return -1;
     return 0;
 }
@@ -263,8 +262,6 @@ static int open_trial(struct bp_session *session, struct flight *flight, uint32_
         .evaluation = flight->secret,
         .timing = session->timing,
         .draws = &session->draws,
-        .quiet = session->callbacks.quiet,
-        .quiet_context = session->callbacks.context,
     };
     return bp_trial_open(&options, &flight->trial, err);
 }
@@ -502,7 +499,7 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
     fill_contender(b, &options.sides[BP_RING_B]);
     struct bp_match *match;
     if (take_ring(session, BP_RING_A, err) < 0 || take_ring(session, BP_RING_B, err) < 0 ||
-        wait_for_quiet(session, err) < 0 || bp_match_start(&options, &match, err) < 0)
+        bp_match_start(&options, &match, err) < 0)
         return -1;
     while (!bp_match_done(match)) {
         if (step(session, err) < 0) {

@@ -25,9 +25,6 @@ struct bp_session_callbacks {
     bool (*known_object)(void *context, struct bp_candidate *candidate);
     /* After each candidate's verdict, in order; nothing is running then, matches may be played. */
     int (*evaluated)(void *context, struct bp_candidate *candidate, struct bp_error *err);
-    /* Whether the program's own other work (the record's writer) is done, so that a candidate may be
-     * timed undisturbed. May be null: always. */
-    bool (*quiet)(void *context);
     void *context;
 };
 
@@ -69,6 +66,10 @@ void bp_session_describe(const struct bp_session *session, struct bp_evaluation 
  * ends with a verdict. */
 int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candidates,
                         uint32_t count, struct bp_error *err) BP_MUST_CHECK;
+
+/* Serves events until ready(context) holds, asked every millisecond. */
+int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), void *context,
+                    struct bp_error *err) BP_MUST_CHECK;
 
 /* Plays a match; a and b must have objects and timings. */
 int bp_session_match(struct bp_session *session, const struct bp_candidate *a,

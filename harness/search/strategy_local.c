@@ -6,7 +6,7 @@
 
 #include "harness/search/observed.h"
 
-#define FIRST_RANDOM 4        /* observations before there is a slope to follow */
+#define FIRST_RANDOM 16       /* points anywhere before there is a slope to follow */
 #define EXPLORE_START 0.30    /* share of random points then, */
 #define EXPLORE_HALF_LIFE 24  /* halved every so many observations, */
 #define EXPLORE_END 0.05      /* down to this share */

@@ -6,26 +6,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/io.h"
 #include "evaluator/arena.h"
 #include "evaluator/layout.h"
 #include "evaluator/permutation.h"
 #include "evaluator/reference_block.h"
 #include "evaluator/rows.h"
-
-enum order_kind { ORDER_MAKE, ORDER_FILL_CASES, ORDER_FILL_BATCH, ORDER_SCRUB_RING };
-
-struct order {
-    enum order_kind kind;
-    uint32_t index;      /* case, lane or timed shape */
-    uint64_t evaluation; /* FILL_CASES */
-    enum bp_ring_side side; /* FILL_BATCH and SCRUB_RING */
-    uint32_t first_slot, calls; /* FILL_BATCH */
-    bp_bench_done done; /* null: nobody wants to know any more */
-    void *context;
-    struct order *next;
-};
 
 struct lane {
     int inputs_fd, outputs_fd;
@@ -42,14 +28,8 @@ struct bp_bench {
     struct lane lanes[BP_MAX_LANES];
     uint64_t fresh_fill; /* number of the last fill of a batch, keys its inputs */
 
-    struct bp_child *prepare;
-    bool ready, arenas_sent;
-    struct order *first, *last; /* first is being worked on once sent */
-    bool sent;
-    uint64_t sent_ns;
-    double prepare_ms;
-    struct bp_error failure;
-    bool failed;
+    struct bp_prepare *prepare; /* owned */
+    bool arenas_sent;
 };
 
 /* ---- layout ---- */
@@ -140,71 +120,10 @@ static void permutation_key(const struct bp_bench *bench, const char *purpose, u
     bp_key_derive(&evaluation_key, "permutation", index, key);
 }
 
-/* ---- the prepare child and its queue of orders ---- */
+/* ---- orders for the prepare child ---- */
 
-static void work(struct bp_bench *bench);
-
-static void fail_all(struct bp_bench *bench, const struct bp_error *why)
-{
-    if (!bench->failed)
-        bench->failure = *why;
-    bench->failed = true;
-    while (bench->first) {
-        struct order *order = bench->first;
-        bench->first = order->next;
-        if (order->done)
-            order->done(order->context, &bench->failure);
-        free(order);
-    }
-    bench->last = NULL;
-    bench->sent = false;
-}
-
-static void finish_order(struct bp_bench *bench)
-{
-    struct order *order = bench->first;
-    bench->prepare_ms += bp_ns_to_ms(bp_clock_ns() - bench->sent_ns);
-    bench->sent = false;
-    bench->first = order->next;
-    if (!bench->first)
-        bench->last = NULL;
-    if (order->done)
-        order->done(order->context, NULL);
-    free(order);
-    work(bench);
-}
-
-static void prepare_answer(void *context, struct bp_child *child, enum bp_message_type type,
-                           const void *message)
-{
-    struct bp_bench *bench = context;
-    (void)child;
-    if (type == BP_MESSAGE_failure) {
-        struct bp_error err;
-        const struct bp_msg_failure *failure = message;
-        bp_fail(&err, BP_ERR_UNAVAILABLE, "prepare child: %s", failure->message);
-        fail_all(bench, &err);
-    } else if (type == BP_MESSAGE_ready) {
-        bench->ready = true;
-        work(bench);
-    } else {
-        finish_order(bench);
-    }
-}
-
-static void prepare_ended(void *context, struct bp_child *child, const struct bp_child_end *end)
-{
-    struct bp_bench *bench = context;
-    struct bp_error err;
-    bp_fail(&err, BP_ERR_UNAVAILABLE, "the prepare child ended (%s, status %d): %.200s",
-            end->text[0] ? end->text : "by itself", end->wait_status, bp_child_log(child));
-    bp_child_release(&bench->prepare);
-    fail_all(bench, &err);
-}
-
-static const struct bp_child_handlers prepare_handlers = {prepare_answer, prepare_ended};
-
-static int send_make(struct bp_bench *bench, uint32_t index, struct bp_error *err)
+int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_prepare_done done, void *context,
+                  struct bp_error *err)
 {
     const struct bp_case *item = &bench->options.suite->cases[index];
     const struct bp_bench_case *place = &bench->cases[index];
@@ -220,22 +139,37 @@ static int send_make(struct bp_bench *bench, uint32_t index, struct bp_error *er
         .canary = canary_of(bench, "master canary", index),
     };
     bp_key_derive(&bench->options.run_key, "inputs", index, &request.inputs_key);
-    int fds[2] = {bench->masters_fd, bench->references_fd};
-    uint32_t fd_count = bench->arenas_sent ? 0 : 2;
+    struct bp_prepare_order order = {.type = BP_MESSAGE_make_request,
+                                     .message = &request,
+                                     .fds = {bench->masters_fd, bench->references_fd},
+                                     .fd_count = bench->arenas_sent ? 0 : 2,
+                                     .done = done,
+                                     .context = context};
     bench->arenas_sent = true;
-    return bp_child_request(bench->prepare, BP_MESSAGE_make_request, &request, fds, fd_count,
-                            bench->options.children.prepare_ms, err);
+    return bp_prepare_add(bench->prepare, &order, err);
 }
 
-static int send_fill(struct bp_bench *bench, const struct bp_msg_fill_request *request,
-                     int inputs_fd, int outputs_fd, struct bp_error *err)
+/* What a fill writes to, and who is told. */
+struct fill_target {
+    int inputs_fd, outputs_fd;
+    bp_prepare_done done;
+    void *context;
+};
+
+static int order_fill(struct bp_bench *bench, const struct bp_msg_fill_request *request,
+                      const struct fill_target *target, struct bp_error *err)
 {
-    int fds[2] = {inputs_fd, outputs_fd};
-    return bp_child_request(bench->prepare, BP_MESSAGE_fill_request, request, fds, 2,
-                            bench->options.children.prepare_ms, err);
+    struct bp_prepare_order order = {.type = BP_MESSAGE_fill_request,
+                                     .message = request,
+                                     .fds = {target->inputs_fd, target->outputs_fd},
+                                     .fd_count = 2,
+                                     .done = target->done,
+                                     .context = target->context};
+    return bp_prepare_add(bench->prepare, &order, err);
 }
 
-static int send_fill_cases(struct bp_bench *bench, const struct order *order, struct bp_error *err)
+int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluation,
+                        bp_prepare_done done, void *context, struct bp_error *err)
 {
     const struct bp_suite *suite = bench->options.suite;
     BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
@@ -253,164 +187,74 @@ static int send_fill_cases(struct bp_bench *bench, const struct order *order, st
                                  .master_offset = place->master_offset,
                                  .input_offset = place->input_offset,
                                  .output_offset = place->output_offset,
-                                 .canary = canary_of(bench, "canary", order->evaluation)};
-        permutation_key(bench, "evaluation", order->evaluation, i, &fill->permutation_key);
+                                 .canary = canary_of(bench, "canary", evaluation)};
+        permutation_key(bench, "evaluation", evaluation, i, &fill->permutation_key);
     }
-    const struct lane *lane = &bench->lanes[order->index];
-    return send_fill(bench, request, lane->inputs_fd, lane->outputs_fd, err);
+    struct fill_target target = {bench->lanes[lane].inputs_fd, bench->lanes[lane].outputs_fd, done,
+                                 context};
+    return order_fill(bench, request, &target, err);
 }
 
-/* The ring may end before the batch does: then the rest is a second fill from slot 0. */
-static int send_fill_batch(struct bp_bench *bench, const struct order *order, struct bp_error *err)
+/* One run of slots of a timed shape, with inputs that never were before. */
+static void set_fresh_fill(struct bp_bench *bench, uint32_t timed, uint32_t slot, uint32_t count,
+                           struct bp_fill *fill)
 {
-    const struct bp_bench_timed *place = &bench->timed[order->index];
-    const struct bp_shape *shape = &bench->options.suite->timed[order->index];
+    const struct bp_bench_timed *place = &bench->timed[timed];
+    const struct bp_shape *shape = &bench->options.suite->timed[timed];
     struct bp_input_layout in;
     struct bp_output_layout out;
     bp_layout_inputs(shape, bench->options.dtype, &in);
     bp_layout_outputs(shape, bench->options.dtype, &out);
+    *fill = (struct bp_fill){.shape = *shape,
+                             .dtype = bench->options.dtype,
+                             .slots = count,
+                             .parts = BP_FILL_FRESH,
+                             .input_offset = place->input_offset + slot * in.bytes,
+                             .output_offset = place->output_offset + slot * out.bytes};
+    bp_key_derive(&bench->options.run_key, "fresh", ++bench->fresh_fill, &fill->permutation_key);
+}
+
+int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,
+                        uint32_t first_slot, uint32_t calls, bp_prepare_done done, void *context,
+                        struct bp_error *err)
+{
+    uint32_t slots = bench->timed[timed].slots;
+    if (calls > slots)
+        return bp_fail(err, BP_ERR_STATE, "a batch of %u calls on a ring of %u slots", calls,
+                       slots);
     BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
-    for (uint32_t slot = order->first_slot, left = order->calls; left > 0; slot = 0) {
-        uint32_t room = place->slots - slot, count = left < room ? left : room;
-        struct bp_fill *fill = &request->fills[request->fill_count++];
-        *fill = (struct bp_fill){.shape = *shape,
-                                 .dtype = bench->options.dtype,
-                                 .slots = count,
-                                 .parts = BP_FILL_FRESH,
-                                 .input_offset = place->input_offset + slot * in.bytes,
-                                 .output_offset = place->output_offset + slot * out.bytes};
-        bp_key_derive(&bench->options.run_key, "fresh", ++bench->fresh_fill,
-                      &fill->permutation_key);
+    /* The ring may end before the batch does: then the rest is a second fill from slot 0. */
+    for (uint32_t slot = first_slot, left = calls; left > 0; slot = 0) {
+        uint32_t count = left < slots - slot ? left : slots - slot;
+        set_fresh_fill(bench, timed, slot, count, &request->fills[request->fill_count++]);
         left -= count;
     }
-    return send_fill(bench, request, bench->ring_inputs_fd, bench->ring_outputs_fd[order->side],
-                     err);
+    struct fill_target target = {bench->ring_inputs_fd, bench->ring_outputs_fd[side], done,
+                                 context};
+    return order_fill(bench, request, &target, err);
 }
 
-/* The inputs of a ring are never writable for a candidate: the outputs stand for both arenas. */
-static int send_scrub(struct bp_bench *bench, enum bp_ring_side side, struct bp_error *err)
+int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_prepare_done done,
+                        void *context, struct bp_error *err)
 {
     BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
     request->scrub = 1;
-    return send_fill(bench, request, bench->ring_outputs_fd[side], bench->ring_outputs_fd[side],
-                     err);
-}
-
-static int send_order(struct bp_bench *bench, const struct order *order, struct bp_error *err)
-{
-    switch (order->kind) {
-    case ORDER_MAKE:
-        return send_make(bench, order->index, err);
-    case ORDER_FILL_CASES:
-        return send_fill_cases(bench, order, err);
-    case ORDER_FILL_BATCH:
-        return send_fill_batch(bench, order, err);
-    case ORDER_SCRUB_RING:
-        return send_scrub(bench, order->side, err);
-    }
-    return -1;
-}
-
-static void work(struct bp_bench *bench)
-{
-    struct bp_error err;
-    if (!bench->ready || bench->sent || !bench->first)
-        return;
-    bench->sent = true;
-    bench->sent_ns = bp_clock_ns();
-    if (send_order(bench, bench->first, &err) < 0)
-        fail_all(bench, &err);
-}
-
-static int add_order(struct bp_bench *bench, const struct order *wanted, struct bp_error *err)
-{
-    if (bench->failed) {
-        *err = bench->failure;
-        return -1;
-    }
-    struct order *order = malloc(sizeof *order);
-    if (!order)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for an order");
-    *order = *wanted;
-    order->next = NULL;
-    if (bench->last)
-        bench->last->next = order;
-    else
-        bench->first = order;
-    bench->last = order;
-    work(bench);
-    return 0;
-}
-
-int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_bench_done done, void *context,
-                  struct bp_error *err)
-{
-    struct order order = {.kind = ORDER_MAKE, .index = index, .done = done, .context = context};
-    return add_order(bench, &order, err);
-}
-
-int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluation,
-                        bp_bench_done done, void *context, struct bp_error *err)
-{
-    struct order order = {.kind = ORDER_FILL_CASES,
-                          .index = lane,
-                          .evaluation = evaluation,
-                          .done = done,
-                          .context = context};
-    return add_order(bench, &order, err);
-}
-
-int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,
-                        uint32_t first_slot, uint32_t calls, bp_bench_done done, void *context,
-                        struct bp_error *err)
-{
-    if (calls > bench->timed[timed].slots)
-        return bp_fail(err, BP_ERR_STATE, "a batch of %u calls on a ring of %u slots", calls,
-                       bench->timed[timed].slots);
-    struct order order = {.kind = ORDER_FILL_BATCH,
-                          .index = timed,
-                          .side = side,
-                          .first_slot = first_slot,
-                          .calls = calls,
-                          .done = done,
-                          .context = context};
-    return add_order(bench, &order, err);
-}
-
-int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
-                        void *context, struct bp_error *err)
-{
-    struct order order = {
-        .kind = ORDER_SCRUB_RING, .side = side, .done = done, .context = context};
-    return add_order(bench, &order, err);
+    /* The inputs of a ring are never writable for a candidate: the outputs stand for both arenas. */
+    struct fill_target target = {bench->ring_outputs_fd[side], bench->ring_outputs_fd[side], done,
+                                 context};
+    return order_fill(bench, request, &target, err);
 }
 
 void bp_bench_forget(struct bp_bench *bench, const void *context)
 {
-    for (struct order *order = bench->first; order; order = order->next)
-        if (order->context == context)
-            order->done = NULL;
+    bp_prepare_forget(bench->prepare, context);
 }
 
 /* ---- opening and closing ---- */
-
-static int start_prepare(struct bp_bench *bench, struct bp_error *err)
-{
-    struct bp_child_options options = {
-        .loop = bench->options.children.loop,
-        .worker_path = bench->options.children.worker_path,
-        .stage = "prepare",
-        .policy = BP_POLICY_PREPARE,
-        .log_max_bytes = bench->options.children.log_max_bytes,
-        .handlers = &prepare_handlers,
-        .context = bench,
-    };
-    return bp_child_start(&options, &bench->prepare, err);
-}
 
 int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **slot,
                   struct bp_error *err)
@@ -426,7 +270,8 @@ int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **slot
         bench->lanes[i] = (struct lane){-1, -1};
     lay_out_cases(bench);
     lay_out_rings(bench);
-    if (open_arenas(bench, err) < 0 || start_prepare(bench, err) < 0) {
+    if (open_arenas(bench, err) < 0 ||
+        bp_prepare_start(&bench->options.children, &bench->prepare, err) < 0) {
         bp_bench_close(&bench);
         return -1;
     }
@@ -439,12 +284,7 @@ void bp_bench_close(struct bp_bench **slot)
     struct bp_bench *bench = *slot;
     if (!bench)
         return;
-    bp_child_release(&bench->prepare);
-    while (bench->first) {
-        struct order *order = bench->first;
-        bench->first = order->next;
-        free(order);
-    }
+    bp_prepare_stop(&bench->prepare);
     bp_close_fd(&bench->masters_fd);
     bp_close_fd(&bench->references_fd);
     bp_close_fd(&bench->ring_inputs_fd);
@@ -596,7 +436,7 @@ uint64_t bp_bench_run_memory_bytes(const struct bp_bench *bench)
 
 double bp_bench_prepare_ms(const struct bp_bench *bench)
 {
-    return bench->prepare_ms;
+    return bp_prepare_busy_ms(bench->prepare);
 }
 
 uint64_t bp_bench_cache_bytes(void)

@@ -7,19 +7,9 @@
 #ifndef BP_HARNESS_SUPERVISE_BENCH_H
 #define BP_HARNESS_SUPERVISE_BENCH_H
 
-#include "harness/supervise/child.h"
+#include "harness/supervise/prepare.h"
 
 #define BP_MAX_LANES 64
-
-/* How children of this run are started and bounded. */
-struct bp_child_settings {
-    struct bp_loop *loop;
-    const char *worker_path; /* borrowed */
-    double compile_ms, run_ms, judge_ms, prepare_ms; /* deadlines of one request */
-    uint64_t memory_bytes;   /* of a compile or run child, beyond the arenas it maps */
-    uint64_t workspace_max_bytes;
-    size_t log_max_bytes;
-};
 
 struct bp_bench_options {
     struct bp_child_settings children;
@@ -60,25 +50,23 @@ const struct bp_bench_options *bp_bench_options(const struct bp_bench *bench);
 const struct bp_bench_case *bp_bench_case(const struct bp_bench *bench, uint32_t index);
 const struct bp_bench_timed *bp_bench_timed(const struct bp_bench *bench, uint32_t index);
 
-/* Orders for the prepare child, worked off one after the other. `done` is called from the loop, with
- * err null on success. */
-typedef void (*bp_bench_done)(void *context, const struct bp_error *err);
+/* Orders for the prepare child (prepare.h). */
 
 /* Makes master inputs and reference of case `index`. */
-int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_bench_done done, void *context,
+int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_prepare_done done, void *context,
                   struct bp_error *err) BP_MUST_CHECK;
 /* Fills lane's case arenas for an evaluation: secret permutation, canaries, poison. */
 int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluation,
-                        bp_bench_done done, void *context, struct bp_error *err) BP_MUST_CHECK;
+                        bp_prepare_done done, void *context, struct bp_error *err) BP_MUST_CHECK;
 /* Zeroes one side's ring of outputs: whatever an earlier candidate wrote there, no later one reads. No
  * child may have it mapped. (fill_cases does the same with the lane's arenas.) */
-int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_bench_done done,
+int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_prepare_done done,
                         void *context, struct bp_error *err) BP_MUST_CHECK;
 /* Before a timed batch: `calls` slots from first_slot on (round the ring, calls <= its slots) get
  * fresh secret inputs, and poison for outputs on one side. No child may run meanwhile that could look
  * at them: the candidate is frozen. */
 int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,
-                        uint32_t first_slot, uint32_t calls, bp_bench_done done, void *context,
+                        uint32_t first_slot, uint32_t calls, bp_prepare_done done, void *context,
                         struct bp_error *err) BP_MUST_CHECK;
 /* Orders with this context are still worked off, but nobody is told. */
 void bp_bench_forget(struct bp_bench *bench, const void *context);

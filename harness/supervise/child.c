@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "evaluator/channel.h"
+#include "harness/supervise/pipes.h"
 #include "sandbox/confine.h"
 
 #define READY_TIMEOUT_MS 10000.0
@@ -485,36 +486,7 @@ void bp_child_release(struct bp_child **slot)
 
 /* ---- the start ---- */
 
-struct ends {
-    int requests[2], answers[2], control[2], log[2], status[2];
-};
-
-static void close_ends(struct ends *ends)
-{
-    int *all = (int *)ends;
-    for (size_t i = 0; i < sizeof *ends / sizeof(int); i++)
-        bp_close_fd(&all[i]);
-}
-
-static int open_ends(struct ends *ends, struct bp_error *err)
-{
-    int on = 1;
-    memset(ends, -1, sizeof *ends);
-    if (pipe2(ends->requests, O_CLOEXEC) < 0 || pipe2(ends->answers, O_CLOEXEC) < 0 ||
-        pipe2(ends->log, O_CLOEXEC) < 0 || pipe2(ends->status, O_CLOEXEC) < 0 ||
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends->control) < 0 ||
-        setsockopt(ends->control[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) {
-        bp_fail_errno(err, "cannot make the pipes of a child");
-        return -1;
-    }
-    if (bp_io_set_nonblocking(ends->requests[1], err) < 0 ||
-        bp_io_set_nonblocking(ends->answers[0], err) < 0 ||
-        bp_io_set_nonblocking(ends->log[0], err) < 0)
-        return -1;
-    return 0;
-}
-
-static int launch(const struct bp_child_options *options, const struct ends *ends,
+static int launch(const struct bp_child_options *options, const struct bp_pipes *pipes,
                   struct bp_launched *launched, struct bp_error *err)
 {
     struct bp_launch_options launch_options = {
@@ -522,11 +494,11 @@ static int launch(const struct bp_child_options *options, const struct ends *end
         .stage = options->stage,
         .policy = options->policy,
         .limits = options->limits,
-        .requests_fd = ends->requests[0],
-        .answers_fd = ends->answers[1],
-        .control_fd = ends->control[1],
-        .log_fd = ends->log[1],
-        .status_fd = ends->status[1],
+        .requests_fd = pipes->requests[0],
+        .answers_fd = pipes->answers[1],
+        .control_fd = pipes->control[1],
+        .log_fd = pipes->log[1],
+        .status_fd = pipes->status[1],
     };
     return bp_launch(&launch_options, launched, err);
 }
@@ -570,30 +542,34 @@ static struct bp_child *allocate(const struct bp_child_options *options)
     return child;
 }
 
-static void take_ends(struct bp_child *child, struct ends *ends)
+static void take_pipes(struct bp_child *child, struct bp_pipes *pipes)
 {
-    child->requests_fd = bp_steal_fd(&ends->requests[1]);
-    child->answers_fd = bp_steal_fd(&ends->answers[0]);
-    child->control_fd = bp_steal_fd(&ends->control[0]);
-    child->log_fd = bp_steal_fd(&ends->log[0]);
-    child->status_fd = bp_steal_fd(&ends->status[0]);
-    close_ends(ends);
+    child->requests_fd = bp_steal_fd(&pipes->requests[1]);
+    child->answers_fd = bp_steal_fd(&pipes->answers[0]);
+    child->control_fd = bp_steal_fd(&pipes->control[0]);
+    child->log_fd = bp_steal_fd(&pipes->log[0]);
+    child->status_fd = bp_steal_fd(&pipes->status[0]);
+    bp_pipes_close(pipes);
 }
 
 int bp_child_start(const struct bp_child_options *options, struct bp_child **slot,
                    struct bp_error *err)
 {
-    struct ends ends;
+    struct bp_pipes pipes;
     uint64_t started_ns = bp_clock_ns();
     struct bp_child *child = allocate(options);
     if (!child)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a child");
-    if (open_ends(&ends, err) < 0 || launch(options, &ends, &child->launched, err) < 0) {
-        close_ends(&ends);
+    if (bp_pipes_open(&pipes, err) < 0) {
         free(child);
         return -1;
     }
-    take_ends(child, &ends);
+    if (launch(options, &pipes, &child->launched, err) < 0) {
+        bp_pipes_close(&pipes);
+        free(child);
+        return -1;
+    }
+    take_pipes(child, &pipes);
     child->started_ns = started_ns;
     child->loop->child_count++;
     if (watch_child(child, err) < 0) {

@@ -11,7 +11,6 @@
 #define SHAPE_BUDGET_MS 1500.0
 #define SHAPE_MIN_BATCHES 3
 
-#define QUIET_POLL_NS 1000000u
 
 struct shape_times {
     double per_call_ms[BP_STATISTICS_MAX];
@@ -31,7 +30,6 @@ struct bp_trial {
     struct bp_outcome outcome;
     enum bp_stage stage;
 
-    struct bp_timer quiet_poll;
     struct bp_stopwatch watch;
     int sample_fd; /* owned */
     double batch_ms; /* per call, of the batch whose sample the judge looks at */
@@ -205,24 +203,6 @@ static void batch_failed(void *context, const struct bp_error *err)
     infra(context, err);
 }
 
-/* The first batch, as soon as it would be alone. */
-static int start_batches(struct bp_trial *trial, struct bp_error *err)
-{
-    const struct bp_trial_options *options = &trial->options;
-    if (!options->quiet || options->quiet(options->quiet_context))
-        return next_batch(trial, err);
-    return bp_loop_start_timer(settings_of(trial)->loop, &trial->quiet_poll,
-                               bp_clock_ns() + QUIET_POLL_NS, err);
-}
-
-static void quiet_poll_expired(void *context)
-{
-    struct bp_trial *trial = context;
-    struct bp_error err;
-    if (!trial->decided && start_batches(trial, &err) < 0)
-        infra(trial, &err);
-}
-
 static int start_timing(struct bp_trial *trial, struct bp_error *err)
 {
     trial->watch = (struct bp_stopwatch){.bench = trial->options.bench,
@@ -235,7 +215,7 @@ static int start_timing(struct bp_trial *trial, struct bp_error *err)
                                          .context = trial};
     for (uint32_t i = 0; i < suite_of(trial)->timed_count; i++)
         trial->watch.calls[i] = 1;
-    return start_batches(trial, err);
+    return next_batch(trial, err);
 }
 
 /* ---- answers ---- */
@@ -361,7 +341,6 @@ int bp_trial_open(const struct bp_trial_options *options, struct bp_trial **slot
     if (trial->options.timing.batches > BP_STATISTICS_MAX)
         trial->options.timing.batches = BP_STATISTICS_MAX;
     trial->stage = BP_STAGE_run;
-    trial->quiet_poll = (struct bp_timer){.expired = quiet_poll_expired, .context = trial};
     trial->sample_fd = bp_sample_arena(err);
     if (trial->sample_fd < 0 ||
         start_child(trial, "run", BP_POLICY_RUN_CPU, &trial->run, err) < 0 ||
@@ -437,7 +416,6 @@ void bp_trial_free(struct bp_trial **slot)
     struct bp_trial *trial = *slot;
     if (!trial)
         return;
-    bp_loop_stop_timer(settings_of(trial)->loop, &trial->quiet_poll);
     bp_stopwatch_close(&trial->watch);
     bp_child_release(&trial->run);
     bp_child_release(&trial->judge);

@@ -25,10 +25,6 @@ struct bp_trial_options {
     uint64_t evaluation; /* that number, which keys permutation and canaries */
     struct bp_timing_options timing;
     uint64_t *draws; /* the run's sample counter */
-    /* Whether the machine is free for a clock: asked before the first timed call, and again every
-     * millisecond until it is. Null: always. */
-    bool (*quiet)(void *context);
-    void *quiet_context;
 };
 
 struct bp_trial; /* opaque */
