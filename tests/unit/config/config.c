@@ -189,7 +189,7 @@ static void mistakes_are_named_with_what_is_valid(void **state)
         {"kernel: k\nbudget: {evaluations: }\n", "found nothing"},
         {"kernel: k\nbudget: {evaluations: 0}\n",
          "'evaluations' is out of range: 0 (valid: 1 to 10000000)"},
-        {"kernel: k\ntiming: {batches: 257}\n", "'batches' is out of range: 257 (valid: 4 to 256)"},
+        {"kernel: k\ntiming: {batches: 257}\n", "'batches' is out of range: 257 (valid: 1 to 256)"},
         {"kernel: k\ntiming: {match_rounds: 257}\n", "out of range: 257 (valid: 4 to 256)"},
         {"kernel: k\ntiming: {final_rounds: 257}\n", "out of range: 257 (valid: 2 to 256)"},
         {"kernel: k\nbudget: {evaluations: 4294967360}\n", "'evaluations' is out of range"},
