@@ -8,7 +8,7 @@
 #include "base/error.h"
 
 struct bp_buffer {
-    char *data; /* owned; always followed by a NUL that size does not count, once anything was added */
+    char *data; /* owned; NUL-terminated once anything was added, which size does not count */
     size_t size;
     size_t capacity;
     size_t max; /* the cap, bytes */

@@ -19,7 +19,7 @@
 
 #define DIAGNOSTICS_MAX (256u << 10) /* bytes a compiler may print before it is COMPILE_LIMIT */
 #define INCLUDES_MAX (64 << 10)      /* bytes of the compiler's list of files */
-#define LOG_RESERVED (64 << 10) /* bytes on the private disk that only diagnostics may use */
+#define LOG_RESERVED (64 << 10)      /* bytes on the private disk that only diagnostics may use */
 #define MAX_ARGUMENTS (BP_MAX_DEFINES + 48)
 #define DEFINE_TEXT (2 * BP_TEXT_SHORT + 4)
 

@@ -41,8 +41,7 @@ struct bp_device {
     /* Runs every launch of the plan in order and waits for the end. */
     enum bp_verdict (*launch)(struct bp_device_module *module, const struct gqa_launch_plan *plan,
                               const struct gqa_shape *shape, const void *q, const void *k,
-                              const void *v, void *o, void *workspace,
-                              char message[BP_TEXT_LINE]);
+                              const void *v, void *o, void *workspace, char message[BP_TEXT_LINE]);
 
     /* Unmaps the object; null is allowed. */
     void (*unload)(struct bp_device_module *module);

@@ -52,7 +52,7 @@ enum scan_kind { SCAN_SCALAR, SCAN_BYTES, SCAN_ARRAY, SCAN_MAP };
 
 struct scan_head {
     enum scan_kind kind;
-    unsigned extra;  /* bytes of the count that follows the head byte */
+    unsigned extra; /* bytes of the count that follows the head byte */
     uint64_t inline_count;
     unsigned prefix; /* bytes between count and body (the type byte of ext) */
 };

@@ -17,7 +17,7 @@
 
 #define BP_FRAME_HEADER 4
 #define BP_FRAME_MAX (256u << 10) /* bytes of payload; unpacked up to 24 times that */
-#define BP_FRAME_DEPTH 8        /* nested arrays and maps */
+#define BP_FRAME_DEPTH 8          /* nested arrays and maps */
 
 struct bp_frame {
     uint32_t sequence;

@@ -22,7 +22,7 @@ struct field {
     const char *name;
     enum field_kind kind;
     uint32_t offset;
-    uint32_t size;  /* TEXT: bytes with NUL; U32S: count; LIST: maximum; U32: exclusive bound or 0 */
+    uint32_t size; /* TEXT: bytes with NUL; U32S: count; LIST: maximum; U32: exclusive bound or 0 */
     const struct record *record;
     uint32_t count_offset;
 };
@@ -34,6 +34,7 @@ struct record {
     uint32_t field_count;
 };
 
+/* clang-format off */
 #define U32(T, f) {#f, FIELD_U32, offsetof(struct T, f), 0, NULL, 0}
 #define BELOW(T, f, bound) {#f, FIELD_U32, offsetof(struct T, f), bound, NULL, 0}
 #define U64(T, f) {#f, FIELD_U64, offsetof(struct T, f), 0, NULL, 0}
@@ -133,6 +134,7 @@ RECORD(sample_request_record, bp_msg_sample_request,
        U64(bp_msg_sample_request, input_offset));
 RECORD(sample_result_record, bp_msg_sample_result,
        BELOW(bp_msg_sample_result, verdict, BP_VERDICT_COUNT), TEXT(bp_msg_sample_result, message));
+/* clang-format on */
 
 static const struct record *const records[BP_MESSAGE_COUNT] = {
 #define ROW(name) [BP_MESSAGE_##name] = &name##_record,
@@ -181,7 +183,8 @@ static int pack_list(msgpack_packer *packer, const struct field *field, const ch
         return -1;
     int failed = msgpack_pack_array(packer, count);
     for (uint32_t i = 0; i < count && !failed; i++)
-        failed = pack_record(packer, field->record, data + field->offset + i * field->record->bytes);
+        failed =
+            pack_record(packer, field->record, data + field->offset + i * field->record->bytes);
     return failed;
 }
 

@@ -81,9 +81,9 @@ struct bp_msg_compile_request {
 struct bp_msg_compile_result {
     uint32_t verdict; /* PASS, COMPILE_ERROR, COMPILE_LIMIT, COMPILER_CRASH */
     uint64_t object_bytes;
-    char compiler[BP_TEXT_LINE];             /* name and version */
-    char message[BP_TEXT_LINE];              /* the first error line, or empty */
-    char diagnostics[BP_TEXT_DIAGNOSTICS];   /* cleaned of control bytes, cut at the cap */
+    char compiler[BP_TEXT_LINE];           /* name and version */
+    char message[BP_TEXT_LINE];            /* the first error line, or empty */
+    char diagnostics[BP_TEXT_DIAGNOSTICS]; /* cleaned of control bytes, cut at the cap */
 };
 
 /* Descriptors, with the first make_request only: masters arena, references arena (both writable,
@@ -187,7 +187,7 @@ struct bp_msg_cases_result {
 };
 
 struct bp_msg_batch_request {
-    uint32_t timed;      /* index into run_request.timed */
+    uint32_t timed; /* index into run_request.timed */
     uint32_t calls;
     uint32_t first_slot; /* call i uses slot (first_slot + i) % slots */
 };

@@ -11,7 +11,7 @@
 
 enum bp_dtype { BP_DTYPE_F16, BP_DTYPE_BF16, BP_DTYPE_F32, BP_DTYPE_COUNT };
 
-const char *bp_dtype_name(enum bp_dtype dtype); /* "f16" … */
+const char *bp_dtype_name(enum bp_dtype dtype);  /* "f16" … */
 const char *bp_dtype_macro(enum bp_dtype dtype); /* "GQA_F16" … */
 bool bp_dtype_parse(const char *name, enum bp_dtype *dtype);
 size_t bp_dtype_size(enum bp_dtype dtype); /* bytes of one element */
@@ -42,8 +42,8 @@ int bp_shape_check(const struct bp_shape *shape, struct bp_error *err) BP_MUST_C
 
 uint32_t bp_shape_kv_len(const struct bp_shape *shape, uint32_t batch);
 /* Visible keys of query token i of a sequence: [*begin, *end); empty when *begin >= *end. */
-void bp_shape_visible(const struct bp_shape *shape, uint32_t batch, uint32_t token,
-                      uint32_t *begin, uint32_t *end);
+void bp_shape_visible(const struct bp_shape *shape, uint32_t batch, uint32_t token, uint32_t *begin,
+                      uint32_t *end);
 
 /* Elements of q (and o), and of k (and v). */
 size_t bp_shape_q_elements(const struct bp_shape *shape);

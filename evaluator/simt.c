@@ -71,7 +71,7 @@ struct executor {
 static struct {
     uint32_t threads;
     struct executor **executors; /* [threads]; 0 is the caller's */
-    sem_t started; /* posted by each new thread */
+    sem_t started;               /* posted by each new thread */
     const struct bp_simt_launch *launch;
     uint64_t blocks;
     bool stop;

@@ -142,8 +142,7 @@ static int fill_fresh(struct server *server, const struct targets *targets,
     bp_layout_inputs(&fill->shape, dtype, &in);
     bp_layout_outputs(&fill->shape, dtype, &out);
     uint64_t input_bytes = fill->slots * in.bytes, output_bytes = fill->slots * out.bytes;
-    void *inputs =
-        bp_arena_at(&targets->inputs, "inputs", fill->input_offset, input_bytes, err);
+    void *inputs = bp_arena_at(&targets->inputs, "inputs", fill->input_offset, input_bytes, err);
     if (!inputs)
         return -1;
     uint8_t *outputs =

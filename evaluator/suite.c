@@ -267,10 +267,11 @@ static int add_picks(struct bp_suite *suite, const struct pick *picks, uint64_t 
 
 static int fail_unknown(const char *name, struct bp_error *err)
 {
-    return bp_fail(err, BP_ERR_USAGE,
-                   "unknown suite '%.60s' (valid: quick, full, tiny, bench, or the name of one shape; "
-                   "'bulletproof eval --help' lists them)",
-                   name);
+    return bp_fail(
+        err, BP_ERR_USAGE,
+        "unknown suite '%.60s' (valid: quick, full, tiny, bench, or the name of one shape; "
+        "'bulletproof eval --help' lists them)",
+        name);
 }
 
 int bp_suite_find(const char *name, enum bp_device_class device_class, struct bp_suite *suite,

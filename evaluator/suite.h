@@ -6,8 +6,9 @@
 #include "evaluator/problem.h"
 
 #define BP_FAMILY_LIST(X)                                                                          \
-    X(gauss) X(shift) X(heavy) X(x8) X(x30) X(onehot) X(needle) X(constv) X(small) X(tilt) X(ramp) \
-        X(code) X(exact)
+    X(gauss)                                                                                       \
+    X(shift)                                                                                       \
+    X(heavy) X(x8) X(x30) X(onehot) X(needle) X(constv) X(small) X(tilt) X(ramp) X(code) X(exact)
 enum bp_family {
 #define BP_FAMILY_ENUM(name) BP_FAMILY_##name,
     BP_FAMILY_LIST(BP_FAMILY_ENUM)

@@ -7,8 +7,8 @@
 
 static void print_help(const struct bp_cli_verb *verb)
 {
-    printf("usage: bulletproof %s%s%s\n\n%s\n\noptions:\n", verb->name,
-           verb->usage[0] ? " " : "", verb->usage, verb->summary);
+    printf("usage: bulletproof %s%s%s\n\n%s\n\noptions:\n", verb->name, verb->usage[0] ? " " : "",
+           verb->usage, verb->summary);
     for (uint32_t i = 0; i < verb->option_count; i++) {
         const struct bp_cli_option *option = &verb->options[i];
         char left[64];
@@ -36,8 +36,8 @@ static int unknown(const struct bp_cli_verb *verb, const char *text, struct bp_e
     char valid[300] = "";
     size_t used = 0;
     for (uint32_t i = 0; i < verb->option_count && used < sizeof valid; i++)
-        used += (size_t)snprintf(valid + used, sizeof valid - used, "--%s, ",
-                                 verb->options[i].name);
+        used +=
+            (size_t)snprintf(valid + used, sizeof valid - used, "--%s, ", verb->options[i].name);
     return bp_fail(err, BP_ERR_USAGE, "%s: unknown option '%s' (valid: %s--help)", verb->name, text,
                    valid);
 }
@@ -63,8 +63,9 @@ static int set_count(const struct bp_cli_verb *verb, const struct bp_cli_option 
     unsigned long long number = strtoull(value, &end, 10);
     if (*value < '0' || *value > '9' || *end || errno || (double)number < option->min ||
         (double)number > option->max)
-        return bp_fail(err, BP_ERR_USAGE, "%s: --%s needs a whole number from %.0f to %.0f, not '%s'",
-                       verb->name, option->name, option->min, option->max, value);
+        return bp_fail(err, BP_ERR_USAGE,
+                       "%s: --%s needs a whole number from %.0f to %.0f, not '%s'", verb->name,
+                       option->name, option->min, option->max, value);
     *(uint64_t *)option->target = number;
     return 0;
 }

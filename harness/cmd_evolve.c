@@ -39,8 +39,8 @@ int bp_cmd_evolve(int argc, char **argv)
     const struct bp_cli_option options[] = {
         {"out", BP_CLI_TEXT, "DIR", "the run directory (default: output/NAME-DATE-TIME)",
          &arguments.out, 0, 0},
-        {"max-evaluations", BP_CLI_COUNT, "N", "stop after N evaluations, eager and baseline counted",
-         &arguments.evaluations, 1, 1e9},
+        {"max-evaluations", BP_CLI_COUNT, "N",
+         "stop after N evaluations, eager and baseline counted", &arguments.evaluations, 1, 1e9},
         {"max-seconds", BP_CLI_NUMBER, "S", "propose nothing new after S seconds (0: no limit)",
          &arguments.seconds, 0, 1e9},
         {"seed", BP_CLI_COUNT, "N", "seed of the search (never of the inputs)", &arguments.seed, 0,

@@ -23,8 +23,9 @@ static const struct {
 
 static void print_usage(FILE *out)
 {
-    fprintf(out, "bulletproof %s: evaluates untrusted GQA attention kernels, and evolves them\n\n"
-                 "usage: bulletproof VERB [ARGUMENTS]\n\nverbs:\n",
+    fprintf(out,
+            "bulletproof %s: evaluates untrusted GQA attention kernels, and evolves them\n\n"
+            "usage: bulletproof VERB [ARGUMENTS]\n\nverbs:\n",
             BP_VERSION);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);

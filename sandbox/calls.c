@@ -12,9 +12,34 @@
 
 /* The kernel reads int arguments from the lower half of the register, so only that is compared. */
 #define INT 0xffffffffULL
-#define ALL(call) {#call, BP_CALL_ALLOW, 0, {{0}}}
-#define ARG(call, argument, mask, value) {#call, BP_CALL_ALLOW, 1, {{argument, mask, value}}}
-#define KILL(call) {#call, BP_CALL_KILL, 0, {{0}}}
+/* clang-format off: tables, a group of calls a line */
+#define ALL(call)                                                                                  \
+    {                                                                                              \
+#call, BP_CALL_ALLOW, 0,                                                                   \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define ARG(call, argument, mask, value)                                                           \
+    {                                                                                              \
+#call, BP_CALL_ALLOW, 1,                                                                   \
+        {                                                                                          \
+            {                                                                                      \
+                argument, mask, value                                                              \
+            }                                                                                      \
+        }                                                                                          \
+    }
+#define KILL(call)                                                                                 \
+    {                                                                                              \
+#call, BP_CALL_KILL, 0,                                                                    \
+        {                                                                                          \
+            {                                                                                      \
+                0                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
 
 #define SET(name)                                                                                  \
     static const struct bp_call_set name = {name##_rules,                                          \
@@ -23,14 +48,29 @@
 /* What threads, malloc and libm need for ever; also all that the process running a candidate keeps,
  * with the three descriptors it talks through. */
 static const struct bp_call_rule basic_rules[] = {
-    ALL(brk), ALL(munmap), ALL(mremap), ALL(madvise),
+    ALL(brk),
+    ALL(munmap),
+    ALL(mremap),
+    ALL(madvise),
     ARG(mmap, 2, PROT_EXEC, 0),
     ARG(mprotect, 2, PROT_EXEC, 0),
-    ALL(futex), ALL(sched_yield), ALL(sched_getaffinity), ALL(getrandom),
-    ALL(clock_gettime), ALL(clock_getres), ALL(gettimeofday), ALL(time),
-    ALL(getpid), ALL(gettid),
-    ALL(rt_sigreturn), ALL(rt_sigprocmask), ALL(sigaltstack), ALL(restart_syscall),
-    ALL(close), ALL(exit), ALL(exit_group),
+    ALL(futex),
+    ALL(sched_yield),
+    ALL(sched_getaffinity),
+    ALL(getrandom),
+    ALL(clock_gettime),
+    ALL(clock_getres),
+    ALL(gettimeofday),
+    ALL(time),
+    ALL(getpid),
+    ALL(gettid),
+    ALL(rt_sigreturn),
+    ALL(rt_sigprocmask),
+    ALL(sigaltstack),
+    ALL(restart_syscall),
+    ALL(close),
+    ALL(exit),
+    ALL(exit_group),
     /* abort(), so that glibc's own checks end in SIGABRT rather than look like a forbidden call */
     {"tgkill", BP_CALL_ALLOW, 2, {{0, INT, BP_FILTER_SELF}, {2, INT, SIGABRT}}},
 };
@@ -39,8 +79,10 @@ SET(basic);
 static const struct bp_call_rule frames_rules[] = {
     ARG(read, 0, INT, BP_FD_REQUESTS),
     ARG(write, 0, INT, BP_FD_ANSWERS),
-    ARG(write, 0, INT, 1), ARG(write, 0, INT, 2),
-    ARG(writev, 0, INT, 1), ARG(writev, 0, INT, 2),
+    ARG(write, 0, INT, 1),
+    ARG(write, 0, INT, 2),
+    ARG(writev, 0, INT, 1),
+    ARG(writev, 0, INT, 2),
     /* the listener's way out; the descriptor is closed before the candidate runs */
     ARG(sendmsg, 0, INT, BP_FD_CONTROL),
 };
@@ -55,18 +97,31 @@ static const struct bp_call_rule descriptors_rules[] = {
     /* No F_SETOWN and F_SETSIG, which send signals. */
     ARG(fcntl, 1, INT, F_GETFD), ARG(fcntl, 1, INT, F_SETFD), ARG(fcntl, 1, INT, F_GETFL),
     ARG(fcntl, 1, INT, F_SETFL), ARG(fcntl, 1, INT, F_ADD_SEALS), ARG(fcntl, 1, INT, F_GET_SEALS),
-    ARG(fcntl, 1, INT, F_DUPFD_CLOEXEC),
-    ARG(ioctl, 1, INT, TCGETS), /* isatty() */
+    ARG(fcntl, 1, INT, F_DUPFD_CLOEXEC), ARG(ioctl, 1, INT, TCGETS), /* isatty() */
 };
 SET(descriptors);
 
 static const struct bp_call_rule process_rules[] = {
-    ALL(rt_sigaction), ALL(getppid), ALL(getuid), ALL(geteuid), ALL(getgid),
-    ALL(getegid), ALL(uname), ALL(sysinfo), ALL(getrusage), ALL(times), ALL(nanosleep),
-    ALL(clock_nanosleep), ALL(getcpu), ALL(set_robust_list), ALL(set_tid_address), ALL(rseq),
+    ALL(rt_sigaction),
+    ALL(getppid),
+    ALL(getuid),
+    ALL(geteuid),
+    ALL(getgid),
+    ALL(getegid),
+    ALL(uname),
+    ALL(sysinfo),
+    ALL(getrusage),
+    ALL(times),
+    ALL(nanosleep),
+    ALL(clock_nanosleep),
+    ALL(getcpu),
+    ALL(set_robust_list),
+    ALL(set_tid_address),
+    ALL(rseq),
     ALL(membarrier),
     ARG(prlimit64, 2, ~0ULL, 0), /* reading only */
-    ARG(prctl, 0, INT, PR_SET_NAME), ARG(prctl, 0, INT, PR_SET_VMA),
+    ARG(prctl, 0, INT, PR_SET_NAME),
+    ARG(prctl, 0, INT, PR_SET_VMA),
 };
 SET(process);
 
@@ -83,7 +138,9 @@ SET(fallbacks);
      CLONE_NEWNET)
 static const struct bp_call_rule threads_rules[] = {
     ARG(clone, 0, THREAD_FLAGS | NAMESPACE_FLAGS | CLONE_VFORK, THREAD_FLAGS),
-    ALL(sched_setaffinity), ALL(sched_getparam), ALL(sched_getscheduler),
+    ALL(sched_setaffinity),
+    ALL(sched_getparam),
+    ALL(sched_getscheduler),
 };
 SET(threads);
 
@@ -97,12 +154,24 @@ SET(no_files);
 /* Loading the candidate's object: files are Landlock's business; code is mapped or protected
  * executable, never writable at the same time. Then the second filter. */
 static const struct bp_call_rule loading_rules[] = {
-    ALL(openat), ALL(open), ALL(access), ALL(readlink), ALL(newfstatat), ALL(statx), ALL(stat),
-    ARG(mmap, 2, PROT_WRITE, 0), ARG(mprotect, 2, PROT_WRITE, 0),
-    ALL(memfd_create), ALL(mlock), ALL(munlock), ALL(mbind), ALL(set_mempolicy),
+    ALL(openat),
+    ALL(open),
+    ALL(access),
+    ALL(readlink),
+    ALL(newfstatat),
+    ALL(statx),
+    ALL(stat),
+    ARG(mmap, 2, PROT_WRITE, 0),
+    ARG(mprotect, 2, PROT_WRITE, 0),
+    ALL(memfd_create),
+    ALL(mlock),
+    ALL(munlock),
+    ALL(mbind),
+    ALL(set_mempolicy),
     ALL(get_mempolicy),
     {"seccomp", BP_CALL_ALLOW, 1, {{0, INT, SECCOMP_SET_MODE_FILTER}}},
-    ARG(prctl, 0, INT, PR_SET_DUMPABLE), ARG(prctl, 0, INT, PR_GET_DUMPABLE),
+    ARG(prctl, 0, INT, PR_SET_DUMPABLE),
+    ARG(prctl, 0, INT, PR_GET_DUMPABLE),
     ARG(prctl, 0, INT, PR_SET_NO_NEW_PRIVS),
 };
 SET(loading);
@@ -111,37 +180,114 @@ SET(loading);
  * signals only abort()'s, which may come from a grandchild whose number is not known here. */
 static const struct bp_call_rule compiler_rules[] = {
     ARG(clone, 0, NAMESPACE_FLAGS, 0),
-    ALL(vfork), ALL(execve), ALL(wait4), ALL(waitid), ALL(pipe2), ALL(dup), ALL(dup2), ALL(dup3),
+    ALL(vfork),
+    ALL(execve),
+    ALL(wait4),
+    ALL(waitid),
+    ALL(pipe2),
+    ALL(dup),
+    ALL(dup2),
+    ALL(dup3),
     ARG(tgkill, 2, INT, SIGABRT),
-    ALL(arch_prctl), ALL(sched_setaffinity),
-    ALL(alarm), /* LLVM's, against a hang while it prints how it crashed */
+    ALL(arch_prctl),
+    ALL(sched_setaffinity),
+    ALL(alarm),                  /* LLVM's, against a hang while it prints how it crashed */
     ARG(mmap, 2, PROT_WRITE, 0), /* libraries; W^X still holds */
-    ALL(openat), ALL(open), ALL(access), ALL(faccessat), ALL(faccessat2), ALL(readlink),
-    ALL(readlinkat), ALL(newfstatat), ALL(stat), ALL(lstat), ALL(statx), ALL(statfs), ALL(fstatfs),
-    ALL(getcwd), ALL(getdents64), ALL(mkdir), ALL(rmdir), ALL(unlink), ALL(unlinkat), ALL(rename),
-    ALL(renameat), ALL(renameat2), ALL(chmod), ALL(fchmod), ALL(umask), ALL(chdir), ALL(utimensat),
-    ALL(copy_file_range), ALL(fadvise64), ALL(fsync),
-    ARG(fcntl, 1, INT, F_DUPFD), ARG(fcntl, 1, INT, F_SETLKW), ARG(fcntl, 1, INT, F_SETLK),
+    ALL(openat),
+    ALL(open),
+    ALL(access),
+    ALL(faccessat),
+    ALL(faccessat2),
+    ALL(readlink),
+    ALL(readlinkat),
+    ALL(newfstatat),
+    ALL(stat),
+    ALL(lstat),
+    ALL(statx),
+    ALL(statfs),
+    ALL(fstatfs),
+    ALL(getcwd),
+    ALL(getdents64),
+    ALL(mkdir),
+    ALL(rmdir),
+    ALL(unlink),
+    ALL(unlinkat),
+    ALL(rename),
+    ALL(renameat),
+    ALL(renameat2),
+    ALL(chmod),
+    ALL(fchmod),
+    ALL(umask),
+    ALL(chdir),
+    ALL(utimensat),
+    ALL(copy_file_range),
+    ALL(fadvise64),
+    ALL(fsync),
+    ARG(fcntl, 1, INT, F_DUPFD),
+    ARG(fcntl, 1, INT, F_SETLKW),
+    ARG(fcntl, 1, INT, F_SETLK),
 };
 SET(compiler);
 
 /* The ways out of a sandbox: death at once, whatever the listener does. */
 static const struct bp_call_rule escapes_rules[] = {
-    KILL(ptrace), KILL(process_vm_readv), KILL(process_vm_writev), KILL(process_madvise),
-    KILL(pidfd_getfd), KILL(kcmp), KILL(bpf), KILL(perf_event_open), KILL(userfaultfd),
-    KILL(io_uring_setup), KILL(io_uring_enter), KILL(io_uring_register),
-    KILL(mount), KILL(umount2), KILL(pivot_root), KILL(chroot), KILL(move_mount), KILL(open_tree),
-    KILL(fsopen), KILL(fsmount), KILL(fsconfig), KILL(fspick), KILL(mount_setattr),
-    KILL(setns), KILL(unshare), KILL(keyctl), KILL(add_key), KILL(request_key),
-    KILL(kexec_load), KILL(kexec_file_load), KILL(init_module), KILL(finit_module),
-    KILL(delete_module), KILL(open_by_handle_at), KILL(name_to_handle_at), KILL(personality),
-    KILL(modify_ldt), KILL(iopl), KILL(ioperm), KILL(swapon), KILL(swapoff), KILL(reboot),
-    KILL(acct), KILL(quotactl), KILL(clock_settime), KILL(settimeofday), KILL(adjtimex),
+    KILL(ptrace),
+    KILL(process_vm_readv),
+    KILL(process_vm_writev),
+    KILL(process_madvise),
+    KILL(pidfd_getfd),
+    KILL(kcmp),
+    KILL(bpf),
+    KILL(perf_event_open),
+    KILL(userfaultfd),
+    KILL(io_uring_setup),
+    KILL(io_uring_enter),
+    KILL(io_uring_register),
+    KILL(mount),
+    KILL(umount2),
+    KILL(pivot_root),
+    KILL(chroot),
+    KILL(move_mount),
+    KILL(open_tree),
+    KILL(fsopen),
+    KILL(fsmount),
+    KILL(fsconfig),
+    KILL(fspick),
+    KILL(mount_setattr),
+    KILL(setns),
+    KILL(unshare),
+    KILL(keyctl),
+    KILL(add_key),
+    KILL(request_key),
+    KILL(kexec_load),
+    KILL(kexec_file_load),
+    KILL(init_module),
+    KILL(finit_module),
+    KILL(delete_module),
+    KILL(open_by_handle_at),
+    KILL(name_to_handle_at),
+    KILL(personality),
+    KILL(modify_ldt),
+    KILL(iopl),
+    KILL(ioperm),
+    KILL(swapon),
+    KILL(swapoff),
+    KILL(reboot),
+    KILL(acct),
+    KILL(quotactl),
+    KILL(clock_settime),
+    KILL(settimeofday),
+    KILL(adjtimex),
 };
 SET(escapes);
 
 static const struct bp_call_rule init_rules[] = {
-    ALL(wait4), ALL(rt_sigreturn), ALL(restart_syscall), ALL(exit), ALL(exit_group), ALL(close),
+    ALL(wait4),
+    ALL(rt_sigreturn),
+    ALL(restart_syscall),
+    ALL(exit),
+    ALL(exit_group),
+    ALL(close),
     ARG(write, 0, INT, BP_FD_STATUS),
     {"kill", BP_CALL_ALLOW, 2, {{0, INT, 0}, {1, INT, SIGKILL}}}, /* its own group */
 };
@@ -149,15 +295,18 @@ SET(init);
 
 const struct bp_filter_calls bp_filter_calls[BP_FILTER_COUNT] = {
     [BP_POLICY_PREPARE] = {BP_CALL_NOTIFY,
-        {&basic, &descriptors, &process, &threads, &no_files, &fallbacks, &escapes}},
+                           {&basic, &descriptors, &process, &threads, &no_files, &fallbacks,
+                            &escapes}},
     [BP_POLICY_COMPILE_CPU] = {BP_CALL_NOTIFY,
-        {&basic, &descriptors, &process, &compiler, &fallbacks, &escapes}},
+                               {&basic, &descriptors, &process, &compiler, &fallbacks, &escapes}},
     /* ENOSYS rather than death as the default, also clone3's, by an action that gives way to the
      * candidate filter's notification: else a candidate's forbidden call would be nameless. */
     [BP_POLICY_RUN_CPU] = {BP_CALL_TRACE,
-        {&basic, &descriptors, &process, &threads, &loading, &escapes}},
+                           {&basic, &descriptors, &process, &threads, &loading, &escapes}},
     [BP_POLICY_JUDGE] = {BP_CALL_NOTIFY,
-        {&basic, &descriptors, &process, &threads, &no_files, &fallbacks, &escapes}},
+                         {&basic, &descriptors, &process, &threads, &no_files, &fallbacks,
+                          &escapes}},
     [BP_FILTER_CANDIDATE] = {BP_CALL_NOTIFY, {&basic, &frames, &escapes}},
     [BP_FILTER_INIT] = {BP_CALL_KILL, {&init}},
 };
+/* clang-format on */

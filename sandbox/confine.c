@@ -129,8 +129,10 @@ static int send_listener(int control_fd, int listener, struct bp_error *err)
         char room[CMSG_SPACE(sizeof(int))];
     } control;
     memset(&control, 0, sizeof control);
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1,
-                             .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
     control.header.cmsg_level = SOL_SOCKET;
     control.header.cmsg_type = SCM_RIGHTS;
     control.header.cmsg_len = CMSG_LEN(sizeof(int));
@@ -208,8 +210,8 @@ int bp_confine_stage(enum bp_policy_id id, const struct bp_policy_limits *limits
         bp_landlock_restrict(policy, getenv("TMPDIR"), err) < 0)
         return -1;
     int abi = bp_landlock_abi();
-    if (install_filter(id, policy->listener ? BP_FILTER_LISTEN : BP_FILTER_QUIET, control_fd,
-                       err) < 0)
+    if (install_filter(id, policy->listener ? BP_FILTER_LISTEN : BP_FILTER_QUIET, control_fd, err) <
+        0)
         return -1;
 
     write_layers(namespaces, &mounts, changed_user, abi, layers, layers_size);

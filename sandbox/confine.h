@@ -11,8 +11,8 @@
 
 /* What the init writes to the status pipe, in one write, when the worker has ended. */
 struct bp_exit_report {
-    int wait_status;      /* as of wait4(2) */
-    struct rusage usage;  /* of the worker and the descendants it waited for */
+    int wait_status;     /* as of wait4(2) */
+    struct rusage usage; /* of the worker and the descendants it waited for */
 };
 
 /* Makes this process the tiny init of what it forks: the child returns 0 here and goes on; the

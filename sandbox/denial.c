@@ -36,9 +36,8 @@ void bp_denial_describe(const struct bp_denial *denial, char *text, size_t size)
     BP_AUTO_FREE char *name = seccomp_syscall_resolve_num_arch(denial->arch, denial->call);
     char number[24];
     snprintf(number, sizeof number, "call %d", denial->call);
-    snprintf(text, size, "%s(0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx)",
-             name ? name : number, (unsigned long long)denial->args[0],
-             (unsigned long long)denial->args[1], (unsigned long long)denial->args[2],
-             (unsigned long long)denial->args[3], (unsigned long long)denial->args[4],
-             (unsigned long long)denial->args[5]);
+    snprintf(text, size, "%s(0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx)", name ? name : number,
+             (unsigned long long)denial->args[0], (unsigned long long)denial->args[1],
+             (unsigned long long)denial->args[2], (unsigned long long)denial->args[3],
+             (unsigned long long)denial->args[4], (unsigned long long)denial->args[5]);
 }

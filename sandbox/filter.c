@@ -26,8 +26,8 @@ int bp_filter_install(unsigned id, enum bp_filter_mode mode, int *listener, stru
     static const unsigned flags[] = {
         [BP_FILTER_QUIET] = 0,
         [BP_FILTER_LISTEN] = SECCOMP_FILTER_FLAG_NEW_LISTENER,
-        [BP_FILTER_LISTEN_THREADS] = SECCOMP_FILTER_FLAG_NEW_LISTENER |
-                                     SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH,
+        [BP_FILTER_LISTEN_THREADS] = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC |
+                                     SECCOMP_FILTER_FLAG_TSYNC_ESRCH,
     };
     const struct bp_filter_program *program = &bp_filter_programs[id];
     size_t bytes = program->length * sizeof *program->code;

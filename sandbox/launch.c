@@ -68,8 +68,14 @@ static void fill_environment(struct plan *plan, const char *directory)
     snprintf(plan->namespaces, sizeof plan->namespaces, "%s=%s", BP_NAMESPACES_VARIABLE, names);
     snprintf(plan->directory, sizeof plan->directory, "TMPDIR=%s", directory);
     const char *fixed[] = {
-        plan->namespaces, plan->directory, "PATH=/usr/bin:/bin", "HOME=/nonexistent",
-        "LANG=C", "LC_ALL=C", "AMD_COMGR_CACHE=0", "HSA_DISABLE_COREDUMP_ON_EXCEPTION=1",
+        plan->namespaces,
+        plan->directory,
+        "PATH=/usr/bin:/bin",
+        "HOME=/nonexistent",
+        "LANG=C",
+        "LC_ALL=C",
+        "AMD_COMGR_CACHE=0",
+        "HSA_DISABLE_COREDUMP_ON_EXCEPTION=1",
 #ifdef __SANITIZE_ADDRESS__
         /* the leak checker clones a tracer, and deaths must look as they do without sanitizers */
         "ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0",
@@ -94,12 +100,11 @@ static void make_plan(struct plan *plan, const struct bp_launch_options *options
     plan->status_fd = options->status_fd;
     snprintf(plan->memory, sizeof plan->memory, "%llu",
              (unsigned long long)options->limits.memory_bytes);
-    snprintf(plan->file, sizeof plan->file, "%llu",
-             (unsigned long long)options->limits.file_bytes);
+    snprintf(plan->file, sizeof plan->file, "%llu", (unsigned long long)options->limits.file_bytes);
     snprintf(plan->cpu, sizeof plan->cpu, "%u", options->limits.cpu_s);
-    const char *argv[BP_POLICY_ARGC] = {"bulletproof-worker", options->stage,
-                                        bp_policy_name(options->policy), plan->memory, plan->file,
-                                        plan->cpu};
+    const char *argv[BP_POLICY_ARGC] = {
+        "bulletproof-worker", options->stage, bp_policy_name(options->policy),
+        plan->memory,         plan->file,     plan->cpu};
     for (unsigned i = 0; i < BP_POLICY_ARGC; i++)
         plan->argv[i] = (char *)(uintptr_t)argv[i];
     fill_environment(plan, scratch[0] ? scratch : BP_PRIVATE_DIRECTORY);
@@ -129,7 +134,12 @@ static void reset_signals(void)
 static int place_descriptors(const struct plan *plan, int failure_fd)
 {
     const int sources[FIRST_FREE_FD] = {
-        -1, plan->log_fd, plan->log_fd, plan->requests_fd, plan->answers_fd, plan->control_fd,
+        -1,
+        plan->log_fd,
+        plan->log_fd,
+        plan->requests_fd,
+        plan->answers_fd,
+        plan->control_fd,
         plan->status_fd,
     };
     int parked[FIRST_FREE_FD];

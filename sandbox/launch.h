@@ -21,8 +21,8 @@ struct bp_launch_options {
 #define BP_LAUNCH_SCRATCH 128
 
 struct bp_launched {
-    pid_t pid;  /* of the process we cloned (the init of bp_confine_enter) */
-    int pidfd;  /* owned by the struct, closed by bp_launch_release; readable when pid has ended */
+    pid_t pid; /* of the process we cloned (the init of bp_confine_enter) */
+    int pidfd; /* owned by the struct, closed by bp_launch_release; readable when pid has ended */
     bool pid_namespace;
     char scratch[BP_LAUNCH_SCRATCH]; /* the child's directory, in this process's TMPDIR or /tmp,
                                         where it has no tmpfs of its own; else empty */

@@ -16,7 +16,7 @@ static const struct {
     uint64_t flag;
     const char *name;
 } names[] = {
-    {CLONE_NEWPID, "pidns"}, {CLONE_NEWNS, "mntns"},   {CLONE_NEWNET, "netns"},
+    {CLONE_NEWPID, "pidns"}, {CLONE_NEWNS, "mntns"},    {CLONE_NEWNET, "netns"},
     {CLONE_NEWIPC, "ipcns"}, {CLONE_NEWUSER, "userns"},
 };
 #define NAME_COUNT (sizeof names / sizeof names[0])

@@ -30,39 +30,45 @@ static const struct bp_policy_path compile_files[] = {
     {{"/dev/urandom"}, READ, false},
 };
 
+/* clang-format off: a table */
 static const struct bp_policy policies[BP_POLICY_COUNT] = {
-    [BP_POLICY_PREPARE] = {
-        .name = "prepare",
-        .threads = true,
-        .listener = true,
-        .defaults = {.memory_bytes = 16 * GIB, .cpu_s = 600},
-        .descriptors = 64,
-    },
-    [BP_POLICY_COMPILE_CPU] = {
-        .name = "compile_cpu",
-        .files = compile_files,
-        .file_count = sizeof compile_files / sizeof compile_files[0],
-        .private_files = true,
-        .listener = true,
-        .defaults = {.memory_bytes = 4 * GIB, .file_bytes = 64 * MIB, .cpu_s = 120},
-        .descriptors = 256,
-        .processes = 1024,
-    },
+    [BP_POLICY_PREPARE] =
+        {
+            .name = "prepare",
+            .threads = true,
+            .listener = true,
+            .defaults = {.memory_bytes = 16 * GIB, .cpu_s = 600},
+            .descriptors = 64,
+        },
+    [BP_POLICY_COMPILE_CPU] =
+        {
+            .name = "compile_cpu",
+            .files = compile_files,
+            .file_count = sizeof compile_files / sizeof compile_files[0],
+            .private_files = true,
+            .listener = true,
+            .defaults = {.memory_bytes = 4 * GIB, .file_bytes = 64 * MIB, .cpu_s = 120},
+            .descriptors = 256,
+            .processes = 1024,
+        },
     /* No listener: a process can have only one, and the candidate's filter needs it. */
-    [BP_POLICY_RUN_CPU] = {
-        .name = "run_cpu",
-        .threads = true,
-        .defaults = {.memory_bytes = 16 * GIB, .cpu_s = 600},
-        .descriptors = 64,
-    },
-    [BP_POLICY_JUDGE] = {
-        .name = "judge",
-        .threads = true,
-        .listener = true,
-        .defaults = {.memory_bytes = 16 * GIB, .cpu_s = 600},
-        .descriptors = 64,
-    },
+    [BP_POLICY_RUN_CPU] =
+        {
+            .name = "run_cpu",
+            .threads = true,
+            .defaults = {.memory_bytes = 16 * GIB, .cpu_s = 600},
+            .descriptors = 64,
+        },
+    [BP_POLICY_JUDGE] =
+        {
+            .name = "judge",
+            .threads = true,
+            .listener = true,
+            .defaults = {.memory_bytes = 16 * GIB, .cpu_s = 600},
+            .descriptors = 64,
+        },
 };
+/* clang-format on */
 
 const struct bp_policy *bp_policy_get(enum bp_policy_id id)
 {

@@ -45,12 +45,12 @@ struct bp_policy {
     const char *name;
     const struct bp_policy_path *files; /* file_count of them */
     unsigned file_count;
-    bool private_files;                 /* a writable private tmpfs */
-    bool threads;                       /* makes threads of its own */
-    bool listener;                      /* the stage's filter has the notification listener */
+    bool private_files; /* a writable private tmpfs */
+    bool threads;       /* makes threads of its own */
+    bool listener;      /* the stage's filter has the notification listener */
     struct bp_policy_limits defaults;
-    uint32_t descriptors;               /* RLIMIT_NOFILE */
-    uint32_t processes;                 /* RLIMIT_NPROC; 0: seccomp forbids processes anyway */
+    uint32_t descriptors; /* RLIMIT_NOFILE */
+    uint32_t processes;   /* RLIMIT_NPROC; 0: seccomp forbids processes anyway */
 };
 
 const struct bp_policy *bp_policy_get(enum bp_policy_id id);

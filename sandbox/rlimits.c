@@ -9,7 +9,7 @@
 #define STACK_BYTES (8ULL << 20)
 
 struct bp_policy_limits bp_rlimits_resolve(const struct bp_policy *policy,
-                                          const struct bp_policy_limits *given)
+                                           const struct bp_policy_limits *given)
 {
     struct bp_policy_limits limits = policy->defaults;
     if (given->memory_bytes)
@@ -50,7 +50,7 @@ static int set_address_space(const struct bp_policy *policy, uint64_t bytes, str
 }
 
 int bp_rlimits_set(const struct bp_policy *policy, const struct bp_policy_limits *limits,
-                  bool count_processes, struct bp_error *err)
+                   bool count_processes, struct bp_error *err)
 {
     /* A second between SIGXCPU, which names the reason, and SIGKILL, which nothing survives. */
     if (set(RLIMIT_CPU, "CPU", limits->cpu_s, (uint64_t)limits->cpu_s + 1, err) < 0 ||
@@ -58,8 +58,7 @@ int bp_rlimits_set(const struct bp_policy *policy, const struct bp_policy_limits
         set(RLIMIT_STACK, "STACK", STACK_BYTES, STACK_BYTES, err) < 0 ||
         set(RLIMIT_MEMLOCK, "MEMLOCK", 0, 0, err) < 0 ||
         set(RLIMIT_MSGQUEUE, "MSGQUEUE", 0, 0, err) < 0 ||
-        set(RLIMIT_RTPRIO, "RTPRIO", 0, 0, err) < 0 ||
-        set(RLIMIT_NICE, "NICE", 0, 0, err) < 0 ||
+        set(RLIMIT_RTPRIO, "RTPRIO", 0, 0, err) < 0 || set(RLIMIT_NICE, "NICE", 0, 0, err) < 0 ||
         set(RLIMIT_NOFILE, "NOFILE", policy->descriptors, policy->descriptors, err) < 0 ||
         set(RLIMIT_FSIZE, "FSIZE", limits->file_bytes, limits->file_bytes, err) < 0)
         return -1;

@@ -152,8 +152,8 @@ static int apply_baseline(struct loader *loader, const int64_t *defaults)
     bool given[BP_MAX_KNOBS] = {false};
     struct bp_error inner;
     carry_default(&config->head, defaults, &config->baseline, given);
-    if (baseline && bp_knobs_assign(loader->path, baseline, space, &config->baseline, given,
-                                    loader->err) < 0)
+    if (baseline &&
+        bp_knobs_assign(loader->path, baseline, space, &config->baseline, given, loader->err) < 0)
         return -1;
     uint32_t line = line_of_key(loader, baseline ? "baseline" : "space");
     if (bp_knobs_check_point(loader->path, line, space, &config->baseline, given, &inner) < 0)
@@ -175,12 +175,10 @@ static int apply_space(struct loader *loader)
         defaults[i] = bp_space_value(&head->space, &head->default_point, i);
     if (knobs && bp_knobs_override(loader->path, knobs, &head->space, loader->err) < 0)
         return -1;
-    if (constraints &&
-        bp_knobs_constrain(loader->path, constraints, &head->space, loader->err) < 0)
+    if (constraints && bp_knobs_constrain(loader->path, constraints, &head->space, loader->err) < 0)
         return -1;
-    if ((knobs || constraints) &&
-        bp_knobs_check_space(loader->path, line_of_key(loader, "space"), &head->space,
-                             loader->err) < 0)
+    if ((knobs || constraints) && bp_knobs_check_space(loader->path, line_of_key(loader, "space"),
+                                                       &head->space, loader->err) < 0)
         return -1;
     return apply_baseline(loader, defaults);
 }

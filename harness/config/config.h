@@ -7,12 +7,12 @@
 #include "harness/config/kernel_head.h"
 
 struct bp_config {
-    char kernel[4096];   /* path of the source; relative to the config file's directory */
-    char dtype[16];      /* "f16", "bf16", "f32" */
-    char device[64];     /* "auto", "cpu", "hip:N", "cuda:N", "emu:ARCH" */
+    char kernel[4096]; /* path of the source; relative to the config file's directory */
+    char dtype[16];    /* "f16", "bf16", "f32" */
+    char device[64];   /* "auto", "cpu", "hip:N", "cuda:N", "emu:ARCH" */
     char suite[64];
-    char strategy[64];   /* strategy.name */
-    char output[4096];   /* parent of the run directories; relative to the working directory */
+    char strategy[64]; /* strategy.name */
+    char output[4096]; /* parent of the run directories; relative to the working directory */
     uint64_t seed;
 
     struct {
@@ -21,12 +21,12 @@ struct bp_config {
     } budget;
 
     struct {
-        double batch_ms;         /* a timed batch lasts at least this long */
+        double batch_ms; /* a timed batch lasts at least this long */
         uint32_t warmup_batches;
-        uint32_t batches;        /* timed batches a shape in the first measurement */
-        uint32_t match_rounds;   /* candidate against incumbent */
-        uint32_t final_rounds;   /* best against baseline at the end */
-        uint32_t ring_mb;        /* 0 = twice the last-level cache */
+        uint32_t batches;      /* timed batches a shape in the first measurement */
+        uint32_t match_rounds; /* candidate against incumbent */
+        uint32_t final_rounds; /* best against baseline at the end */
+        uint32_t ring_mb;      /* 0 = twice the last-level cache */
     } timing;
 
     struct {
@@ -39,8 +39,8 @@ struct bp_config {
         uint32_t memory_mb, workspace_mb, log_kb;
     } limits;
 
-    uint32_t threads;        /* CPU device; 0 = every processor this process may use */
-    uint32_t parallel;       /* compiles at once; 0 = every processor */
+    uint32_t threads;  /* CPU device; 0 = every processor this process may use */
+    uint32_t parallel; /* compiles at once; 0 = every processor */
 
     /* The space after the config's overrides (`space: {knobs, constraints}`) and the baseline
      * (`baseline: {BM: 64}`: the head's default with these values put in). head.default_point is
@@ -49,7 +49,7 @@ struct bp_config {
     struct bp_point baseline;
     char *source; /* owned: the kernel's text */
     size_t source_bytes;
-    char *text;   /* owned: the config file as read, for config.yaml in the run directory */
+    char *text; /* owned: the config file as read, for config.yaml in the run directory */
 };
 
 /* A config of size bytes; path is its file, for messages and for what `kernel` is relative to.

@@ -138,8 +138,8 @@ static int read_name(struct head_reader *reader, const struct bp_yaml_node *node
 }
 
 /* A list of distinct words, each one of choices; *bits gets the choices' indices. */
-static int read_words(struct head_reader *reader, const struct bp_yaml_node *node,
-                      const char *what, const char *const *choices, uint32_t *bits)
+static int read_words(struct head_reader *reader, const struct bp_yaml_node *node, const char *what,
+                      const char *const *choices, uint32_t *bits)
 {
     char valid[80];
     char expected[160];
@@ -157,8 +157,8 @@ static int read_words(struct head_reader *reader, const struct bp_yaml_node *nod
             return bp_choices_fail(reader->path, item->line, what, item->text, "", choices,
                                    reader->err);
         if (index < 0)
-            return bp_yaml_fail(reader->path, item->line, reader->err, "%s: expected %s",
-                                node->key, expected);
+            return bp_yaml_fail(reader->path, item->line, reader->err, "%s: expected %s", node->key,
+                                expected);
         if (*bits >> index & 1)
             return bp_yaml_fail(reader->path, item->line, reader->err, "%s: '%s' is listed twice",
                                 node->key, item->text);
@@ -247,12 +247,9 @@ static const struct {
     bool required;
     int (*read)(struct head_reader *reader, const struct bp_yaml_node *node);
 } entries[] = {
-    {"name", true, read_name},
-    {"targets", true, read_targets},
-    {"dtypes", true, read_dtypes},
-    {"supports", false, read_supports},
-    {"knobs", false, read_knobs},
-    {"constraints", false, read_constraints},
+    {"name", true, read_name},        {"targets", true, read_targets},
+    {"dtypes", true, read_dtypes},    {"supports", false, read_supports},
+    {"knobs", false, read_knobs},     {"constraints", false, read_constraints},
     {"default", false, read_default},
 };
 #define ENTRIES (sizeof entries / sizeof entries[0])
@@ -279,8 +276,8 @@ static int read_entries(struct head_reader *reader, const struct bp_yaml_node *r
     for (size_t i = 0; i < ENTRIES; i++) {
         const struct bp_yaml_node *node = bp_yaml_find(root, entries[i].key);
         if (!node && entries[i].required)
-            return bp_yaml_fail(reader->path, root->line, reader->err,
-                                "the declaration lacks '%s'", entries[i].key);
+            return bp_yaml_fail(reader->path, root->line, reader->err, "the declaration lacks '%s'",
+                                entries[i].key);
         if (node && entries[i].read(reader, node) < 0)
             return -1;
     }

@@ -11,7 +11,7 @@ enum bp_target { BP_TARGET_CPU = 1, BP_TARGET_AMD = 2, BP_TARGET_NVIDIA = 4 };
 
 struct bp_kernel_head {
     char name[64];
-    uint32_t targets;              /* enum bp_target bits */
+    uint32_t targets; /* enum bp_target bits */
     bool dtypes[BP_DTYPE_COUNT];
     struct bp_expression *supports; /* owned; null = every shape */
     struct bp_space space;          /* no knobs: one point */

@@ -100,8 +100,8 @@ static int find_knob(const char *path, const struct bp_yaml_node *entry,
     return bp_choices_fail(path, entry->key_line, "knob", entry->key, "", names, err);
 }
 
-int bp_knobs_override(const char *path, const struct bp_yaml_node *mapping,
-                      struct bp_space *space, struct bp_error *err)
+int bp_knobs_override(const char *path, const struct bp_yaml_node *mapping, struct bp_space *space,
+                      struct bp_error *err)
 {
     if (expect_mapping(path, mapping, "{BM: [32, 64]}", err) < 0)
         return -1;
@@ -123,8 +123,8 @@ static int resolve_knob(const void *context, const char *name, size_t length)
     return -1;
 }
 
-static int add_constraint(const char *path, const struct bp_yaml_node *item,
-                          struct bp_space *space, struct bp_error *err)
+static int add_constraint(const char *path, const struct bp_yaml_node *item, struct bp_space *space,
+                          struct bp_error *err)
 {
     char found[BP_YAML_FOUND];
     struct bp_error inner;

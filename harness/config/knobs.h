@@ -15,8 +15,8 @@ int bp_knobs_declare(const char *path, const struct bp_yaml_node *mapping, struc
                      struct bp_error *err) BP_MUST_CHECK;
 
 /* Replaces the lists of declared knobs. Points made before no longer mean anything. */
-int bp_knobs_override(const char *path, const struct bp_yaml_node *mapping,
-                      struct bp_space *space, struct bp_error *err) BP_MUST_CHECK;
+int bp_knobs_override(const char *path, const struct bp_yaml_node *mapping, struct bp_space *space,
+                      struct bp_error *err) BP_MUST_CHECK;
 
 /* Appends a list of expressions over the declared knobs. */
 int bp_knobs_constrain(const char *path, const struct bp_yaml_node *list, struct bp_space *space,

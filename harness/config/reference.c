@@ -31,8 +31,8 @@ static void print_setting(const struct bp_setting *setting, FILE *out)
         fprintf(out, "| `%s` | %s | %s | `%s` | %s |\n", setting->key, type_name(setting->type),
                 range, setting->fallback, setting->doc);
     else
-        fprintf(out, "| `%s` | %s | %s | required | %s |\n", setting->key,
-                type_name(setting->type), range, setting->doc);
+        fprintf(out, "| `%s` | %s | %s | required | %s |\n", setting->key, type_name(setting->type),
+                range, setting->doc);
 }
 
 static void print_strategies(FILE *out)
@@ -66,8 +66,9 @@ void bp_config_print_reference(FILE *out)
             "given has the default below.\n");
     for (const struct bp_section *section = bp_sections; section->name; section++)
         print_section(section, out);
-    fprintf(out, "\nConstraints are C integer expressions: `+ - * / %% == != < <= > >= && || !`,\n"
-                 "parentheses, `?:`, decimal integers and knob names, in 64 bits. One that divides\n"
-                 "by zero or overflows does not hold. `kernels/CONTRACT.md` says how a kernel\n"
-                 "declares its knobs.\n");
+    fprintf(out,
+            "\nConstraints are C integer expressions: `+ - * / %% == != < <= > >= && || !`,\n"
+            "parentheses, `?:`, decimal integers and knob names, in 64 bits. One that divides\n"
+            "by zero or overflows does not hold. `kernels/CONTRACT.md` says how a kernel\n"
+            "declares its knobs.\n");
 }

@@ -74,8 +74,9 @@ const struct bp_section bp_sections[] = {
     {"strategy", "How the next configs are chosen."},
     {"budget", "What ends the run, whichever comes first."},
     {"timing", "How candidates are timed."},
-    {"retry", "How failures of the harness or the device are retried: after a random wait between\n"
-              "0 and min(cap_ms, base_ms × factor^n). A candidate's own failures are never retried."},
+    {"retry",
+     "How failures of the harness or the device are retried: after a random wait between\n"
+     "0 and min(cap_ms, base_ms × factor^n). A candidate's own failures are never retried."},
     {"limits", "What one candidate may use."},
     {NULL, NULL},
 };
@@ -107,8 +108,7 @@ const struct bp_setting bp_settings[] = {
     {"space", "constraints", .type = BP_SETTING_EXPRESSIONS, .fallback = "[]",
      .doc = "expressions over knobs that must hold, beside the kernel's own"},
 
-    {"strategy", "name", TEXT(strategy, "local"), .choices = strategy_choices,
-     .doc = "the search"},
+    {"strategy", "name", TEXT(strategy, "local"), .choices = strategy_choices, .doc = "the search"},
 
     {"budget", "evaluations", NUMBER(U32, budget.evaluations, 1, 10000000, "", "200"),
      .doc = "candidates evaluated"},

@@ -11,10 +11,10 @@
 enum bp_setting_type {
     BP_SETTING_U32,
     BP_SETTING_U64,
-    BP_SETTING_REAL,   /* double */
-    BP_SETTING_TEXT,   /* char array */
-    BP_SETTING_KNOBS,  /* mapping knob → list of integers; no field: applied to the kernel's head */
-    BP_SETTING_VALUES, /* mapping knob → integer; likewise */
+    BP_SETTING_REAL,  /* double */
+    BP_SETTING_TEXT,  /* char array */
+    BP_SETTING_KNOBS, /* mapping knob → list of integers; no field: applied to the kernel's head */
+    BP_SETTING_VALUES,      /* mapping knob → integer; likewise */
     BP_SETTING_EXPRESSIONS, /* list of constraints; likewise */
 };
 
@@ -25,7 +25,7 @@ struct bp_setting {
     size_t offset; /* in struct bp_config */
     size_t size;   /* of the field, bytes */
     const char *unit;
-    double min, max; /* numbers only, inclusive */
+    double min, max;      /* numbers only, inclusive */
     const char *fallback; /* as it would be written in YAML; null: required */
     /* Texts: choices fills in the valid ones, null-terminated; where they follow a pattern, valid
      * decides instead. Neither: any text but the empty one. forms, when set, is what messages and

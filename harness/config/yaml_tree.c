@@ -121,8 +121,7 @@ static int read_node(struct reader *reader, const yaml_event_t *event, unsigned 
 
 static int read_children(struct reader *reader, unsigned depth, struct bp_yaml_node *parent);
 
-static int read_scalar(struct reader *reader, const yaml_event_t *event,
-                       struct bp_yaml_node **node)
+static int read_scalar(struct reader *reader, const yaml_event_t *event, struct bp_yaml_node **node)
 {
     char *text;
     if (copy_scalar(reader, event, &text) < 0)
@@ -142,10 +141,10 @@ static int read_collection(struct reader *reader, const yaml_event_t *event, uns
 {
     bool mapping = event->type == YAML_MAPPING_START_EVENT;
     uint32_t line = line_of(reader, &event->start_mark);
-    const yaml_char_t *anchor = mapping ? event->data.mapping_start.anchor
-                                        : event->data.sequence_start.anchor;
-    const yaml_char_t *tag = mapping ? event->data.mapping_start.tag
-                                     : event->data.sequence_start.tag;
+    const yaml_char_t *anchor =
+        mapping ? event->data.mapping_start.anchor : event->data.sequence_start.anchor;
+    const yaml_char_t *tag =
+        mapping ? event->data.mapping_start.tag : event->data.sequence_start.tag;
     if (check_plain_yaml(reader, line, anchor, tag) < 0)
         return -1;
     if (depth > BP_YAML_MAX_DEPTH)
@@ -279,8 +278,8 @@ static int read_document(struct reader *reader, struct bp_yaml_node **root)
 int bp_yaml_parse(const char *path, uint32_t first_line, const char *text, size_t size,
                   struct bp_yaml_node **root, struct bp_error *err)
 {
-    struct reader reader = {.path = path, .text = text, .size = size, .first_line = first_line,
-                            .err = err};
+    struct reader reader = {
+        .path = path, .text = text, .size = size, .first_line = first_line, .err = err};
     if (size > BP_YAML_MAX_BYTES)
         return bp_fail(err, BP_ERR_USAGE, "%s is larger than %u bytes", path, BP_YAML_MAX_BYTES);
     if (!yaml_parser_initialize(&reader.parser))
@@ -326,9 +325,9 @@ static bool is_null(const struct bp_yaml_node *node)
 
 static bool is_boolean(const struct bp_yaml_node *node)
 {
-    static const char *const words[] = {"true", "True", "TRUE", "false", "False", "FALSE",
-                                        "yes",  "Yes",  "YES",  "no",    "No",    "NO",
-                                        "on",   "On",   "ON",   "off",   "Off",   "OFF", NULL};
+    static const char *const words[] = {"true", "True", "TRUE", "false", "False", "FALSE", "yes",
+                                        "Yes",  "YES",  "no",   "No",    "NO",    "on",    "On",
+                                        "ON",   "off",  "Off",  "OFF",   NULL};
     return node->kind == BP_YAML_SCALAR && node->plain && one_of(node->text, words);
 }
 
@@ -345,8 +344,9 @@ static bool looks_numeric(const struct bp_yaml_node *node)
 
 const char *bp_yaml_found(const struct bp_yaml_node *node, char text[BP_YAML_FOUND])
 {
-    const char *what = is_boolean(node) ? "the boolean" : looks_numeric(node) ? "the number"
-                                                                              : "the text";
+    const char *what = is_boolean(node)      ? "the boolean"
+                       : looks_numeric(node) ? "the number"
+                                             : "the text";
     if (node->kind == BP_YAML_MAPPING)
         return "a mapping";
     if (node->kind == BP_YAML_SEQUENCE)

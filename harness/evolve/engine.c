@@ -34,10 +34,10 @@ struct engine {
     struct bp_progress progress;
 
     struct bp_ladder ladder;
-    uint32_t number;     /* of the last evaluation */
-    uint64_t decision;   /* number of the next proposal */
+    uint32_t number;                               /* of the last evaluation */
+    uint64_t decision;                             /* number of the next proposal */
     struct bp_candidate eager, baseline, champion; /* evaluation null when there is none */
-    const struct bp_point *points; /* of the batch under way, by candidate */
+    const struct bp_point *points;                 /* of the batch under way, by candidate */
     struct bp_candidate *batch;
     enum bp_origin origin;
     struct bp_match_result final;
@@ -87,8 +87,7 @@ static void set_score(struct engine *engine, struct bp_evaluation *evaluation)
         evaluation->score = 1;
     } else if (engine->origin == BP_ORIGIN_SEARCH) {
         evaluation->has_score = true;
-        evaluation->score =
-            bp_ladder_score(&engine->ladder, bp_standings_geomean_ms(evaluation));
+        evaluation->score = bp_ladder_score(&engine->ladder, bp_standings_geomean_ms(evaluation));
     }
 }
 
@@ -127,8 +126,8 @@ static int challenge(struct engine *engine, struct bp_candidate *candidate, bool
     bp_log(BP_LOG_INFO, "engine", "match of %u and %u: ratio %.4f [%.4f, %.4f] in %u rounds",
            challenger->number, engine->champion.evaluation->number, exp(result.log_ratio.estimate),
            exp(result.log_ratio.low), exp(result.log_ratio.high), result.rounds);
-    challenger->score = bp_ladder_match(&engine->ladder, &result,
-                                        engine->session.suite.timed_count, promoted);
+    challenger->score =
+        bp_ladder_match(&engine->ladder, &result, engine->session.suite.timed_count, promoted);
     return 0;
 }
 
@@ -277,8 +276,7 @@ static int evaluated(void *context, struct bp_candidate *candidate, struct bp_er
 
 /* ---- eager and baseline ---- */
 
-static int evaluate_one(struct engine *engine, struct bp_candidate *candidate,
-                        struct bp_error *err)
+static int evaluate_one(struct engine *engine, struct bp_candidate *candidate, struct bp_error *err)
 {
     engine->batch = candidate;
     return bp_session_evaluate(&engine->session, candidate, 1, err);
@@ -374,8 +372,8 @@ static int propose(struct engine *engine, struct bp_candidate *candidate, struct
     struct bp_history history;
     struct bp_proposal proposal;
     bp_ledger_view(&engine->ledger, &history);
-    int got = engine->strategy->propose(&history, &engine->search_key, engine->decision, &proposal,
-                                        err);
+    int got =
+        engine->strategy->propose(&history, &engine->search_key, engine->decision, &proposal, err);
     if (got <= 0)
         return got;
     engine->decision++;
@@ -538,7 +536,7 @@ static int init(struct engine *engine, const struct bp_engine_options *options,
     engine->options = options;
     engine->config = config;
     engine->status = "running";
-        engine->eager.object_fd = engine->baseline.object_fd = engine->champion.object_fd = -1;
+    engine->eager.object_fd = engine->baseline.object_fd = engine->champion.object_fd = -1;
     engine->strategy = bp_strategy_find(config->strategy);
     if (!engine->strategy)
         return bp_fail(err, BP_ERR_USAGE, "unknown strategy '%s'", config->strategy);

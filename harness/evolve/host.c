@@ -52,9 +52,10 @@ int bp_host_check_compiler(struct bp_error *err)
     for (unsigned i = 0; i < policy->file_count; i++) {
         const struct bp_policy_path *row = &policy->files[i];
         if (row->required && !is_there(row))
-            return bp_fail(err, BP_ERR_USAGE,
-                           "the CPU device needs %s, which cannot be used (apt-get install clang lld)",
-                           row->any[0]);
+            return bp_fail(
+                err, BP_ERR_USAGE,
+                "the CPU device needs %s, which cannot be used (apt-get install clang lld)",
+                row->any[0]);
     }
     return 0;
 }

@@ -40,8 +40,8 @@ static int add_knobs(struct bp_buffer *text, struct bp_evaluation *evaluation,
 }
 
 int bp_identity_set(struct bp_evaluation *evaluation, const char *source, size_t source_bytes,
-                    const struct bp_space *space, const struct bp_point *point,
-                    enum bp_dtype dtype, struct bp_error *err)
+                    const struct bp_space *space, const struct bp_point *point, enum bp_dtype dtype,
+                    struct bp_error *err)
 {
     struct bp_buffer text;
     evaluation->source = malloc(source_bytes + 1);

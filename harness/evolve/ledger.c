@@ -38,8 +38,7 @@ static int add_observation(struct bp_ledger *ledger, const struct bp_observation
 {
     if (ledger->observation_count == ledger->observation_capacity) {
         uint32_t capacity = ledger->observation_capacity ? 2 * ledger->observation_capacity : 64;
-        struct bp_observation *grown =
-            realloc(ledger->observations, capacity * sizeof *grown);
+        struct bp_observation *grown = realloc(ledger->observations, capacity * sizeof *grown);
         if (!grown)
             return bp_fail(err, BP_ERR_MEMORY, "no memory for observations");
         ledger->observations = grown;
@@ -127,8 +126,7 @@ const struct bp_ledger_row *bp_ledger_find_source(const struct bp_ledger *ledger
 const struct bp_ledger_row *bp_ledger_find_object(const struct bp_ledger *ledger, const char *hash)
 {
     for (uint32_t i = 0; i < ledger->count; i++)
-        if (ledger->rows[i].lasting && *hash &&
-            strcmp(ledger->rows[i].object_hash, hash) == 0)
+        if (ledger->rows[i].lasting && *hash && strcmp(ledger->rows[i].object_hash, hash) == 0)
             return &ledger->rows[i];
     return NULL;
 }

@@ -18,13 +18,13 @@ struct bp_ledger_row {
 };
 
 struct bp_ledger {
-    const struct bp_space *space; /* borrowed */
-    struct bp_ledger_row *rows;   /* owned, [count] */
+    const struct bp_space *space;     /* borrowed */
+    struct bp_ledger_row *rows;       /* owned, [count] */
     struct bp_history_entry *history; /* owned, [count] */
     uint32_t count, capacity;
     struct bp_observation *observations; /* owned: rows that lie in the space */
     uint32_t observation_count, observation_capacity;
-    uint32_t champion;      /* observation, UINT32_MAX before there is one */
+    uint32_t champion; /* observation, UINT32_MAX before there is one */
     uint32_t champion_number;
     double champion_score;
     uint32_t verdicts[BP_VERDICT_COUNT];

@@ -114,10 +114,8 @@ int bp_recorder_summary(struct bp_recorder *recorder, const struct bp_run_summar
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the summary");
     }
     snprintf(job->path, sizeof job->path, "%s/tuning_summary.json", recorder->dir);
-    struct bp_store_job work = {.run = write_text,
-                                .release = release_text,
-                                .context = job,
-                                .bytes = strlen(job->text)};
+    struct bp_store_job work = {
+        .run = write_text, .release = release_text, .context = job, .bytes = strlen(job->text)};
     return bp_store_run(recorder->store, work, err);
 }
 

@@ -33,7 +33,8 @@ struct bp_session {
     struct bp_host host;
     struct bp_suite suite;
     struct bp_bench *bench;
-    bool written[2]; /* sides of the ring of outputs that a candidate has had since the last scrub */
+    bool
+        written[2]; /* sides of the ring of outputs that a candidate has had since the last scrub */
     struct bp_child_settings children;
     struct bp_timing_options timing;
     const struct bp_config *config; /* borrowed */
@@ -64,8 +65,8 @@ void bp_session_describe(const struct bp_session *session, struct bp_evaluation 
 
 /* Compiles the candidates (at most session->parallel) at once, then tries them one after the other; each
  * ends with a verdict. */
-int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candidates,
-                        uint32_t count, struct bp_error *err) BP_MUST_CHECK;
+int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candidates, uint32_t count,
+                        struct bp_error *err) BP_MUST_CHECK;
 
 /* Serves events until ready(context) holds, asked every millisecond. */
 int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), void *context,

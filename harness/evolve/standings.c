@@ -100,6 +100,6 @@ void bp_standings_mask(const struct bp_suite *suite, char *text, size_t size)
     text[0] = '\0';
     for (int i = 0; i < 3; i++)
         if (present[i] && used < size)
-            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? " and " : "",
-                                     names[i]);
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s%s", used ? " and " : "", names[i]);
 }

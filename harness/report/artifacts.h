@@ -44,8 +44,8 @@ struct bp_run_summary {
     uint32_t duplicates;
     uint32_t verdicts[BP_VERDICT_COUNT];
     double elapsed_s;
-    uint32_t best_number; /* 0 = none yet */
-    double best_score;    /* against the baseline */
+    uint32_t best_number;                           /* 0 = none yet */
+    double best_score;                              /* against the baseline */
     double improvement_ci_low, improvement_ci_high; /* of the final comparison; 0 before it */
     struct bp_safety safety;                        /* sums over the run */
     uint32_t row_count;
@@ -59,7 +59,7 @@ struct bp_run_summary {
         double improvement_vs_best; /* score / best before it, 0 when there was none */
         bool promoted;
         bool duplicate;
-    } *history; /* borrowed */
+    } * history; /* borrowed */
 };
 
 /* The object of tuning_summary.json. New reference; null: no memory. */

@@ -15,8 +15,8 @@ json_t *bp_history_json(const struct bp_evaluation *evaluation); /* a line of hi
 json_t *bp_json_joined(json_t *parts[], size_t count);
 
 /* Writes dir/name, atomically; takes the reference. */
-int bp_report_write_json(const char *dir, const char *name, json_t *value,
-                         struct bp_error *err) BP_MUST_CHECK;
+int bp_report_write_json(const char *dir, const char *name, json_t *value, struct bp_error *err)
+    BP_MUST_CHECK;
 int bp_report_write(const char *dir, const char *name, const void *data, size_t size,
                     struct bp_error *err) BP_MUST_CHECK;
 

@@ -72,9 +72,11 @@ static int add_setting(struct bp_buffer *out, const struct bp_run_summary *s, co
 
 static const char conventions[] =
     "avg_ms is the geometric mean over the timed shapes of the time of one call: the median of the "
-    "kernel's\nown measurement or, when baseline and evolved met in fresh rounds, their means there. "
+    "kernel's\nown measurement or, when baseline and evolved met in fresh rounds, their means "
+    "there. "
     "tflops counts\n4 * batch * q_heads * q_len * kv_len * head_dim, without a discount for the "
-    "mask; gflops counts only\nthe query-key pairs that the mask leaves visible. The interval after "
+    "mask; gflops counts only\nthe query-key pairs that the mask leaves visible. The interval "
+    "after "
     "speedup_vs_baseline is 95 %.\n";
 
 /* A note is free text: a bar in it must not end the cell. */

@@ -27,9 +27,9 @@ enum opcode {
     OP_GREATER_EQUAL,
     OP_NEGATE,
     OP_NOT,
-    OP_TRUTH,    /* top = top != 0 */
-    OP_AND_SKIP, /* top is 0: jump and keep it; else pop */
-    OP_OR_SKIP,  /* top is not 0: top = 1 and jump; else pop */
+    OP_TRUTH,     /* top = top != 0 */
+    OP_AND_SKIP,  /* top is 0: jump and keep it; else pop */
+    OP_OR_SKIP,   /* top is not 0: top = 1 and jump; else pop */
     OP_JUMP_ZERO, /* pop; jump when it was 0 */
     OP_JUMP,
 };
@@ -172,7 +172,8 @@ static int parse_unary(struct parser *parser)
     return 0;
 }
 
-struct operator {
+struct operator
+{
     const char *text;
     int precedence; /* higher binds tighter; C's order */
     enum opcode opcode;
@@ -180,14 +181,14 @@ struct operator {
 
 /* Longer texts first, so that "<=" is not read as "<". */
 static const struct operator operators[] = {
-    {"||", 1, OP_OR_SKIP},  {"&&", 2, OP_AND_SKIP},   {"==", 3, OP_EQUAL},
+    {"||", 1, OP_OR_SKIP},   {"&&", 2, OP_AND_SKIP},   {"==", 3, OP_EQUAL},
     {"!=", 3, OP_DIFFERENT}, {"<=", 4, OP_LESS_EQUAL}, {">=", 4, OP_GREATER_EQUAL},
-    {"<", 4, OP_LESS},      {">", 4, OP_GREATER},     {"+", 5, OP_ADD},
-    {"-", 5, OP_SUBTRACT},  {"*", 6, OP_MULTIPLY},    {"/", 6, OP_DIVIDE},
+    {"<", 4, OP_LESS},       {">", 4, OP_GREATER},     {"+", 5, OP_ADD},
+    {"-", 5, OP_SUBTRACT},   {"*", 6, OP_MULTIPLY},    {"/", 6, OP_DIVIDE},
     {"%", 6, OP_REMAINDER},
 };
 
-static const struct operator *operator_here(struct parser *parser)
+static const struct operator* operator_here(struct parser *parser)
 {
     skip_space(parser);
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++)
@@ -200,8 +201,8 @@ static int parse_binary(struct parser *parser, int lowest)
 {
     if (parse_unary(parser) < 0)
         return -1;
-    const struct operator *operator;
-    while ((operator = operator_here(parser)) && operator->precedence >= lowest) {
+    const struct operator* operator;
+    while ((operator= operator_here(parser)) && operator->precedence >= lowest) {
         parser->at += strlen(operator->text);
         bool skips = operator->opcode == OP_AND_SKIP || operator->opcode == OP_OR_SKIP;
         size_t skip = skips ? emit(parser, operator->opcode, 0) : 0;
@@ -272,8 +273,11 @@ int bp_expression_parse(const char *text, bp_expression_resolve resolve, const v
     struct bp_expression *parsed = expression_new(text);
     if (!parsed)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for an expression");
-    struct parser parser = {.expression = parsed, .resolve = resolve, .context = context,
-                            .at = parsed->text, .err = err};
+    struct parser parser = {.expression = parsed,
+                            .resolve = resolve,
+                            .context = context,
+                            .at = parsed->text,
+                            .err = err};
     int result = parse_ternary(&parser);
     if (result == 0 && *parser.at)
         result = fail_expected(&parser, "an operator or the end");

@@ -50,8 +50,7 @@ bool bp_space_allows(const struct bp_space *space, const struct bp_point *point)
     return first_broken(space, point) == space->constraint_count;
 }
 
-bool bp_space_same(const struct bp_space *space, const struct bp_point *a,
-                   const struct bp_point *b)
+bool bp_space_same(const struct bp_space *space, const struct bp_point *a, const struct bp_point *b)
 {
     return memcmp(a->choice, b->choice, space->knob_count * sizeof a->choice[0]) == 0;
 }
@@ -61,8 +60,8 @@ static void list_knobs(const struct bp_space *space, char *text, size_t size)
     size_t used = 0;
     text[0] = '\0';
     for (uint32_t i = 0; i < space->knob_count && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "",
-                                 space->knobs[i].name);
+        used +=
+            (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", space->knobs[i].name);
 }
 
 static void list_values(const struct bp_knob *knob, char *text, size_t size)
@@ -228,8 +227,12 @@ int bp_space_pick(const struct bp_space *space, struct bp_random *random, bp_spa
     if (space->knob_count == 0)
         return 0; /* its only point was tried above */
     bool large = bp_space_product(space) > BP_SPACE_WALK_MAX;
-    struct walk walk = {.space = space, .random = random, .skip = skip, .context = context,
-                        .first_only = large, .steps_max = large ? SEARCH_STEPS : UINT64_MAX};
+    struct walk walk = {.space = space,
+                        .random = random,
+                        .skip = skip,
+                        .context = context,
+                        .first_only = large,
+                        .steps_max = large ? SEARCH_STEPS : UINT64_MAX};
     walk_schedule(&walk);
     walk_from(&walk, 0);
     if (walk.found == 0 && walk.steps >= walk.steps_max)
@@ -239,8 +242,8 @@ int bp_space_pick(const struct bp_space *space, struct bp_random *random, bp_spa
     return walk.found > 0;
 }
 
-int bp_space_random(const struct bp_space *space, struct bp_random *random,
-                    struct bp_point *point, struct bp_error *err)
+int bp_space_random(const struct bp_space *space, struct bp_random *random, struct bp_point *point,
+                    struct bp_error *err)
 {
     int found = bp_space_pick(space, random, NULL, NULL, point, err);
     if (found < 0)

@@ -66,8 +66,8 @@ int bp_space_pick(const struct bp_space *space, struct bp_random *random, bp_spa
                   const void *context, struct bp_point *point, struct bp_error *err) BP_MUST_CHECK;
 
 /* bp_space_pick without skip. BP_ERR_USAGE when no point satisfies the constraints. */
-int bp_space_random(const struct bp_space *space, struct bp_random *random,
-                    struct bp_point *point, struct bp_error *err) BP_MUST_CHECK;
+int bp_space_random(const struct bp_space *space, struct bp_random *random, struct bp_point *point,
+                    struct bp_error *err) BP_MUST_CHECK;
 
 /* "BM=64 BN=32 …" into text, cut at size. */
 void bp_space_describe(const struct bp_space *space, const struct bp_point *point, char *text,

@@ -17,7 +17,8 @@ struct bp_history {
     const struct bp_space *space;
     const struct bp_observation *observations; /* in order of evaluation, duplicates included */
     uint32_t count;
-    uint32_t champion; /* index into observations of the incumbent, UINT32_MAX before there is one */
+    uint32_t
+        champion; /* index into observations of the incumbent, UINT32_MAX before there is one */
 };
 
 struct bp_proposal {

@@ -6,13 +6,13 @@
 
 #include "harness/search/observed.h"
 
-#define FIRST_RANDOM 16       /* points anywhere before there is a slope to follow */
-#define EXPLORE_START 0.30    /* share of random points then, */
-#define EXPLORE_HALF_LIFE 24  /* halved every so many observations, */
-#define EXPLORE_END 0.05      /* down to this share */
-#define PAIR_SHARE 0.10       /* moves that try two knobs at once before one */
+#define FIRST_RANDOM 16      /* points anywhere before there is a slope to follow */
+#define EXPLORE_START 0.30   /* share of random points then, */
+#define EXPLORE_HALF_LIFE 24 /* halved every so many observations, */
+#define EXPLORE_END 0.05     /* down to this share */
+#define PAIR_SHARE 0.10      /* moves that try two knobs at once before one */
 #define OTHER_PARENT_SHARE 0.20
-#define OTHER_PARENTS 4       /* drawn from so many of the best */
+#define OTHER_PARENTS 4 /* drawn from so many of the best */
 
 #define NO_PARENT UINT32_MAX
 

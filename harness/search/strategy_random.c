@@ -11,8 +11,8 @@ static int propose_random(const struct bp_history *history, const struct bp_key 
     if (bp_observed_new(history, &observed, err) < 0)
         return -1;
     proposal->parent = 0;
-    int found = bp_space_pick(history->space, &random, bp_observed_has, observed, &proposal->point,
-                              err);
+    int found =
+        bp_space_pick(history->space, &random, bp_observed_has, observed, &proposal->point, err);
     bp_observed_free(observed);
     return found;
 }

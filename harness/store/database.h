@@ -47,8 +47,8 @@ int bp_database_add_event(struct bp_database *database, int64_t wall_ms, const c
                           const char *json, struct bp_error *err) BP_MUST_CHECK;
 /* All rows of the evaluation, and its event (rows.c). */
 int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
-                               const struct bp_evaluation *evaluation,
-                               struct bp_error *err) BP_MUST_CHECK;
+                               const struct bp_evaluation *evaluation, struct bp_error *err)
+    BP_MUST_CHECK;
 
 /* One value of a row. */
 struct bp_cell {

@@ -52,7 +52,7 @@ struct bp_evaluation {
     uint32_t knob_count;
     struct bp_define knobs[BP_MAX_DEFINES];
 
-    char device_name[BP_TEXT_LINE]; /* "AMD EPYC …" */
+    char device_name[BP_TEXT_LINE];  /* "AMD EPYC …" */
     char device_kind[BP_TEXT_SHORT]; /* "cpu" */
     char device_arch[BP_TEXT_SHORT];
     char device_driver[BP_TEXT_LINE]; /* compiler or driver version */

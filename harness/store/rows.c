@@ -32,12 +32,8 @@ static int add_candidate(struct bp_database *database, const struct bp_evaluatio
     if (!knobs)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the knobs of evaluation %u", e->number);
     const struct bp_cell candidate[] = {
-        bp_cell_text(e->source_hash),
-        text_or_null(e->object_hash),
-        bp_cell_text(sha256),
-        bp_cell_text(e->kernel_name),
-        bp_cell_text(bp_dtype_name(e->dtype)),
-        bp_cell_text(knobs),
+        bp_cell_text(e->source_hash), text_or_null(e->object_hash),          bp_cell_text(sha256),
+        bp_cell_text(e->kernel_name), bp_cell_text(bp_dtype_name(e->dtype)), bp_cell_text(knobs),
         bp_cell_integer(e->number),
     };
     if (bp_database_insert(database, BP_INSERT_SOURCE, CELLS(source), err) < 0)

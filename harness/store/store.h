@@ -30,8 +30,8 @@ int bp_store_close(struct bp_store *store, struct bp_error *err);
 void bp_store_run_key(const struct bp_store *store, struct bp_key *key);
 
 /* Queues an event: kind is a word, json an object's text (copied; BP_ERR_STATE when it is none). */
-int bp_store_event(struct bp_store *store, const char *kind, const char *json,
-                   struct bp_error *err) BP_MUST_CHECK;
+int bp_store_event(struct bp_store *store, const char *kind, const char *json, struct bp_error *err)
+    BP_MUST_CHECK;
 
 /* Queues the whole evaluation, and an event "evaluation", as one transaction (the data is copied
  * before this returns). BP_ERR_STATE when its number is 0 or its source is null. */

@@ -59,8 +59,8 @@ struct bp_child {
     uint64_t started_ns, requested_ns, busy_ns;
 
     uint64_t killed_ns;
-    bool dying;  /* cause decided, SIGKILL sent unless it was dead already */
-    bool waited; /* its status was taken: it must not be signalled any more */
+    bool dying;      /* cause decided, SIGKILL sent unless it was dead already */
+    bool waited;     /* its status was taken: it must not be signalled any more */
     int init_status; /* then */
     struct rusage init_usage;
     bool ended;  /* `ended` delivered */

@@ -21,17 +21,17 @@ struct bp_match {
     struct side sides[2];
     struct bp_child *judge; /* looks at a row of every batch */
     bool judge_ended, judge_ready;
-    int sample_fd; /* owned */
+    int sample_fd;     /* owned */
     bool judge_mapped; /* it has its descriptors */
-    double batch_ms; /* per call, of the batch whose sample the judge looks at */
+    double batch_ms;   /* per call, of the batch whose sample the judge looks at */
 
     bool decided;
     struct bp_match_result result;
     struct bp_random coins;
-    bool warm;       /* the warm-up round is over */
-    uint32_t shape;  /* of the current turn */
-    uint32_t turn;   /* 0 or 1 within the shape */
-    bool coin;       /* of this round */
+    bool warm;      /* the warm-up round is over */
+    uint32_t shape; /* of the current turn */
+    uint32_t turn;  /* 0 or 1 within the shape */
+    bool coin;      /* of this round */
     struct bp_rounds rounds;
 };
 

@@ -21,8 +21,8 @@ struct bp_contender {
 
 struct bp_match_options {
     struct bp_bench *bench;
-    uint32_t lane;                 /* any; its case arenas are not read */
-    struct bp_contender sides[2];  /* BP_RING_A: the challenger, BP_RING_B: the incumbent */
+    uint32_t lane;                /* any; its case arenas are not read */
+    struct bp_contender sides[2]; /* BP_RING_A: the challenger, BP_RING_B: the incumbent */
     double batch_ms;
     uint32_t rounds;
     bool stop_early; /* give up once the challenger is surely slower */

@@ -22,9 +22,8 @@ void bp_rounds_add(struct bp_rounds *rounds, const double *x)
 {
     double sum = 0;
     for (uint32_t s = 0; s < rounds->shapes; s++) {
-        double width = rounds->count < FIRST_ROUNDS
-                           ? width_by_round(x, rounds->shapes)
-                           : width_by_past(rounds->x[s], rounds->count);
+        double width = rounds->count < FIRST_ROUNDS ? width_by_round(x, rounds->shapes)
+                                                    : width_by_past(rounds->x[s], rounds->count);
         sum += fmin(fmax(x[s], -width), width);
     }
     for (uint32_t s = 0; s < rounds->shapes; s++)

@@ -14,7 +14,7 @@
 
 struct bp_rounds {
     uint32_t shapes;
-    uint32_t count; /* rounds so far, at most BP_STATISTICS_MAX */
+    uint32_t count;                                  /* rounds so far, at most BP_STATISTICS_MAX */
     double x[BP_SUITE_MAX_TIMED][BP_STATISTICS_MAX]; /* as measured */
     double values[BP_STATISTICS_MAX];
 };

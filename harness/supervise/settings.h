@@ -8,9 +8,9 @@
 
 struct bp_child_settings {
     struct bp_loop *loop;
-    const char *worker_path; /* borrowed */
+    const char *worker_path;                         /* borrowed */
     double compile_ms, run_ms, judge_ms, prepare_ms; /* deadlines of one request */
-    uint64_t memory_bytes;   /* of a compile or run child, beyond the arenas it maps */
+    uint64_t memory_bytes; /* of a compile or run child, beyond the arenas it maps */
     uint64_t workspace_max_bytes;
     size_t log_max_bytes;
 };

@@ -23,9 +23,8 @@ void bp_stopwatch_set_calls(struct bp_stopwatch *watch, uint32_t timed, double p
 static int ask(struct bp_stopwatch *watch, struct bp_error *err)
 {
     uint32_t timed = watch->timed;
-    struct bp_msg_batch_request request = {.timed = timed,
-                                           .calls = watch->calls[timed],
-                                           .first_slot = watch->next_slot[timed]};
+    struct bp_msg_batch_request request = {
+        .timed = timed, .calls = watch->calls[timed], .first_slot = watch->next_slot[timed]};
     if (bp_child_is_ending(watch->child))
         return 0; /* killed for something it did before it was frozen: `ended` has the verdict */
     if (bp_child_thaw(watch->child, err) < 0)

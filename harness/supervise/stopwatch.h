@@ -16,12 +16,12 @@
 int bp_sample_arena(struct bp_error *err) BP_MUST_CHECK;
 
 struct bp_stopwatch {
-    struct bp_bench *bench;  /* borrowed */
-    struct bp_child *child;  /* borrowed */
+    struct bp_bench *bench; /* borrowed */
+    struct bp_child *child; /* borrowed */
     enum bp_ring_side side;
-    double batch_ms;         /* a batch should last at least this, but takes no slot twice */
-    int sample_fd;           /* borrowed: of bp_sample_arena */
-    uint64_t *draws;         /* counter of samples of the run, shared, incremented */
+    double batch_ms; /* a batch should last at least this, but takes no slot twice */
+    int sample_fd;   /* borrowed: of bp_sample_arena */
+    uint64_t *draws; /* counter of samples of the run, shared, incremented */
     void (*failed)(void *context, const struct bp_error *err); /* a batch could not be started */
     void *context;
     uint32_t calls[BP_SUITE_MAX_TIMED]; /* of the next batch, per timed shape; at least 1 */

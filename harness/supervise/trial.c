@@ -11,7 +11,6 @@
 #define SHAPE_BUDGET_MS 1500.0
 #define SHAPE_MIN_BATCHES 3
 
-
 struct shape_times {
     double per_call_ms[BP_STATISTICS_MAX];
     uint32_t count;
@@ -31,8 +30,8 @@ struct bp_trial {
     enum bp_stage stage;
 
     struct bp_stopwatch watch;
-    int sample_fd; /* owned */
-    double batch_ms; /* per call, of the batch whose sample the judge looks at */
+    int sample_fd;         /* owned */
+    double batch_ms;       /* per call, of the batch whose sample the judge looks at */
     uint32_t round, shape; /* round 0: one call; then warm-up; then timed batches */
     struct shape_times times[BP_SUITE_MAX_TIMED];
 
@@ -42,7 +41,7 @@ struct bp_trial {
     uint32_t case_count;
     char sandbox[BP_TEXT_LINE];
     uint64_t started_ns;
-    double busy_ms; /* of both children at the last change of stage */
+    double busy_ms;     /* of both children at the last change of stage */
     double prepared_ms; /* of the bench when this began */
     struct bp_durations duration;
 };
@@ -104,8 +103,7 @@ static int request_run(struct bp_trial *trial, struct bp_error *err)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
     bp_bench_run_request(trial->options.bench, true, trial->object.bytes, request);
     int fds[5];
-    bp_bench_run_fds(trial->options.bench, trial->options.lane, BP_RING_A,
-                     trial->object.fd, fds);
+    bp_bench_run_fds(trial->options.bench, trial->options.lane, BP_RING_A, trial->object.fd, fds);
     return bp_child_request(trial->run, BP_MESSAGE_run_request, request, fds, 5,
                             settings_of(trial)->run_ms, err);
 }

@@ -102,11 +102,17 @@ __device__ static inline float gqa_f16_to_float(gqa_u16 bits)
     asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
     return value;
 #elif defined(GQA_HIP)
-    union { gqa_u16 u; _Float16 h; } x;
+    union {
+        gqa_u16 u;
+        _Float16 h;
+    } x;
     x.u = bits;
     return (float)x.h;
 #else
-    union { gqa_u16 u; __fp16 h; } x;
+    union {
+        gqa_u16 u;
+        __fp16 h;
+    } x;
     x.u = bits;
     return (float)x.h;
 #endif
@@ -118,11 +124,17 @@ __device__ static inline gqa_u16 gqa_float_to_f16(float value)
     asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
     return bits;
 #elif defined(GQA_HIP)
-    union { gqa_u16 u; _Float16 h; } x;
+    union {
+        gqa_u16 u;
+        _Float16 h;
+    } x;
     x.h = (_Float16)value;
     return x.u;
 #else
-    union { gqa_u16 u; __fp16 h; } x;
+    union {
+        gqa_u16 u;
+        __fp16 h;
+    } x;
     x.h = (__fp16)value;
     return x.u;
 #endif

@@ -18,16 +18,16 @@ typedef unsigned long long gqa_u64;
  * Tensor shapes: q, o [batch][q_heads][q_len][head_dim]; k, v [batch][kv_heads][kv_len][head_dim]
  * when the strides are the dense ones; a kernel must use the strides. */
 struct gqa_shape {
-    gqa_i32 abi;      /* GQA_ABI */
+    gqa_i32 abi; /* GQA_ABI */
     gqa_i32 batch;
-    gqa_i32 q_heads;  /* a multiple of kv_heads */
+    gqa_i32 q_heads; /* a multiple of kv_heads */
     gqa_i32 kv_heads;
-    gqa_i32 q_len;    /* query tokens per sequence */
-    gqa_i32 kv_len;   /* key/value tokens per sequence (the longest, when kv_lens is set) */
+    gqa_i32 q_len;  /* query tokens per sequence */
+    gqa_i32 kv_len; /* key/value tokens per sequence (the longest, when kv_lens is set) */
     gqa_i32 head_dim;
-    gqa_i32 causal;   /* 1: query i sees keys j <= i + (kv_len - q_len), aligned bottom-right */
-    gqa_i32 window;   /* 0: none; W: also j > i + (kv_len - q_len) - W */
-    gqa_i32 reserved; /* 0 */
+    gqa_i32 causal;      /* 1: query i sees keys j <= i + (kv_len - q_len), aligned bottom-right */
+    gqa_i32 window;      /* 0: none; W: also j > i + (kv_len - q_len) - W */
+    gqa_i32 reserved;    /* 0 */
     gqa_i64 q_stride[3]; /* batch, head, token */
     gqa_i64 k_stride[3];
     gqa_i64 v_stride[3];
@@ -48,8 +48,8 @@ struct gqa_launch {
 struct gqa_launch_plan {
     gqa_u32 launches; /* 1..GQA_MAX_LAUNCHES: gqa_kernel0 .. in order, on one stream */
     struct gqa_launch launch[GQA_MAX_LAUNCHES];
-    gqa_u32 unsupported;      /* enum gqa_reason; 0 = this shape is supported */
-    gqa_u64 workspace_bytes;  /* arbitrary contents at every call; 256-byte aligned */
+    gqa_u32 unsupported;     /* enum gqa_reason; 0 = this shape is supported */
+    gqa_u64 workspace_bytes; /* arbitrary contents at every call; 256-byte aligned */
 };
 
 /* Why a plan refuses a shape. Other values are a kernel's own and are shown as numbers. */

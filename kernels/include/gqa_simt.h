@@ -101,11 +101,24 @@ static inline T bp_simt_shfl_down(gqa_u32 site, T value, unsigned delta, int wid
 }
 
 /* ---- atomics: blocks run on several cores at once ---- */
+/* clang-format off: a function a line */
 #define BP_SIMT_ATOMICS(T)                                                                         \
-    static inline T atomicAdd(T *p, T v) { return __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }    \
-    static inline T atomicMax(T *p, T v) { return __atomic_fetch_max(p, v, __ATOMIC_RELAXED); }    \
-    static inline T atomicMin(T *p, T v) { return __atomic_fetch_min(p, v, __ATOMIC_RELAXED); }    \
-    static inline T atomicExch(T *p, T v) { return __atomic_exchange_n(p, v, __ATOMIC_RELAXED); }  \
+    static inline T atomicAdd(T *p, T v)                                                           \
+    {                                                                                              \
+        return __atomic_fetch_add(p, v, __ATOMIC_RELAXED);                                         \
+    }                                                                                              \
+    static inline T atomicMax(T *p, T v)                                                           \
+    {                                                                                              \
+        return __atomic_fetch_max(p, v, __ATOMIC_RELAXED);                                         \
+    }                                                                                              \
+    static inline T atomicMin(T *p, T v)                                                           \
+    {                                                                                              \
+        return __atomic_fetch_min(p, v, __ATOMIC_RELAXED);                                         \
+    }                                                                                              \
+    static inline T atomicExch(T *p, T v)                                                          \
+    {                                                                                              \
+        return __atomic_exchange_n(p, v, __ATOMIC_RELAXED);                                        \
+    }                                                                                              \
     static inline T atomicCAS(T *p, T expected, T desired)                                         \
     {                                                                                              \
         __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_RELAXED,                \
@@ -116,6 +129,7 @@ BP_SIMT_ATOMICS(int)
 BP_SIMT_ATOMICS(unsigned)
 BP_SIMT_ATOMICS(unsigned long long)
 #undef BP_SIMT_ATOMICS
+/* clang-format on */
 
 static inline float atomicAdd(float *p, float v)
 {
@@ -178,17 +192,52 @@ void *memset(void *, int, __SIZE_TYPE__);
 int memcmp(const void *, const void *, __SIZE_TYPE__);
 }
 
-static inline float __expf(float x) { return expf(x); }
-static inline float __logf(float x) { return logf(x); }
-static inline float __log2f(float x) { return log2f(x); }
-static inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
-static inline float __fdividef(float a, float b) { return a / b; }
-static inline int min(int a, int b) { return a < b ? a : b; }
-static inline int max(int a, int b) { return a > b ? a : b; }
-static inline unsigned min(unsigned a, unsigned b) { return a < b ? a : b; }
-static inline unsigned max(unsigned a, unsigned b) { return a > b ? a : b; }
-static inline float min(float a, float b) { return fminf(a, b); }
-static inline float max(float a, float b) { return fmaxf(a, b); }
+/* clang-format off: a function a line */
+static inline float __expf(float x)
+{
+    return expf(x);
+}
+static inline float __logf(float x)
+{
+    return logf(x);
+}
+static inline float __log2f(float x)
+{
+    return log2f(x);
+}
+static inline float rsqrtf(float x)
+{
+    return 1.0f / sqrtf(x);
+}
+static inline float __fdividef(float a, float b)
+{
+    return a / b;
+}
+static inline int min(int a, int b)
+{
+    return a < b ? a : b;
+}
+static inline int max(int a, int b)
+{
+    return a > b ? a : b;
+}
+static inline unsigned min(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+static inline unsigned max(unsigned a, unsigned b)
+{
+    return a > b ? a : b;
+}
+static inline float min(float a, float b)
+{
+    return fminf(a, b);
+}
+static inline float max(float a, float b)
+{
+    return fmaxf(a, b);
+}
+/* clang-format on */
 
 #endif /* __cplusplus */
 #endif

@@ -51,8 +51,8 @@ static void failures_offer_the_choices(void **state)
     (void)state;
     struct bp_error err;
     const char *const few[] = {"evaluations", "seconds", NULL};
-    assert_int_equal(
-        bp_choices_fail("a.yaml", 3, "key", "evalutions", " in 'budget'", few, &err), -1);
+    assert_int_equal(bp_choices_fail("a.yaml", 3, "key", "evalutions", " in 'budget'", few, &err),
+                     -1);
     assert_int_equal(err.code, BP_ERR_USAGE);
     assert_string_equal(err.msg, "a.yaml:3: unknown key 'evalutions' in 'budget'; did you mean "
                                  "'evaluations'? (valid: evaluations, seconds)");

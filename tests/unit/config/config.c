@@ -170,14 +170,14 @@ static void mistakes_are_named_with_what_is_valid(void **state)
         {"kernel: k\ndevice: 'hip:'\n", "unknown device 'hip:'"},
         {"kernel: k\ndevice: 'hip:-1'\n", "unknown device 'hip:-1'"},
         {"kernel: k\ndevice: 'emu:../x'\n", "unknown device 'emu:../x'"},
-        {"kernel: k\nsuite: fast\n", "unknown suite 'fast' (valid: quick, full, tiny, bench, or the name"},
+        {"kernel: k\nsuite: fast\n",
+         "unknown suite 'fast' (valid: quick, full, tiny, bench, or the name"},
         {"kernel: k\nsuite: qiuck\n", "unknown suite 'qiuck' (valid: quick, full, tiny"},
         {"kernel: k\nsuite: quik\n", "unknown suite 'quik'; did you mean 'quick'? (valid: "},
         {"kernel: k\nstrategy: {name: annealing}\n",
          "unknown name 'annealing' (valid: random, local)"},
         {"kernel: k\nstrategy: local\n", "'strategy': expected keys with values, found the text"},
-        {"kernel: k\nseed: -1\n",
-         "'seed' is out of range: -1 (valid: 0 to 18446744073709551615)"},
+        {"kernel: k\nseed: -1\n", "'seed' is out of range: -1 (valid: 0 to 18446744073709551615)"},
         {"kernel: k\nseed: 18446744073709551616\n", "'seed' is out of range"},
         {"kernel: k\nseed: 1.0\n", "'seed': expected a decimal integer"},
         {"kernel: k\nbudget: {evaluations: 1e3}\n",
@@ -206,8 +206,8 @@ static void mistakes_are_named_with_what_is_valid(void **state)
 
         {"kernel: k\ndtype: bf16\n", "run/c.yaml:2: kernel 'flash' has no dtype bf16 (it declares: "
                                      "f16, f32)"},
-        {"kernel: k\ndevice: 'cuda:0'\n",
-         "run/c.yaml:2: device cuda:0 needs target 'nvidia', which kernel 'flash' does not declare"},
+        {"kernel: k\ndevice: 'cuda:0'\n", "run/c.yaml:2: device cuda:0 needs target 'nvidia', "
+                                          "which kernel 'flash' does not declare"},
         {"kernel: k\nspace:\n  knobs:\n    BX: [1]\n",
          "run/c.yaml:4: unknown knob 'BX'; did you mean 'BM'? (valid: BM, BN)"},
         {"kernel: k\nspace: {knobs: {PANEL: [1]}}\n", "unknown knob 'PANEL' (valid: BM, BN)"},
@@ -240,9 +240,9 @@ static void a_broken_baseline_is_blamed_on_itself(void **state)
     static const char text[] = "kernel: k\nspace: {constraints: [BM != 32 || BN != 32]}\n"
                                "baseline: {BM: 32, BN: 32}\n";
     struct bp_error err;
-    assert_int_equal(bp_config_parse("c.yaml", text, strlen(text), kernel, sizeof kernel - 1,
-                                     &config, &err),
-                     -1);
+    assert_int_equal(
+        bp_config_parse("c.yaml", text, strlen(text), kernel, sizeof kernel - 1, &config, &err),
+        -1);
     assert_string_equal(err.msg,
                         "c.yaml:3: BM=32 BN=32 breaks the constraint 'BM != 32 || BN != 32'");
 }

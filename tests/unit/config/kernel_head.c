@@ -52,8 +52,14 @@ static void a_full_declaration_is_read(void **state)
 static void supports_reads_the_shape(void **state)
 {
     (void)state;
-    struct bp_shape shape = {.batch = 2, .q_heads = 16, .kv_heads = 8, .q_len = 5, .kv_len = 9,
-                             .head_dim = 128, .causal = 1, .window = 3};
+    struct bp_shape shape = {.batch = 2,
+                             .q_heads = 16,
+                             .kv_heads = 8,
+                             .q_len = 5,
+                             .kv_len = 9,
+                             .head_dim = 128,
+                             .causal = 1,
+                             .window = 3};
     parse(HEAD(NAMED "supports: batch == 2 && q_heads == 16 && kv_heads == 8 && q_len == 5 && "
                      "kv_len == 9 && head_dim == 128 && causal == 1 && window == 3\n"));
     assert_true(bp_kernel_head_supports(&head, &shape));

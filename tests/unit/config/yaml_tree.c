@@ -50,8 +50,7 @@ static void an_empty_document_is_an_empty_mapping(void **state)
     }
 }
 
-static void expect_failure(const char *text, size_t size, uint32_t first_line,
-                           const char *fragment)
+static void expect_failure(const char *text, size_t size, uint32_t first_line, const char *fragment)
 {
     struct bp_yaml_node *root = NULL;
     struct bp_error err = {0};
@@ -187,10 +186,14 @@ static void found_says_what_a_node_is(void **state)
     static const struct {
         const char *text, *found;
     } cases[] = {
-        {"k: 1e3", "the number '1e3'"}, {"k: .inf", "the number '.inf'"},
-        {"k: yes", "the boolean 'yes'"}, {"k: 'yes'", "the text 'yes'"},
-        {"k:", "nothing"},              {"k: ~", "nothing"},
-        {"k: [1]", "a list"},           {"k: {a: 1}", "a mapping"},
+        {"k: 1e3", "the number '1e3'"},
+        {"k: .inf", "the number '.inf'"},
+        {"k: yes", "the boolean 'yes'"},
+        {"k: 'yes'", "the text 'yes'"},
+        {"k:", "nothing"},
+        {"k: ~", "nothing"},
+        {"k: [1]", "a list"},
+        {"k: {a: 1}", "a mapping"},
         {"k: ''", "the text ''"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -16,8 +16,13 @@ static struct bp_suite *two_shapes(void)
     struct bp_suite *suite = calloc(1, sizeof *suite);
     suite->timed_count = 2;
     for (int i = 0; i < 2; i++)
-        suite->timed[i] = (struct bp_shape){.batch = 1, .q_heads = 2, .kv_heads = 1, .q_len = 8,
-                                            .kv_len = 8, .head_dim = 16, .causal = (uint32_t)i};
+        suite->timed[i] = (struct bp_shape){.batch = 1,
+                                            .q_heads = 2,
+                                            .kv_heads = 1,
+                                            .q_len = 8,
+                                            .kv_len = 8,
+                                            .head_dim = 16,
+                                            .causal = (uint32_t)i};
     return suite;
 }
 

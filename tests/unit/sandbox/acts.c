@@ -78,7 +78,7 @@ ACT(exec_shell)
 
 ACT(exec_memfd)
 {
-    char *const argv[] = {(char *)(uintptr_t)"x", NULL};
+    char *const argv[] = {(char *)(uintptr_t) "x", NULL};
     RESULT(syscall(SYS_execveat, BP_FD_CONTROL, "", argv, environ, AT_EMPTY_PATH));
 }
 
@@ -250,8 +250,8 @@ ACT(x32)
 
 ACT(mmap_wx)
 {
-    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *page =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return page == MAP_FAILED ? errno : 0;
 }
 
@@ -475,8 +475,8 @@ static int run_compiler(const char *source, char *text, size_t size)
     close(fd);
     pid_t pid = vfork();
     if (pid == 0) {
-        execl("/usr/bin/clang", "clang", "-O2", "-march=native", "-shared", "-fPIC",
-              "-fuse-ld=lld", "-nostdlib", "-x", "c", "k.c", "-o", "k.so", (char *)NULL);
+        execl("/usr/bin/clang", "clang", "-O2", "-march=native", "-shared", "-fPIC", "-fuse-ld=lld",
+              "-nostdlib", "-x", "c", "k.c", "-o", "k.so", (char *)NULL);
         _exit(126);
     }
     int status = 0;
@@ -505,23 +505,78 @@ ACT(compile_incbin)
                         text, size);
 }
 
+/* clang-format off: a table */
 const struct act acts[] = {
-#define ROW(name) {#name, act_##name}
-    ROW(nothing), ROW(fork), ROW(fork_call), ROW(clone_user), ROW(exec_shell), ROW(exec_memfd),
-    ROW(socket_inet), ROW(socket_unix), ROW(open_passwd), ROW(open_shell), ROW(open_device),
-    ROW(write_outside), ROW(write_private), ROW(list_private), ROW(fill_disk), ROW(big_file),
-    ROW(chmod_outside), ROW(symlink), ROW(ptrace), ROW(vm_read), ROW(kill_parent), ROW(kill_all),
+#define ROW(name)                                                                                  \
+    {                                                                                              \
+#name, act_##name                                                                          \
+    }
+    ROW(nothing),
+    ROW(fork),
+    ROW(fork_call),
+    ROW(clone_user),
+    ROW(exec_shell),
+    ROW(exec_memfd),
+    ROW(socket_inet),
+    ROW(socket_unix),
+    ROW(open_passwd),
+    ROW(open_shell),
+    ROW(open_device),
+    ROW(write_outside),
+    ROW(write_private),
+    ROW(list_private),
+    ROW(fill_disk),
+    ROW(big_file),
+    ROW(chmod_outside),
+    ROW(symlink),
+    ROW(ptrace),
+    ROW(vm_read),
+    ROW(kill_parent),
+    ROW(kill_all),
     ROW(stop_self),
-    ROW(mount), ROW(unshare), ROW(io_uring), ROW(bpf), ROW(keyctl), ROW(userfaultfd), ROW(clone3),
+    ROW(mount),
+    ROW(unshare),
+    ROW(io_uring),
+    ROW(bpf),
+    ROW(keyctl),
+    ROW(userfaultfd),
+    ROW(clone3),
 #if defined(__x86_64__)
-    ROW(int80), ROW(x32),
+    ROW(int80),
+    ROW(x32),
 #endif
-    ROW(mmap_wx), ROW(mmap_exec), ROW(mprotect_exec), ROW(parent_memory), ROW(parent_environment),
-    ROW(oom_score), ROW(own_memory), ROW(raise_limit), ROW(second_filter), ROW(tiocsti),
-    ROW(setsid), ROW(send_elsewhere), ROW(read_elsewhere), ROW(write_elsewhere),
-    ROW(many_descriptors), ROW(memory), ROW(descriptors), ROW(environment),
-    ROW(namespaces), ROW(dumpable), ROW(exit7), ROW(abort), ROW(segv), ROW(sigkill), ROW(burn),
-    ROW(sleep), ROW(daemons),
-    ROW(daemons_stay), ROW(load_object), ROW(compile), ROW(compile_passwd), ROW(compile_incbin),
+    ROW(mmap_wx),
+    ROW(mmap_exec),
+    ROW(mprotect_exec),
+    ROW(parent_memory),
+    ROW(parent_environment),
+    ROW(oom_score),
+    ROW(own_memory),
+    ROW(raise_limit),
+    ROW(second_filter),
+    ROW(tiocsti),
+    ROW(setsid),
+    ROW(send_elsewhere),
+    ROW(read_elsewhere),
+    ROW(write_elsewhere),
+    ROW(many_descriptors),
+    ROW(memory),
+    ROW(descriptors),
+    ROW(environment),
+    ROW(namespaces),
+    ROW(dumpable),
+    ROW(exit7),
+    ROW(abort),
+    ROW(segv),
+    ROW(sigkill),
+    ROW(burn),
+    ROW(sleep),
+    ROW(daemons),
+    ROW(daemons_stay),
+    ROW(load_object),
+    ROW(compile),
+    ROW(compile_passwd),
+    ROW(compile_incbin),
     {NULL, NULL},
 };
+/* clang-format on */

@@ -136,11 +136,12 @@ static int receive_listener(int control)
         struct cmsghdr header;
         char room[CMSG_SPACE(sizeof(int))];
     } ancillary;
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1,
-                             .msg_control = &ancillary, .msg_controllen = sizeof ancillary};
+    struct msghdr message = {.msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &ancillary,
+                             .msg_controllen = sizeof ancillary};
     int fd = -1;
-    if (recvmsg(control, &message, MSG_CMSG_CLOEXEC) == 1 && byte == 'S' &&
-        CMSG_FIRSTHDR(&message))
+    if (recvmsg(control, &message, MSG_CMSG_CLOEXEC) == 1 && byte == 'S' && CMSG_FIRSTHDR(&message))
         memcpy(&fd, CMSG_DATA(&ancillary.header), sizeof fd);
     return fd;
 }

@@ -11,20 +11,20 @@
 #include "sandbox/launch.h"
 
 struct lab_result {
-    char layers[256];   /* of "ready", or empty */
-    bool done;          /* the act returned */
-    int error;          /* 0 or the errno value it gave */
-    char text[2048];    /* what it or an error of the worker said */
+    char layers[256]; /* of "ready", or empty */
+    bool done;        /* the act returned */
+    int error;        /* 0 or the errno value it gave */
+    char text[2048];  /* what it or an error of the worker said */
     bool denied;
-    char denial[256];   /* described */
-    int wait_status;    /* the worker's own, relayed by its init */
-    bool reported;      /* wait_status is known */
-    bool log_ended;     /* nobody held the log pipe a second after the end */
+    char denial[256]; /* described */
+    int wait_status;  /* the worker's own, relayed by its init */
+    bool reported;    /* wait_status is known */
+    bool log_ended;   /* nobody held the log pipe a second after the end */
     char log[4096];
     char proc_status[4096]; /* /proc/PID/status of the worker when kill_on came */
     char proc_limits[4096]; /* /proc/PID/limits then */
-    uint64_t launch_ns; /* in bp_launch */
-    uint64_t ready_ns;  /* from bp_launch's start to "ready" */
+    uint64_t launch_ns;     /* in bp_launch */
+    uint64_t ready_ns;      /* from bp_launch's start to "ready" */
 };
 
 /* How the tests run: as they were started, as an ordinary user, or as one without namespaces. */

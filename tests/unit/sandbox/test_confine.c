@@ -189,8 +189,8 @@ static void test_acts(void **state)
 static void test_layers(void **state)
 {
     (void)state;
-    static const char *const always[] = {"rlimits", "caps", "pdeathsig", "no_new_privs", "landlock",
-                                         "seccomp"};
+    static const char *const always[] = {"rlimits",      "caps",     "pdeathsig",
+                                         "no_new_privs", "landlock", "seccomp"};
     for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
         struct lab_result result;
         lab_run(policy, "nothing", NULL, NULL, &result);
@@ -213,8 +213,10 @@ static void test_namespaces(void **state)
         uint64_t flag;
         const char *link;
     } kinds[] = {
-        {CLONE_NEWPID, "/proc/self/ns/pid"}, {CLONE_NEWNS, "/proc/self/ns/mnt"},
-        {CLONE_NEWNET, "/proc/self/ns/net"}, {CLONE_NEWIPC, "/proc/self/ns/ipc"},
+        {CLONE_NEWPID, "/proc/self/ns/pid"},
+        {CLONE_NEWNS, "/proc/self/ns/mnt"},
+        {CLONE_NEWNET, "/proc/self/ns/net"},
+        {CLONE_NEWIPC, "/proc/self/ns/ipc"},
     };
     struct lab_result result;
     lab_run(COMPILE, "namespaces", NULL, NULL, &result);
@@ -226,8 +228,7 @@ static void test_namespaces(void **state)
     }
     assert_int_equal(strstr(result.text, ";2;") != NULL, strstr(result.layers, ",proc,") != NULL);
     if (geteuid() == 0 && lab_namespaces) /* where nothing is refused, nothing may be missing */
-        assert_int_equal(lab_namespaces,
-                         CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC);
+        assert_int_equal(lab_namespaces, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC);
 }
 
 /* The kernel's own account of a confined worker. */
@@ -235,9 +236,13 @@ static void test_identity(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "CapInh:\t0000000000000000\n", "CapPrm:\t0000000000000000\n",
-        "CapEff:\t0000000000000000\n", "CapAmb:\t0000000000000000\n",
-        "NoNewPrivs:\t1\n", "Seccomp:\t2\n", "Seccomp_filters:\t1\n",
+        "CapInh:\t0000000000000000\n",
+        "CapPrm:\t0000000000000000\n",
+        "CapEff:\t0000000000000000\n",
+        "CapAmb:\t0000000000000000\n",
+        "NoNewPrivs:\t1\n",
+        "Seccomp:\t2\n",
+        "Seccomp_filters:\t1\n",
     };
     for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
         struct lab_result result;
@@ -341,14 +346,10 @@ int main(int argc, char **argv)
 {
     lab_start(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_namespaces),
-        cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_acts),
-        cmocka_unit_test(test_read_only),
-        cmocka_unit_test(test_limits_in_force),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_compiler_log),
+        cmocka_unit_test(test_layers),    cmocka_unit_test(test_namespaces),
+        cmocka_unit_test(test_identity),  cmocka_unit_test(test_acts),
+        cmocka_unit_test(test_read_only), cmocka_unit_test(test_limits_in_force),
+        cmocka_unit_test(test_limits),    cmocka_unit_test(test_compiler_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

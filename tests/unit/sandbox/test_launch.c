@@ -85,7 +85,8 @@ static void test_worker_is_missing(void **state)
     struct bp_error err;
     lab_pipes_open(&pipes);
     assert_int_equal(lab_launch(&pipes, BP_POLICY_JUDGE, "nothing", NULL, "/nonexistent/worker",
-                                &launched, &err), -1);
+                                &launched, &err),
+                     -1);
     assert_int_equal(err.code, BP_ERR_SYSTEM);
     assert_int_equal(err.sys_errno, ENOENT);
     lab_pipes_close(&pipes, 0);
@@ -174,8 +175,8 @@ static void refuses_without(bool control)
     char text[256] = "";
     lab_pipes_open(&pipes);
     bp_close_fd(control ? &pipes.control[0] : &pipes.status[0]);
-    assert_int_equal(lab_launch(&pipes, BP_POLICY_RUN_CPU, "sleep", NULL, FAKE_WORKER, &launched,
-                                &err), 0);
+    assert_int_equal(
+        lab_launch(&pipes, BP_POLICY_RUN_CPU, "sleep", NULL, FAKE_WORKER, &launched, &err), 0);
     lab_pipes_close(&pipes, 1);
     struct pollfd ended = {.fd = launched.pidfd, .events = POLLIN};
     assert_int_equal(poll(&ended, 1, 5000), 1);
@@ -203,7 +204,7 @@ static int compare(const void *a, const void *b)
 
 static uint64_t plain_start(void)
 {
-    char *argv[] = {(char *)(uintptr_t)"fake_worker", NULL}, *envp[] = {NULL};
+    char *argv[] = {(char *)(uintptr_t) "fake_worker", NULL}, *envp[] = {NULL};
     uint64_t started = bp_clock_ns();
     pid_t pid;
     assert_int_equal(posix_spawn(&pid, FAKE_WORKER, NULL, NULL, argv, envp), 0);
@@ -230,8 +231,8 @@ static void test_cost(void **state)
     qsort(plain, ROUNDS, sizeof plain[0], compare);
     qsort(launch, ROUNDS, sizeof launch[0], compare);
     printf("spawn, exec, exit, wait of the bare worker: median %.0f us\n"
-           "bp_launch: median %.0f us\n", (double)plain[ROUNDS / 2] / 1e3,
-           (double)launch[ROUNDS / 2] / 1e3);
+           "bp_launch: median %.0f us\n",
+           (double)plain[ROUNDS / 2] / 1e3, (double)launch[ROUNDS / 2] / 1e3);
     for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
         qsort(ready[policy], ROUNDS, sizeof ready[policy][0], compare);
         printf("bp_launch to ready, %s: median %.0f us\n", bp_policy_name(policy),

@@ -13,7 +13,7 @@
 #include "sandbox/namespaces.h"
 #include "sandbox/policy.h"
 
-#define ARGS(...) ((char *const[]){(char *)(uintptr_t)"bulletproof-worker", __VA_ARGS__, NULL})
+#define ARGS(...) ((char *const[]){(char *)(uintptr_t) "bulletproof-worker", __VA_ARGS__, NULL})
 #define A(text) ((char *)(uintptr_t)(text))
 
 static int parse(char *const argv[], enum bp_policy_id *policy, struct bp_policy_limits *limits)
@@ -32,15 +32,17 @@ static void test_parse(void **state)
     (void)state;
     enum bp_policy_id policy = BP_POLICY_COUNT;
     struct bp_policy_limits limits;
-    assert_int_equal(parse(ARGS(A("run"), A("run_cpu"), A("123456789012"), A("0"), A("7")),
-                           &policy, &limits), 0);
+    assert_int_equal(
+        parse(ARGS(A("run"), A("run_cpu"), A("123456789012"), A("0"), A("7")), &policy, &limits),
+        0);
     assert_int_equal(policy, BP_POLICY_RUN_CPU);
     assert_int_equal(limits.memory_bytes, 123456789012);
     assert_int_equal(limits.file_bytes, 0);
     assert_int_equal(limits.cpu_s, 7);
     for (unsigned id = 0; id < BP_POLICY_COUNT; id++) {
-        assert_int_equal(parse(ARGS(A("x"), A(bp_policy_name(id)), A("0"), A("0"), A("0")),
-                               &policy, &limits), 0);
+        assert_int_equal(
+            parse(ARGS(A("x"), A(bp_policy_name(id)), A("0"), A("0"), A("0")), &policy, &limits),
+            0);
         assert_int_equal(policy, id);
     }
 }
@@ -56,14 +58,15 @@ static void test_parse_refuses(void **state)
             char *numbers[] = {A("1"), A("1"), A("1")};
             numbers[at] = A(wrong[i]);
             assert_int_equal(parse(ARGS(A("x"), A("judge"), numbers[0], numbers[1], numbers[2]),
-                                   &policy, &limits), -1);
+                                   &policy, &limits),
+                             -1);
         }
-    assert_int_equal(parse(ARGS(A("x"), A("judge"), A("1"), A("1"), A("4294967296")), &policy,
-                           &limits), -1);
+    assert_int_equal(
+        parse(ARGS(A("x"), A("judge"), A("1"), A("1"), A("4294967296")), &policy, &limits), -1);
     assert_int_equal(parse(ARGS(A("x"), A("jury"), A("1"), A("1"), A("1")), &policy, &limits), -1);
     assert_int_equal(parse(ARGS(A("x"), A("judge"), A("1"), A("1")), &policy, &limits), -1);
-    assert_int_equal(parse(ARGS(A("x"), A("judge"), A("1"), A("1"), A("1"), A("1")), &policy,
-                           &limits), -1);
+    assert_int_equal(
+        parse(ARGS(A("x"), A("judge"), A("1"), A("1"), A("1"), A("1")), &policy, &limits), -1);
 }
 
 static void test_namespaces_round_trip(void **state)

@@ -34,7 +34,10 @@ static int64_t evaluate(const char *text)
 }
 
 /* The right column is the C compiler's own reading of the same text. */
-#define C_SAYS(text) {#text, text}
+#define C_SAYS(text)                                                                               \
+    {                                                                                              \
+#text, text                                                                                \
+    }
 
 static void operators_and_precedence_are_those_of_c(void **state)
 {
@@ -75,7 +78,9 @@ static void operators_and_precedence_are_those_of_c(void **state)
         C_SAYS(1 == 1 && 2 == 2),
         C_SAYS(1 ? 10 : 20),
         C_SAYS(0 ? 10 : 20),
-        C_SAYS(0 ? 1 : 0 ? 2 : 3),
+        C_SAYS(0   ? 1
+               : 0 ? 2
+                   : 3),
         C_SAYS(1 ? 0 ? 1 : 2 : 3),
         C_SAYS((1 ? 2 : 3) + 10),
         C_SAYS(0 || 1 ? 5 : 6),
@@ -115,10 +120,10 @@ static void a_value_that_does_not_exist_makes_the_whole_zero(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "1 / zero",       "1 % zero",          "1 + 1 / zero",   "!(1 / zero)",       "largest + 1",
-        "least - 1",      "largest * 2",       "-least",
-        "least / -1",     "least % -1",        "1 / zero == 0",
-        "1 / zero || 1",  "(1 / zero) ? 1 : 1", "least * -1 || 1",
+        "1 / zero",           "1 % zero",        "1 + 1 / zero",  "!(1 / zero)",
+        "largest + 1",        "least - 1",       "largest * 2",   "-least",
+        "least / -1",         "least % -1",      "1 / zero == 0", "1 / zero || 1",
+        "(1 / zero) ? 1 : 1", "least * -1 || 1",
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         assert_int_equal(evaluate(texts[i]), 0);

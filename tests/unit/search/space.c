@@ -86,9 +86,9 @@ static void wrong_points_are_explained(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct bp_point point = {{9}};
         struct bp_error err = {0};
-        assert_int_equal(bp_space_point(space, cases[i].count, cases[i].names, cases[i].values,
-                                        &point, &err),
-                         -1);
+        assert_int_equal(
+            bp_space_point(space, cases[i].count, cases[i].names, cases[i].values, &point, &err),
+            -1);
         assert_int_equal(err.code, BP_ERR_USAGE);
         assert_string_equal(err.msg, cases[i].fragment);
         assert_int_equal(point.choice[0], 9);

@@ -29,8 +29,8 @@ static inline void add_knob(struct bp_space *space, const char *name, uint32_t c
 static inline void add_constraint(struct bp_space *space, const char *text)
 {
     struct bp_error err;
-    if (bp_expression_parse(text, resolve_knob, space,
-                            &space->constraints[space->constraint_count], &err) < 0)
+    if (bp_expression_parse(text, resolve_knob, space, &space->constraints[space->constraint_count],
+                            &err) < 0)
         fail_msg("%s: %s", text, err.msg);
     space->constraint_count++;
 }

@@ -26,8 +26,8 @@ static struct run *new_run(const char *strategy, uint64_t seed)
     run->strategy = bp_strategy_find(strategy);
     assert_non_null(run->strategy);
     bp_key_from_seed(seed, &run->key);
-    run->history = (struct bp_history){.space = &run->space, .observations = run->observations,
-                                       .champion = UINT32_MAX};
+    run->history = (struct bp_history){
+        .space = &run->space, .observations = run->observations, .champion = UINT32_MAX};
     return run;
 }
 

@@ -43,10 +43,15 @@ static void answer_ahead(uint32_t count)
 static void answer_hugely(void)
 {
     static unsigned char frame[BP_FRAME_HEADER + BP_FRAME_MAX];
-    const unsigned char head[] = {BP_FRAME_MAX >> 24, BP_FRAME_MAX >> 16 & 0xff,
-                                  BP_FRAME_MAX >> 8 & 0xff, BP_FRAME_MAX & 0xff,
-                                  0xdd, (BP_FRAME_MAX - 5) >> 24, (BP_FRAME_MAX - 5) >> 16 & 0xff,
-                                  (BP_FRAME_MAX - 5) >> 8 & 0xff, (BP_FRAME_MAX - 5) & 0xff};
+    const unsigned char head[] = {BP_FRAME_MAX >> 24,
+                                  BP_FRAME_MAX >> 16 & 0xff,
+                                  BP_FRAME_MAX >> 8 & 0xff,
+                                  BP_FRAME_MAX & 0xff,
+                                  0xdd,
+                                  (BP_FRAME_MAX - 5) >> 24,
+                                  (BP_FRAME_MAX - 5) >> 16 & 0xff,
+                                  (BP_FRAME_MAX - 5) >> 8 & 0xff,
+                                  (BP_FRAME_MAX - 5) & 0xff};
     memcpy(frame, head, sizeof head);
     put(frame, sizeof frame);
     for (;;)
@@ -107,8 +112,8 @@ int main(int argc, char **argv)
         return 99;
     bp_channel_open(&channel);
     channel.nonce = 0;
-    if (bp_confine_stage(policy, &limits, BP_FD_CONTROL, ready.sandbox, sizeof ready.sandbox, &err) <
-            0 ||
+    if (bp_confine_stage(policy, &limits, BP_FD_CONTROL, ready.sandbox, sizeof ready.sandbox,
+                         &err) < 0 ||
         bp_channel_send(&channel, BP_MESSAGE_ready, &ready, &err) < 0)
         return 98;
     for (;;) {

@@ -115,9 +115,9 @@ static void every_batch_has_inputs_of_its_own(void **state)
     for (uint32_t batch = 0; batch < 4; batch++) {
         leave_secrets(&outputs);
         /* Round the ring's end, too. */
-        assert_int_equal(bp_bench_fill_batch(bench, 0, BP_RING_B, batch % slots, slots, order_done,
-                                             &done, &err),
-                         0);
+        assert_int_equal(
+            bp_bench_fill_batch(bench, 0, BP_RING_B, batch % slots, slots, order_done, &done, &err),
+            0);
         wait_for(&done, batch + 1);
         for (uint32_t i = 0; i < slots; i++) {
             const uint8_t *q = inputs.base + place->input_offset + i * in.bytes + in.q.offset;
@@ -129,8 +129,8 @@ static void every_batch_has_inputs_of_its_own(void **state)
             assert_null(memmem(o, out.o.bytes, secret, sizeof secret));
         }
     }
-    assert_int_equal(bp_bench_fill_batch(bench, 0, BP_RING_B, 0, slots + 1, order_done, &done, &err),
-                     -1);
+    assert_int_equal(
+        bp_bench_fill_batch(bench, 0, BP_RING_B, 0, slots + 1, order_done, &done, &err), -1);
     munmap(inputs.base, inputs.size);
     munmap(outputs.base, outputs.size);
 }
@@ -141,8 +141,8 @@ static void forgotten_orders_tell_nobody(void **state)
     struct done gone = {0}, done = {0};
     (void)state;
     for (int i = 0; i < 3; i++)
-        assert_int_equal(
-            bp_bench_fill_batch(bench, 0, BP_RING_A, 0, 1, order_done, &gone, &err), 0);
+        assert_int_equal(bp_bench_fill_batch(bench, 0, BP_RING_A, 0, 1, order_done, &gone, &err),
+                         0);
     bp_bench_forget(bench, &gone);
     assert_int_equal(bp_bench_fill_batch(bench, 0, BP_RING_A, 0, 1, order_done, &done, &err), 0);
     wait_for(&done, 1);

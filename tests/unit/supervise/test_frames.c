@@ -81,8 +81,8 @@ static void largest_messages_fit_a_frame(void **state)
         /* Every number at its longest, every text and every list full. */
         memset(message, 0xff, bp_message_size((enum bp_message_type)type));
         fill_lists((enum bp_message_type)type, message);
-        assert_int_equal(
-            bp_message_encode((enum bp_message_type)type, message, 0, 0, &wire, &err), 0);
+        assert_int_equal(bp_message_encode((enum bp_message_type)type, message, 0, 0, &wire, &err),
+                         0);
         bp_buffer_free(&wire);
     }
 }
@@ -119,17 +119,17 @@ static void refuse(const char *bytes, size_t size)
 static void bombs_are_refused_before_unpacking(void **state)
 {
     (void)state;
-    REFUSE("\xff\xff\xff\xff");                  /* length of 4 GiB */
-    REFUSE("\0\0\0\x05\xdd\x0f\xff\xff\xff");    /* array of 268 million: 8 GiB in msgpack-c 4 */
-    REFUSE("\0\0\0\x05\xdf\x0f\xff\xff\xff");    /* map likewise */
-    REFUSE("\0\0\0\x05\xdb\xff\xff\xff\xff");    /* text longer than the message */
-    REFUSE("\0\0\0\x05\xc6\xff\xff\xff\xff");    /* blob likewise */
+    REFUSE("\xff\xff\xff\xff");                   /* length of 4 GiB */
+    REFUSE("\0\0\0\x05\xdd\x0f\xff\xff\xff");     /* array of 268 million: 8 GiB in msgpack-c 4 */
+    REFUSE("\0\0\0\x05\xdf\x0f\xff\xff\xff");     /* map likewise */
+    REFUSE("\0\0\0\x05\xdb\xff\xff\xff\xff");     /* text longer than the message */
+    REFUSE("\0\0\0\x05\xc6\xff\xff\xff\xff");     /* blob likewise */
     REFUSE("\0\0\0\x06\xc9\xff\xff\xff\xff\x01"); /* ext likewise */
-    REFUSE("\0\0\0\x01\xc1");                    /* the unused type */
-    REFUSE("\0\0\0\x02\xc0\xc0");                /* two objects */
-    REFUSE("\0\0\0\x01\x93");                    /* elements missing */
-    REFUSE("\0\0\0\x00");                        /* nothing */
-    REFUSE("\0\0\0\x01\xc0");                    /* not an array */
+    REFUSE("\0\0\0\x01\xc1");                     /* the unused type */
+    REFUSE("\0\0\0\x02\xc0\xc0");                 /* two objects */
+    REFUSE("\0\0\0\x01\x93");                     /* elements missing */
+    REFUSE("\0\0\0\x00");                         /* nothing */
+    REFUSE("\0\0\0\x01\xc0");                     /* not an array */
     char deep[4 + 1000];
     memcpy(deep, "\0\0\x03\xe8", 4);
     memset(deep + 4, 0x91, 1000);

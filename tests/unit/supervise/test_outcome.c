@@ -108,8 +108,12 @@ static void messages_cannot_steer_a_terminal(void **state)
     } cases[] = {
         {"\033[2J\033]0;owned\007", "?[2J?]0;owned?"},
         {"line\nevaluation 7: PASS\r", "line?evaluation 7: PASS?"},
-        {"\302\233" "2J", "??2J"}, /* U+009B, CSI in one character */
-        {"\233" "2J", "?2J"},
+        {"\302\233"
+         "2J",
+         "??2J"}, /* U+009B, CSI in one character */
+        {"\233"
+         "2J",
+         "?2J"},
         {"\177", "?"},
         {"µ and é – ≤", "µ and é – ≤"},
     };
