@@ -21,7 +21,7 @@ struct bp_config {
     } budget;
 
     struct {
-        double batch_ms; /* a timed batch lasts at least this long */
+        double batch_ms; /* a timed batch lasts this long, or one walk of the ring */
         uint32_t warmup_batches;
         uint32_t batches;      /* timed batches a shape in the first measurement */
         uint32_t match_rounds; /* candidate against incumbent */

@@ -116,7 +116,7 @@ const struct bp_setting bp_settings[] = {
      .doc = "wall time; 0: no limit"},
 
     {"timing", "batch_ms", NUMBER(REAL, timing.batch_ms, 1, 10000, "ms", "10"),
-     .doc = "least duration of a timed batch of calls"},
+     .doc = "duration of a timed batch of calls; less where the ring ends before"},
     {"timing", "warmup_batches", NUMBER(U32, timing.warmup_batches, 0, 1000, "", "1"),
      .doc = "batches before the first that counts"},
     {"timing", "batches", NUMBER(U32, timing.batches, 1, BP_STATISTICS_MAX, "", "5"),
