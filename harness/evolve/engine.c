@@ -21,6 +21,7 @@
 #include "kernels/embedded.h"
 
 #define SUMMARY_PERIOD_NS 60000000000u
+
 struct engine {
     const struct bp_engine_options *options;
     const struct bp_config *config;

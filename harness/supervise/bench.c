@@ -303,16 +303,53 @@ void bp_bench_close(struct bp_bench **slot)
 
 /* ---- what the stages are asked ---- */
 
-void bp_bench_run_request(const struct bp_bench *bench, bool with_cases, uint64_t object_bytes,
-                          struct bp_msg_run_request *request)
+/* Address space a run child may use: every arena it maps, its workspace, and the settings' memory. */
+static uint64_t run_memory_bytes(const struct bp_bench *bench)
+{
+    return bench->inputs_bytes + bench->outputs_bytes + bench->ring_inputs_bytes +
+           bench->ring_outputs_bytes + bench->options.children.workspace_max_bytes +
+           bench->options.children.memory_bytes;
+}
+
+static int start_child(const struct bp_bench *bench, struct bp_child_options *options,
+                       struct bp_child **child, struct bp_error *err)
+{
+    const struct bp_child_settings *settings = &bench->options.children;
+    options->loop = settings->loop;
+    options->worker_path = settings->worker_path;
+    options->log_max_bytes = settings->log_max_bytes;
+    return bp_child_start(options, child, err);
+}
+
+int bp_bench_start_run(const struct bp_bench *bench, const struct bp_child_handlers *handlers,
+                       void *context, struct bp_child **child, struct bp_error *err)
+{
+    struct bp_child_options options = {.stage = "run",
+                                       .policy = BP_POLICY_RUN_CPU,
+                                       .limits = {.memory_bytes = run_memory_bytes(bench)},
+                                       .handlers = handlers,
+                                       .context = context};
+    return start_child(bench, &options, child, err);
+}
+
+int bp_bench_start_judge(const struct bp_bench *bench, const struct bp_child_handlers *handlers,
+                         void *context, struct bp_child **child, struct bp_error *err)
+{
+    struct bp_child_options options = {
+        .stage = "judge", .policy = BP_POLICY_JUDGE, .handlers = handlers, .context = context};
+    return start_child(bench, &options, child, err);
+}
+
+static void fill_run_request(const struct bp_bench *bench, const struct bp_bench_object *object,
+                             struct bp_msg_run_request *request)
 {
     const struct bp_suite *suite = bench->options.suite;
     *request = (struct bp_msg_run_request){
         .dtype = bench->options.dtype,
         .threads = bench->options.threads,
-        .object_bytes = object_bytes,
+        .object_bytes = object->bytes,
         .workspace_max_bytes = bench->options.children.workspace_max_bytes,
-        .case_count = with_cases ? suite->case_count : 0,
+        .case_count = object->with_cases ? suite->case_count : 0,
         .timed_count = suite->timed_count,
     };
     memcpy(request->device, bench->options.device, sizeof request->device);
@@ -323,6 +360,19 @@ void bp_bench_run_request(const struct bp_bench *bench, bool with_cases, uint64_
         request->timed[i] =
             (struct bp_run_timed){suite->timed[i], bench->timed[i].slots,
                                   bench->timed[i].input_offset, bench->timed[i].output_offset};
+}
+
+int bp_bench_request_run(const struct bp_bench *bench, struct bp_child *child,
+                         const struct bp_bench_object *object, struct bp_error *err)
+{
+    BP_AUTO_FREE struct bp_msg_run_request *request = malloc(sizeof *request);
+    if (!request)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
+    fill_run_request(bench, object, request);
+    int fds[5];
+    bp_bench_run_fds(bench, object->lane, object->side, object->fd, fds);
+    return bp_child_request(child, BP_MESSAGE_run_request, request, fds, 5,
+                            bench->options.children.run_ms, err);
 }
 
 static void judge_item(const struct bp_bench *bench, uint32_t index, struct bp_judge_item *item)
@@ -425,13 +475,6 @@ const struct bp_bench_case *bp_bench_case(const struct bp_bench *bench, uint32_t
 const struct bp_bench_timed *bp_bench_timed(const struct bp_bench *bench, uint32_t index)
 {
     return &bench->timed[index];
-}
-
-uint64_t bp_bench_run_memory_bytes(const struct bp_bench *bench)
-{
-    return bench->inputs_bytes + bench->outputs_bytes + bench->ring_inputs_bytes +
-           bench->ring_outputs_bytes + bench->options.children.workspace_max_bytes +
-           bench->options.children.memory_bytes + 5 * BP_ARENA_GRAIN;
 }
 
 double bp_bench_prepare_ms(const struct bp_bench *bench)

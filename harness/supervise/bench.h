@@ -74,12 +74,27 @@ void bp_bench_forget(struct bp_bench *bench, const void *context);
 /* Milliseconds the prepare child has spent on orders so far. */
 double bp_bench_prepare_ms(const struct bp_bench *bench);
 
-/* Address space a run child may use: every arena it maps, its workspace, and the settings' memory. */
-uint64_t bp_bench_run_memory_bytes(const struct bp_bench *bench);
+/* Starts a run child (with room for every arena it maps) or a judge child of this bench. */
+int bp_bench_start_run(const struct bp_bench *bench, const struct bp_child_handlers *handlers,
+                       void *context, struct bp_child **child, struct bp_error *err) BP_MUST_CHECK;
+int bp_bench_start_judge(const struct bp_bench *bench, const struct bp_child_handlers *handlers,
+                         void *context, struct bp_child **child, struct bp_error *err)
+    BP_MUST_CHECK;
 
-/* The requests, filled in for this bench. */
-void bp_bench_run_request(const struct bp_bench *bench, bool with_cases, uint64_t object_bytes,
-                          struct bp_msg_run_request *request);
+/* An object and where its run child finds inputs and leaves outputs. */
+struct bp_bench_object {
+    int fd; /* borrowed, sealed */
+    uint64_t bytes;
+    uint32_t lane;
+    enum bp_ring_side side;
+    bool with_cases; /* false: it is timed only */
+};
+
+/* Hands a run child its object and arenas: the run_request. */
+int bp_bench_request_run(const struct bp_bench *bench, struct bp_child *child,
+                         const struct bp_bench_object *object, struct bp_error *err) BP_MUST_CHECK;
+
+/* The request, filled in for this bench. */
 void bp_bench_judge_request(const struct bp_bench *bench, uint64_t evaluation,
                             struct bp_msg_judge_request *request);
 

@@ -172,16 +172,12 @@ static int start_rounds(struct bp_match *match, struct bp_error *err)
 
 static int request_run(struct bp_match *match, uint32_t s, struct bp_error *err)
 {
-    BP_AUTO_FREE struct bp_msg_run_request *request = malloc(sizeof *request);
-    if (!request)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
     const struct bp_contender *contender = &match->options.sides[s];
-    bp_bench_run_request(match->options.bench, false, contender->object_bytes, request);
-    int fds[5];
-    bp_bench_run_fds(match->options.bench, match->options.lane, (enum bp_ring_side)s,
-                     contender->object_fd, fds);
-    return bp_child_request(match->sides[s].child, BP_MESSAGE_run_request, request, fds, 5,
-                            bench_options(match)->children.run_ms, err);
+    struct bp_bench_object object = {.fd = contender->object_fd,
+                                     .bytes = contender->object_bytes,
+                                     .lane = match->options.lane,
+                                     .side = (enum bp_ring_side)s};
+    return bp_bench_request_run(match->options.bench, match->sides[s].child, &object, err);
 }
 
 static int take_side_answer(struct bp_match *match, uint32_t s, enum bp_message_type type,
@@ -255,24 +251,6 @@ static const struct bp_child_handlers handlers = {match_answer, match_ended};
 
 /* ---- life cycle ---- */
 
-static int start_child(struct bp_match *match, const char *stage, enum bp_policy_id policy,
-                       struct bp_child **child, struct bp_error *err)
-{
-    const struct bp_child_settings *settings = &bench_options(match)->children;
-    struct bp_child_options options = {
-        .loop = settings->loop,
-        .worker_path = settings->worker_path,
-        .stage = stage,
-        .policy = policy,
-        .log_max_bytes = settings->log_max_bytes,
-        .handlers = &handlers,
-        .context = match,
-    };
-    if (policy == BP_POLICY_RUN_CPU)
-        options.limits.memory_bytes = bp_bench_run_memory_bytes(match->options.bench);
-    return bp_child_start(&options, child, err);
-}
-
 static void batch_failed(void *context, const struct bp_error *err)
 {
     infra(context, err);
@@ -281,7 +259,7 @@ static void batch_failed(void *context, const struct bp_error *err)
 static int start_side(struct bp_match *match, uint32_t s, struct bp_error *err)
 {
     struct side *side = &match->sides[s];
-    if (start_child(match, "run", BP_POLICY_RUN_CPU, &side->child, err) < 0)
+    if (bp_bench_start_run(match->options.bench, &handlers, match, &side->child, err) < 0)
         return -1;
     side->watch = (struct bp_stopwatch){.bench = match->options.bench,
                                         .child = side->child,
@@ -312,7 +290,7 @@ int bp_match_start(const struct bp_match_options *options, struct bp_match **slo
     bp_key_derive(&bench_options(match)->run_key, "coins", options->number, &key);
     bp_random_start(&match->coins, &key);
     if (match->sample_fd < 0 || start_side(match, 0, err) < 0 || start_side(match, 1, err) < 0 ||
-        start_child(match, "judge", BP_POLICY_JUDGE, &match->judge, err) < 0) {
+        bp_bench_start_judge(options->bench, &handlers, match, &match->judge, err) < 0) {
         bp_match_free(&match);
         return -1;
     }

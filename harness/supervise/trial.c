@@ -98,14 +98,12 @@ static int request_run(struct bp_trial *trial, struct bp_error *err)
 {
     if (!trial->started || !trial->run_ready)
         return 0;
-    BP_AUTO_FREE struct bp_msg_run_request *request = malloc(sizeof *request);
-    if (!request)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
-    bp_bench_run_request(trial->options.bench, true, trial->object.bytes, request);
-    int fds[5];
-    bp_bench_run_fds(trial->options.bench, trial->options.lane, BP_RING_A, trial->object.fd, fds);
-    return bp_child_request(trial->run, BP_MESSAGE_run_request, request, fds, 5,
-                            settings_of(trial)->run_ms, err);
+    struct bp_bench_object object = {.fd = trial->object.fd,
+                                     .bytes = trial->object.bytes,
+                                     .lane = trial->options.lane,
+                                     .side = BP_RING_A,
+                                     .with_cases = true};
+    return bp_bench_request_run(trial->options.bench, trial->run, &object, err);
 }
 
 static int request_cases(struct bp_trial *trial, const struct bp_msg_plan_result *result,
@@ -311,24 +309,6 @@ static const struct bp_child_handlers handlers = {trial_answer, trial_ended};
 
 /* ---- life cycle ---- */
 
-static int start_child(struct bp_trial *trial, const char *stage, enum bp_policy_id policy,
-                       struct bp_child **child, struct bp_error *err)
-{
-    const struct bp_child_settings *settings = settings_of(trial);
-    struct bp_child_options options = {
-        .loop = settings->loop,
-        .worker_path = settings->worker_path,
-        .stage = stage,
-        .policy = policy,
-        .log_max_bytes = settings->log_max_bytes,
-        .handlers = &handlers,
-        .context = trial,
-    };
-    if (policy == BP_POLICY_RUN_CPU)
-        options.limits.memory_bytes = bp_bench_run_memory_bytes(trial->options.bench);
-    return bp_child_start(&options, child, err);
-}
-
 int bp_trial_open(const struct bp_trial_options *options, struct bp_trial **slot,
                   struct bp_error *err)
 {
@@ -341,8 +321,8 @@ int bp_trial_open(const struct bp_trial_options *options, struct bp_trial **slot
     trial->stage = BP_STAGE_run;
     trial->sample_fd = bp_sample_arena(err);
     if (trial->sample_fd < 0 ||
-        start_child(trial, "run", BP_POLICY_RUN_CPU, &trial->run, err) < 0 ||
-        start_child(trial, "judge", BP_POLICY_JUDGE, &trial->judge, err) < 0) {
+        bp_bench_start_run(options->bench, &handlers, trial, &trial->run, err) < 0 ||
+        bp_bench_start_judge(options->bench, &handlers, trial, &trial->judge, err) < 0) {
         bp_trial_free(&trial);
         return -1;
     }
