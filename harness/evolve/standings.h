@@ -10,7 +10,8 @@
 double bp_standings_geomean_ms(const struct bp_evaluation *evaluation);
 
 /* Each may be null when there is none. `final`, evolved (side A) against baseline (side B), is null
- * when it was not played; when it was, both rows' times are from its rounds. */
+ * when it was not played; when it was, the baseline's times are from its rounds, and the evolved
+ * kernel's are those divided by its ratio. */
 struct bp_standings {
     const struct bp_evaluation *eager, *baseline, *evolved;
     const struct bp_match_result *final;
