@@ -1,7 +1,5 @@
 #include "evaluator/verdict.h"
 
-#include <string.h>
-
 static const struct {
     const char *name;
     enum bp_blame blame;
@@ -46,29 +44,7 @@ int bp_verdict_exit_code(enum bp_verdict verdict)
     return verdicts[verdict].exit_code;
 }
 
-bool bp_verdict_parse(const char *name, enum bp_verdict *verdict)
-{
-    for (int i = 0; i < BP_VERDICT_COUNT; i++) {
-        if (strcmp(name, verdicts[i].name) == 0) {
-            *verdict = (enum bp_verdict)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 const char *bp_stage_name(enum bp_stage stage)
 {
     return stages[stage];
-}
-
-bool bp_stage_parse(const char *name, enum bp_stage *stage)
-{
-    for (int i = 0; i < BP_STAGE_COUNT; i++) {
-        if (strcmp(name, stages[i]) == 0) {
-            *stage = (enum bp_stage)i;
-            return true;
-        }
-    }
-    return false;
 }

@@ -48,19 +48,6 @@ static int add_observation(struct bp_ledger *ledger, const struct bp_observation
     return 0;
 }
 
-static void add_safety(struct bp_ledger *ledger, const struct bp_safety *one)
-{
-    struct bp_safety *sum = &ledger->safety;
-    sum->command_errors += one->command_errors;
-    sum->memory_violations += one->memory_violations;
-    sum->compilation_errors += one->compilation_errors;
-    sum->resource_errors += one->resource_errors;
-    sum->total_errors += one->total_errors;
-    sum->retries += one->retries;
-    sum->fallbacks += one->fallbacks;
-    sum->safety_score += (one->safety_score - sum->safety_score) / ledger->count;
-}
-
 int bp_ledger_add(struct bp_ledger *ledger, const struct bp_evaluation *evaluation,
                   const struct bp_point *point, bool promoted, struct bp_error *err)
 {
@@ -100,7 +87,7 @@ int bp_ledger_add(struct bp_ledger *ledger, const struct bp_evaluation *evaluati
     ledger->count++;
     ledger->verdicts[evaluation->verdict]++;
     ledger->duplicates += evaluation->duplicate;
-    add_safety(ledger, &evaluation->safety);
+    bp_safety_add(&ledger->safety, &evaluation->safety, ledger->count - 1);
     return 0;
 }
 

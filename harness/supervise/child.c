@@ -149,17 +149,6 @@ int bp_child_request(struct bp_child *child, enum bp_message_type type, const vo
     return 0;
 }
 
-void bp_child_close(struct bp_child *child, double timeout_ms)
-{
-    struct bp_error err;
-    bp_loop_unwatch(child->loop, &child->requests_watch);
-    bp_close_fd(&child->requests_fd);
-    if (!child->dying && !child->ended &&
-        bp_loop_start_timer(child->loop, &child->deadline,
-                            bp_clock_ns() + (uint64_t)(timeout_ms * 1e6), &err) < 0)
-        die(child, BP_CHILD_BROKEN, err.msg);
-}
-
 /* ---- input from the child ---- */
 
 static void deliver(struct bp_child *child, enum bp_message_type type, const void *message)

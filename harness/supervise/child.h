@@ -65,9 +65,6 @@ int bp_child_request(struct bp_child *child, enum bp_message_type type, const vo
                      const int *fds, uint32_t fd_count, double timeout_ms, struct bp_error *err)
     BP_MUST_CHECK;
 
-/* Asks for a clean end: closes the request pipe, so that the worker leaves by itself. */
-void bp_child_close(struct bp_child *child, double timeout_ms);
-
 /* Kills the whole tree; `ended` follows. */
 void bp_child_stop(struct bp_child *child);
 

@@ -64,15 +64,6 @@ int bp_loop_watch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
     return 0;
 }
 
-int bp_loop_rewatch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
-                    struct bp_error *err)
-{
-    struct epoll_event event = {.events = events, .data.ptr = watch};
-    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, watch->fd, &event) < 0)
-        return bp_fail_errno(err, "cannot watch descriptor %d", watch->fd);
-    return 0;
-}
-
 void bp_loop_unwatch(struct bp_loop *loop, struct bp_watch *watch)
 {
     if (!watch->active)

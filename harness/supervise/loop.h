@@ -46,9 +46,6 @@ void bp_loop_close(struct bp_loop *loop);
 
 int bp_loop_watch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
                   struct bp_error *err) BP_MUST_CHECK;
-/* Changes the events of an active watch. */
-int bp_loop_rewatch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
-                    struct bp_error *err) BP_MUST_CHECK;
 void bp_loop_unwatch(struct bp_loop *loop, struct bp_watch *watch);
 
 /* (Re)starts a timer. */
