@@ -104,8 +104,10 @@ static void print_text(const struct bp_evaluation *evaluation)
                timing->gbps);
     }
     const struct bp_durations *spent = &evaluation->duration;
-    printf("  compile %.0f ms, run %.0f ms, judge %.0f ms, timing %.0f ms, harness %.1f ms\n",
-           spent->compile_ms, spent->run_ms, spent->judge_ms, spent->time_ms, spent->overhead_ms);
+    printf("  compile %.0f ms, run %.0f ms, judge %.0f ms, timing %.0f ms, making inputs %.0f ms, "
+           "harness %.1f ms\n",
+           spent->compile_ms, spent->run_ms, spent->judge_ms, spent->time_ms, spent->prepare_ms,
+           spent->overhead_ms);
 }
 
 static int print_json(const struct bp_evaluation *evaluation, struct bp_error *err)
