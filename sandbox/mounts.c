@@ -95,19 +95,13 @@ static int add_private(const char *path, uint64_t size_bytes, uid_t uid, gid_t g
     return 0;
 }
 
-/* In a chroot the kernel refuses to pivot. Without capabilities, and without a descriptor of a directory
- * outside, a second chroot holds as well. */
+/* Not pivot_root: detaching the old tree waits for the kernel's readers, 0.6 ms a child. A chroot holds
+ * whoever has no capability and no descriptor of a directory outside. */
 static int enter_root(struct bp_error *err)
 {
-    if (chdir(STAGING) < 0)
+    if (chroot(STAGING) < 0 || chdir("/") < 0)
         return bp_fail_errno(err, "entering the new root");
-    if (syscall(SYS_pivot_root, ".", ".") == 0) {
-        if (umount2(".", MNT_DETACH) < 0)
-            return bp_fail_errno(err, "leaving the old root");
-    } else if (chroot(".") < 0) {
-        return bp_fail_errno(err, "changing the root");
-    }
-    return chdir("/") < 0 ? bp_fail_errno(err, "entering the new root") : 0;
+    return 0;
 }
 
 int bp_mounts_make(const struct bp_policy *policy, uint64_t flags, uint64_t size_bytes, uid_t uid,
