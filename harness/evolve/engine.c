@@ -97,10 +97,11 @@ static void set_score(struct engine *engine, struct bp_evaluation *evaluation)
  * ours, or the champion's, which failed twice then: the match is void. */
 static void fail_match(struct bp_evaluation *challenger, const struct bp_match_result *result)
 {
-    bp_log(BP_LOG_WARNING, "engine", "match of %u ended in %s of the %s: %s", challenger->number,
-           bp_verdict_name(result->outcome.verdict),
-           result->failed_side == BP_RING_A ? "challenger" : "champion; it is void",
-           result->outcome.message);
+    const char *whose = result->outcome.verdict == BP_VERDICT_INFRA ? "nobody's failure"
+                        : result->failed_side == BP_RING_A          ? "the challenger's failure"
+                                                           : "the champion's failure, and void";
+    bp_log(BP_LOG_WARNING, "engine", "match of %u ended in %s (%s): %s", challenger->number,
+           bp_verdict_name(result->outcome.verdict), whose, result->outcome.message);
     if (result->failed_side != BP_RING_A || result->outcome.verdict == BP_VERDICT_INFRA)
         return;
     challenger->verdict = result->outcome.verdict;
