@@ -16,6 +16,8 @@ static const struct {
     {"compile", bp_stage_compile},
     {"run", bp_stage_run},
     {"judge", bp_stage_judge},
+    {"gate", bp_stage_gate},
+    {"lines", bp_stage_lines},
 };
 
 static int serve(const char *name, enum bp_policy_id policy, const struct bp_policy_limits *limits)

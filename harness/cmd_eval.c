@@ -19,7 +19,7 @@
 struct arguments {
     const char *source;
     struct bp_cli_list knobs;
-    const char *dtype, *device, *suite;
+    const char *dtype, *device, *suite, *gates;
     uint64_t threads, ring_mb;
     double compile_seconds, run_seconds;
     bool json, verbose;
@@ -81,6 +81,17 @@ static int choose_point(const struct bp_kernel_head *head, const struct bp_cli_l
 
 /* ---- output ---- */
 
+static void print_gate(const struct bp_gate_note *gate)
+{
+    if (gate->gates == 0)
+        return;
+    if (gate->skipped_because[0])
+        printf("  gates: skipped, %s\n", gate->skipped_because);
+    else
+        printf("  gates: %u shape%s without a finding, compile %.0f ms, run %.0f ms\n",
+               gate->shapes, gate->shapes == 1 ? "" : "s", gate->compile_ms, gate->run_ms);
+}
+
 static void print_text(const struct bp_evaluation *evaluation)
 {
     printf("%s  %s", bp_verdict_name(evaluation->verdict), evaluation->kernel_name);
@@ -88,6 +99,7 @@ static void print_text(const struct bp_evaluation *evaluation)
            evaluation->suite);
     if (evaluation->verdict != BP_VERDICT_PASS)
         printf("  stage %s: %s\n", bp_stage_name(evaluation->stage), evaluation->message);
+    print_gate(&evaluation->gate);
     double worst = 0;
     uint64_t rows = 0;
     for (uint32_t i = 0; i < evaluation->case_count; i++) {
@@ -153,6 +165,10 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     config->limits.compile_s = arguments->compile_seconds;
     config->limits.run_s = arguments->run_seconds;
     config->timing.ring_mb = (uint32_t)arguments->ring_mb;
+    if (arguments->gates && !bp_gates_parse(arguments->gates, &config->gates))
+        return bp_fail(err, BP_ERR_USAGE,
+                       "eval: --gates needs 'all' or names of gates with commas between, not '%s'",
+                       arguments->gates);
     bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
     if (bp_io_read_file(arguments->source, &source, err) < 0 ||
         bp_kernel_head_parse(arguments->source, bp_buffer_text(&source), source.size, &config->head,
@@ -239,6 +255,10 @@ int bp_cmd_eval(int argc, char **argv)
         {"device", BP_CLI_TEXT, "DEVICE", "auto or cpu (default auto)", &arguments.device, 0, 0},
         {"suite", BP_CLI_TEXT, "SUITE",
          "quick, full, tiny, bench or a shape's name (default quick)", &arguments.suite, 0, 0},
+        {"gates", BP_CLI_TEXT, "GATES",
+         "all, or some of race,bounds,uninitialised,barrier,undefined: search for these before the "
+         "kernel runs (docs/gates.md)",
+         &arguments.gates, 0, 0},
         {"threads", BP_CLI_COUNT, "N", "threads of the CPU device (default 0: one a processor)",
          &arguments.threads, 0, 1024},
         {"compile-seconds", BP_CLI_NUMBER, "S", "deadline of the compile (default 30)",

@@ -237,10 +237,11 @@ static void note(struct flight *flight, enum bp_stage stage, const struct bp_out
     memcpy(flight->attempt.message, outcome->message, sizeof flight->attempt.message);
 }
 
-static int start_compile(struct bp_session *session, struct flight *flight, struct bp_error *err)
+static void describe_compile(const struct bp_session *session, const struct bp_candidate *candidate,
+                             struct bp_compile_options *options)
 {
-    struct bp_evaluation *evaluation = flight->candidate->evaluation;
-    struct bp_compile_options options = {
+    const struct bp_evaluation *evaluation = candidate->evaluation;
+    *options = (struct bp_compile_options){
         .children = session->children,
         .dtype = session->dtype,
         .source = evaluation->source,
@@ -248,8 +249,14 @@ static int start_compile(struct bp_session *session, struct flight *flight, stru
         .define_count = evaluation->knob_count,
         .defines = evaluation->knobs,
     };
-    memcpy(options.device, session->device, sizeof options.device);
-    memcpy(options.arch, session->arch, sizeof options.arch);
+    memcpy(options->device, session->device, sizeof options->device);
+    memcpy(options->arch, session->arch, sizeof options->arch);
+}
+
+static int start_compile(struct bp_session *session, struct flight *flight, struct bp_error *err)
+{
+    struct bp_compile_options options;
+    describe_compile(session, flight->candidate, &options);
     return bp_compile_start(&flight->job, &options, err);
 }
 
@@ -362,8 +369,72 @@ static int take_ring(struct bp_session *session, enum bp_ring_side side, struct 
     return 0;
 }
 
+static void describe_gates(const struct bp_session *session, const struct bp_candidate *candidate,
+                           const struct bp_session_gates *request, struct bp_gate_options *options)
+{
+    describe_compile(session, candidate, &options->compile);
+    /* The gates are the CPU device's, wherever the candidate is to run. */
+    snprintf(options->compile.device, sizeof options->compile.device, "cpu");
+    snprintf(options->compile.arch, sizeof options->compile.arch, "native");
+    options->compile.gates = request->gates;
+    options->run_ms = session->config->limits.gate_s * 1e3;
+    options->shape_count = request->shape_count;
+    for (uint32_t i = 0; i < request->shape_count; i++)
+        options->shapes[i] = request->shapes[i];
+    if (request->shape_count == 0)
+        options->shape_count =
+            bp_gate_shapes(session->suite.cases[0].shape.head_dim, options->shapes);
+}
+
+int bp_session_gate(struct bp_session *session, const struct bp_candidate *candidate,
+                    const struct bp_session_gates *request, struct bp_outcome *outcome,
+                    struct bp_gate_note *note, struct bp_error *err)
+{
+    struct bp_gate_job *job = NULL;
+    if (request->shape_count > BP_GATE_MAX_SHAPES)
+        return bp_fail(err, BP_ERR_USAGE, "%u shapes for the gates, limit %d",
+                       request->shape_count, BP_GATE_MAX_SHAPES);
+    BP_AUTO_FREE struct bp_gate_options *options = calloc(1, sizeof *options);
+    if (!options)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for the gates");
+    describe_gates(session, candidate, request, options);
+    if (bp_gate_job_start(options, &job, err) < 0)
+        return -1;
+    int result = 0;
+    while (result == 0 && !bp_gate_job_advance(job))
+        result = step(session, err);
+    if (result == 0)
+        bp_gate_job_finish(job, outcome, note);
+    bp_gate_job_free(&job);
+    return result;
+}
+
+/* Through the gates that the config asks for, if any. */
+static int pass_gates(struct bp_session *session, struct flight *flight, struct bp_error *err)
+{
+    struct bp_evaluation *evaluation = flight->candidate->evaluation;
+    struct bp_session_gates request = {.gates = session->config->gates};
+    struct bp_outcome outcome;
+    uint64_t began_ns = bp_clock_ns();
+    if (request.gates == 0 || flight->attempt.outcome != BP_VERDICT_PASS)
+        return 0;
+    if (bp_session_gate(session, flight->candidate, &request, &outcome, &evaluation->gate, err) < 0)
+        return -1;
+    evaluation->duration.total_ms += bp_ns_to_ms(bp_clock_ns() - began_ns);
+    evaluation->duration.overhead_ms += bp_ns_to_ms(bp_clock_ns() - began_ns) -
+                                        evaluation->gate.compile_ms - evaluation->gate.run_ms;
+    if (outcome.verdict != BP_VERDICT_PASS)
+        note(flight, BP_STAGE_gate, &outcome);
+    return 0;
+}
+
+/* PASS of a compiled candidate becomes the outcome of gates and trial. */
 static int run_trial(struct bp_session *session, struct flight *flight, struct bp_error *err)
 {
+    if (pass_gates(session, flight, err) < 0)
+        return -1;
+    if (flight->attempt.outcome != BP_VERDICT_PASS)
+        return 0;
     struct bp_trial_object object = {.fd = flight->candidate->object_fd,
                                      .bytes = flight->candidate->object_bytes};
     uint64_t asked_ns = bp_clock_ns();

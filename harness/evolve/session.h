@@ -7,6 +7,7 @@
 #include "harness/config/config.h"
 #include "harness/evolve/host.h"
 #include "harness/store/evaluation.h"
+#include "harness/supervise/gate.h"
 #include "harness/supervise/match.h"
 #include "harness/supervise/trial.h"
 
@@ -67,6 +68,19 @@ void bp_session_describe(const struct bp_session *session, struct bp_evaluation 
  * ends with a verdict. */
 int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candidates, uint32_t count,
                         struct bp_error *err) BP_MUST_CHECK;
+
+/* What bp_session_gate is asked: a set of gates, and shapes, or none for the gates' own. */
+struct bp_session_gates {
+    uint32_t gates;
+    uint32_t shape_count;
+    const struct bp_shape *shapes; /* borrowed, at most BP_GATE_MAX_SHAPES */
+};
+
+/* Sends a candidate's source and knobs through gates (supervise/gate.h). PASS: no finding, or skipped,
+ * which the note tells. */
+int bp_session_gate(struct bp_session *session, const struct bp_candidate *candidate,
+                    const struct bp_session_gates *request, struct bp_outcome *outcome,
+                    struct bp_gate_note *note, struct bp_error *err) BP_MUST_CHECK;
 
 /* Serves events until ready(context) holds, asked every millisecond. */
 int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), void *context,

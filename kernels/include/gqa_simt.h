@@ -102,6 +102,21 @@ static inline T bp_simt_shfl_down(gqa_u32 site, T value, unsigned delta, int wid
 
 /* ---- atomics: blocks run on several cores at once ---- */
 /* clang-format off: a function a line */
+#if defined(GQA_GATES) /* clang's instrumentation knows no atomic maximum, but this */
+template <class T> static inline T bp_simt_swap_if(T *p, T v, bool (*wins)(T, T))
+{
+    T seen = __atomic_load_n(p, __ATOMIC_RELAXED);
+    while (wins(v, seen) && !__atomic_compare_exchange_n(p, &seen, v, false, __ATOMIC_RELAXED,
+                                                         __ATOMIC_RELAXED))
+        ;
+    return seen;
+}
+#define BP_SIMT_FETCH_MAX(T, p, v) bp_simt_swap_if<T>(p, v, [](T a, T b) { return a > b; })
+#define BP_SIMT_FETCH_MIN(T, p, v) bp_simt_swap_if<T>(p, v, [](T a, T b) { return a < b; })
+#else
+#define BP_SIMT_FETCH_MAX(T, p, v) __atomic_fetch_max(p, v, __ATOMIC_RELAXED)
+#define BP_SIMT_FETCH_MIN(T, p, v) __atomic_fetch_min(p, v, __ATOMIC_RELAXED)
+#endif
 #define BP_SIMT_ATOMICS(T)                                                                         \
     static inline T atomicAdd(T *p, T v)                                                           \
     {                                                                                              \
@@ -109,11 +124,11 @@ static inline T bp_simt_shfl_down(gqa_u32 site, T value, unsigned delta, int wid
     }                                                                                              \
     static inline T atomicMax(T *p, T v)                                                           \
     {                                                                                              \
-        return __atomic_fetch_max(p, v, __ATOMIC_RELAXED);                                         \
+        return BP_SIMT_FETCH_MAX(T, p, v);                                                         \
     }                                                                                              \
     static inline T atomicMin(T *p, T v)                                                           \
     {                                                                                              \
-        return __atomic_fetch_min(p, v, __ATOMIC_RELAXED);                                         \
+        return BP_SIMT_FETCH_MIN(T, p, v);                                                         \
     }                                                                                              \
     static inline T atomicExch(T *p, T v)                                                          \
     {                                                                                              \
@@ -129,6 +144,8 @@ BP_SIMT_ATOMICS(int)
 BP_SIMT_ATOMICS(unsigned)
 BP_SIMT_ATOMICS(unsigned long long)
 #undef BP_SIMT_ATOMICS
+#undef BP_SIMT_FETCH_MAX
+#undef BP_SIMT_FETCH_MIN
 /* clang-format on */
 
 static inline float atomicAdd(float *p, float v)
