@@ -4,8 +4,9 @@
 #include <elfutils/libdw.h>
 #include <libelf.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#define MAX_DEPTH 64 /* of functions inlined into another */
 
 static const char source_name[] = "kernel.hip";
 
@@ -29,22 +30,38 @@ static void set_line(struct bp_source_line *line, const char *file, int number)
             *at = '?';
 }
 
-/* Where the function that a scope stands for was called from. */
+/* Where the function that was inlined as a scope was called from. */
 static bool call_site(Dwarf_Die *unit, Dwarf_Die *scope, const char **file, int *number)
 {
     Dwarf_Attribute attribute;
     Dwarf_Word index, value;
     Dwarf_Files *files;
     size_t count;
-    if (dwarf_tag(scope) != DW_TAG_inlined_subroutine ||
-        dwarf_formudata(dwarf_attr(scope, DW_AT_call_line, &attribute), &value) != 0)
-        return false;
-    *number = (int)value;
-    if (dwarf_formudata(dwarf_attr(scope, DW_AT_call_file, &attribute), &index) != 0 ||
+    if (dwarf_formudata(dwarf_attr(scope, DW_AT_call_line, &attribute), &value) != 0 ||
+        dwarf_formudata(dwarf_attr(scope, DW_AT_call_file, &attribute), &index) != 0 ||
         dwarf_getsrcfiles(unit, &files, &count) != 0 || index >= count)
         return false;
+    *number = (int)value;
     *file = dwarf_filesrc(files, index, NULL, NULL);
     return *file != NULL;
+}
+
+/* The functions around an address, outermost first. dwarf_getscopes does not tell them: within an
+ * inlined one it goes on with where that was written, not where it was put. */
+static uint32_t find_scopes(Dwarf_Die *unit, uint64_t address, Dwarf_Die scopes[MAX_DEPTH])
+{
+    uint32_t depth = 0;
+    Dwarf_Die die;
+    int more = dwarf_child(unit, &die);
+    while (more == 0 && depth < MAX_DEPTH) {
+        if (dwarf_haspc(&die, address) > 0) {
+            scopes[depth] = die;
+            more = dwarf_child(&scopes[depth++], &die);
+        } else {
+            more = dwarf_siblingof(&die, &die);
+        }
+    }
+    return depth;
 }
 
 /* From the instruction outwards through what was inlined, to the first line of the candidate's. */
@@ -56,15 +73,14 @@ static bool find_in_unit(Dwarf_Die *unit, uint64_t address, struct bp_source_lin
     if (!file || dwarf_lineno(found, &number) != 0)
         return false;
     set_line(line, file, number);
-    Dwarf_Die *scopes = NULL;
-    int count = is_source(file) ? 0 : dwarf_getscopes(unit, address, &scopes);
-    for (int i = 0; i < count; i++) {
-        if (call_site(unit, &scopes[i], &file, &number) && is_source(file)) {
+    Dwarf_Die scopes[MAX_DEPTH];
+    uint32_t depth = is_source(file) ? 0 : find_scopes(unit, address, scopes);
+    for (; depth > 0; depth--) {
+        if (call_site(unit, &scopes[depth - 1], &file, &number) && is_source(file)) {
             set_line(line, file, number);
             break;
         }
     }
-    free(scopes);
     return true;
 }
 

@@ -21,7 +21,7 @@ struct arguments {
     struct bp_cli_list knobs;
     const char *dtype, *device, *suite, *gates;
     uint64_t threads, ring_mb;
-    double compile_seconds, run_seconds;
+    double compile_seconds, gate_seconds, run_seconds;
     bool json, verbose;
 };
 
@@ -163,6 +163,7 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     config->threads = (uint32_t)arguments->threads;
     snprintf(config->kernel, sizeof config->kernel, "%s", arguments->source);
     config->limits.compile_s = arguments->compile_seconds;
+    config->limits.gate_s = arguments->gate_seconds;
     config->limits.run_s = arguments->run_seconds;
     config->timing.ring_mb = (uint32_t)arguments->ring_mb;
     if (arguments->gates && !bp_gates_parse(arguments->gates, &config->gates))
@@ -247,6 +248,7 @@ int bp_cmd_eval(int argc, char **argv)
                                   .device = "auto",
                                   .suite = "quick",
                                   .compile_seconds = 30,
+                                  .gate_seconds = 10,
                                   .run_seconds = 30};
     const struct bp_cli_option options[] = {
         {"knob", BP_CLI_LIST, "NAME=VALUE", "set a knob (repeat for more); others keep the default",
@@ -263,6 +265,9 @@ int bp_cmd_eval(int argc, char **argv)
          &arguments.threads, 0, 1024},
         {"compile-seconds", BP_CLI_NUMBER, "S", "deadline of the compile (default 30)",
          &arguments.compile_seconds, 0.1, 3600},
+        {"gate-seconds", BP_CLI_NUMBER, "S",
+         "deadline of the gates' run, which are skipped then (default 10)", &arguments.gate_seconds,
+         0.1, 3600},
         {"run-seconds", BP_CLI_NUMBER, "S",
          "deadline of each call for a run or a batch (default 30)", &arguments.run_seconds, 0.1,
          3600},

@@ -378,12 +378,16 @@ static void describe_gates(const struct bp_session *session, const struct bp_can
     snprintf(options->compile.arch, sizeof options->compile.arch, "native");
     options->compile.gates = request->gates;
     options->run_ms = session->config->limits.gate_s * 1e3;
-    options->shape_count = request->shape_count;
-    for (uint32_t i = 0; i < request->shape_count; i++)
-        options->shapes[i] = request->shapes[i];
-    if (request->shape_count == 0)
-        options->shape_count =
-            bp_gate_shapes(session->suite.cases[0].shape.head_dim, options->shapes);
+    struct bp_shape shapes[BP_GATE_MAX_SHAPES];
+    uint32_t count = request->shape_count;
+    if (count == 0)
+        count = bp_gate_shapes(session->suite.cases[0].shape.head_dim, shapes);
+    else
+        memcpy(shapes, request->shapes, count * sizeof *shapes);
+    for (uint32_t i = 0; i < count; i++)
+        if (!session->config->source ||
+            bp_kernel_head_supports(&session->config->head, &shapes[i]))
+            options->shapes[options->shape_count++] = shapes[i];
 }
 
 int bp_session_gate(struct bp_session *session, const struct bp_candidate *candidate,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 
 /* After this long no further shape is begun. */
 #define BUDGET_MS 1500.0
@@ -173,8 +174,13 @@ static void take_end(void *context, struct bp_child *child, const struct bp_chil
 {
     struct bp_gate_job *job = context;
     job->child_ended = true;
-    if (job->step != STEP_GATE)
+    if (job->step != STEP_GATE) {
+        struct bp_outcome outcome;
+        bp_outcome_of_end(BP_STAGE_judge, end, job->options.run_ms, &outcome);
+        if (job->lines.line_count == 0)
+            bp_log(BP_LOG_WARNING, "gate", "no source lines: %s", outcome.message);
         return;
+    }
     job->note.run_ms = bp_child_busy_ms(child);
     if (!job->answered)
         take_silence(job, end);
@@ -203,7 +209,8 @@ static void after_gate(struct bp_gate_job *job)
     job->note.shapes = result->shapes;
     if (result->verdict == BP_VERDICT_PASS) {
         if (result->shapes == 0)
-            skip(job, "none of the gates' shapes: ", result->refusal);
+            skip(job, "the kernel supports none of the gates' shapes: ",
+                 *result->refusal ? result->refusal : "by its declaration");
         else
             finish(job);
         return;

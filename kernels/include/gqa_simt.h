@@ -30,13 +30,20 @@ extern "C" {
 /* Initial-exec: the object reads it relative to %fs, without a call. */
 extern __thread struct bp_simt_thread bp_simt_self __attribute__((tls_model("initial-exec")));
 
+/* Where waits are told apart by line, two of them must not become one call. */
+#if defined(GQA_GATES)
+#define BP_SIMT_WAIT __attribute__((nomerge))
+#else
+#define BP_SIMT_WAIT
+#endif
+
 /* Every thread of the block waits here; site tells one __syncthreads() of the source from another. */
-void bp_simt_barrier(gqa_u32 site);
+void bp_simt_barrier(gqa_u32 site) BP_SIMT_WAIT;
 /* Every live lane of the wave waits here. */
-void bp_simt_wave(gqa_u32 site);
+void bp_simt_wave(gqa_u32 site) BP_SIMT_WAIT;
 /* The same, and returns the bits that lane source (0 to 31) brought, or one's own when that lane
  * took no part. */
-gqa_u64 bp_simt_shuffle(gqa_u32 site, gqa_u64 bits, gqa_u32 source);
+gqa_u64 bp_simt_shuffle(gqa_u32 site, gqa_u64 bits, gqa_u32 source) BP_SIMT_WAIT;
 
 #ifdef __cplusplus
 } /* extern "C" */
