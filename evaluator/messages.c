@@ -152,6 +152,13 @@ RECORD(lines_request_record, bp_msg_lines_request, U64(bp_msg_lines_request, obj
 RECORD(source_line_record, bp_source_line, TEXT(bp_source_line, text));
 RECORD(lines_result_record, bp_msg_lines_result,
        LIST(bp_msg_lines_result, lines, line_count, BP_GATE_SITES, source_line_record));
+RECORD(canary_request_record, bp_msg_canary_request, U32(bp_msg_canary_request, act),
+       BELOW(bp_msg_canary_request, candidate, 2), BELOW(bp_msg_canary_request, root, 2),
+       U64(bp_msg_canary_request, namespaces), U64(bp_msg_canary_request, pid_ns),
+       U64(bp_msg_canary_request, mnt_ns), U64(bp_msg_canary_request, net_ns),
+       U64(bp_msg_canary_request, ipc_ns));
+RECORD(canary_result_record, bp_msg_canary_result, U32(bp_msg_canary_result, error),
+       U32(bp_msg_canary_result, missing), TEXT(bp_msg_canary_result, text));
 /* clang-format on */
 
 static const struct record *const records[BP_MESSAGE_COUNT] = {

@@ -46,7 +46,9 @@
     X(gate_request)    /* R, gate: an instrumented object through the gates */                     \
     X(gate_result)     /* A */                                                                     \
     X(lines_request)   /* R, lines: source lines of code addresses */                              \
-    X(lines_result)    /* A */
+    X(lines_result)    /* A */                                                                     \
+    X(canary_request)  /* R, canary */                                                             \
+    X(canary_result)   /* A */
 
 enum bp_message_type {
 #define BP_MESSAGE_ENUM(name) BP_MESSAGE_##name,
@@ -298,6 +300,22 @@ struct bp_source_line {
 struct bp_msg_lines_result {
     uint32_t line_count;
     struct bp_source_line lines[BP_GATE_SITES];
+};
+
+/* A canary child is confined like the stage of its policy, but for the filter. `act` below
+ * BP_CANARY_ACT_COUNT: it puts the filter on, the candidate's too when `candidate` is 1, and commits
+ * it; else it looks at the other layers (sandbox/canary.h). */
+struct bp_msg_canary_request {
+    uint32_t act;
+    uint32_t candidate;
+    uint32_t root;
+    uint64_t namespaces, pid_ns, mnt_ns, net_ns, ipc_ns;
+};
+
+struct bp_msg_canary_result {
+    uint32_t error;   /* of the act: an errno value, 0 when it succeeded */
+    uint32_t missing; /* layers, 1 << enum bp_layer */
+    char text[BP_TEXT_LINE];
 };
 
 /* Packs *message (the struct of this type) as a frame onto out. */

@@ -38,6 +38,7 @@ static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
     [BP_MESSAGE_sample_request] = BP_MESSAGE_sample_result,
     [BP_MESSAGE_gate_request] = BP_MESSAGE_gate_result,
     [BP_MESSAGE_lines_request] = BP_MESSAGE_lines_result,
+    [BP_MESSAGE_canary_request] = BP_MESSAGE_canary_result,
 };
 
 struct bp_child {
