@@ -117,9 +117,8 @@ static enum bp_verdict cpu_load(int object_fd, size_t object_bytes,
 static enum bp_verdict gate_load(int object_fd, size_t object_bytes,
                                  struct bp_device_module **module, char message[BP_TEXT_LINE])
 {
-    static const struct bp_object_rules rules = {.lds_max_bytes = BP_SIMT_LDS_BYTES,
-                                                 .import = bp_gate_import,
-                                                 .constructors = true};
+    static const struct bp_object_rules rules = {
+        .lds_max_bytes = BP_SIMT_LDS_BYTES, .import = bp_gate_import, .constructors = true};
     enum bp_verdict verdict = load(object_fd, object_bytes, &rules, module, message);
     if (verdict == BP_VERDICT_PASS)
         bp_gate_set_object(&(*module)->object);

@@ -158,7 +158,7 @@ static int checked_memcmp(const void *a, const void *b, size_t bytes)
     ATOMIC_UPDATE(bits, atomic_exchange, v)                                                        \
     ATOMIC_UPDATE(bits, atomic_fetch_add, old + v)                                                 \
     ATOMIC_UPDATE(bits, atomic_fetch_sub, old - v)                                                 \
-    ATOMIC_UPDATE(bits, atomic_fetch_and, old & v)                                                 \
+    ATOMIC_UPDATE(bits, atomic_fetch_and, old &v)                                                  \
     ATOMIC_UPDATE(bits, atomic_fetch_or, old | v)                                                  \
     ATOMIC_UPDATE(bits, atomic_fetch_xor, old ^ v)                                                 \
     ATOMIC_UPDATE(bits, atomic_fetch_nand, ~(old & v))                                             \
@@ -278,34 +278,20 @@ UNDEFINED_LIST(UNDEFINED)
         ATOMIC_ROW(bits, "fetch_or", fetch_or), ATOMIC_ROW(bits, "fetch_xor", fetch_xor),          \
         ATOMIC_ROW(bits, "fetch_nand", fetch_nand),                                                \
         ATOMIC_ROW(bits, "compare_exchange_val", compare)
-#define UNDEFINED_ROW(name, what)                                                                  \
-    ROW("__ubsan_handle_" #name "_minimal", undefined_##name, false),
+#define UNDEFINED_ROW(name, what) ROW("__ubsan_handle_" #name "_minimal", undefined_##name, false),
 
 static const struct bp_import imports[] = {
-    ROW("bp_simt_barrier", barrier, true),
-    ROW("bp_simt_wave", wave, true),
-    ROW("bp_simt_shuffle", shuffle, true),
-    ROW("memcpy", checked_memcpy, false),
-    ROW("memmove", checked_memmove, false),
-    ROW("memset", checked_memset, false),
-    ROW("memcmp", checked_memcmp, false),
-    ROW("bcmp", checked_memcmp, false),
-    ACCESS_ROWS(1),
-    ACCESS_ROWS(2),
-    ACCESS_ROWS(4),
-    ACCESS_ROWS(8),
-    ACCESS_ROWS(16),
-    ROW("__asan_loadN_noabort", load_many, false),
-    ROW("__asan_storeN_noabort", store_many, false),
-    ATOMIC_ROWS(8),
-    ATOMIC_ROWS(16),
-    ATOMIC_ROWS(32),
-    ATOMIC_ROWS(64),
+    ROW("bp_simt_barrier", barrier, true), ROW("bp_simt_wave", wave, true),
+    ROW("bp_simt_shuffle", shuffle, true), ROW("memcpy", checked_memcpy, false),
+    ROW("memmove", checked_memmove, false), ROW("memset", checked_memset, false),
+    ROW("memcmp", checked_memcmp, false), ROW("bcmp", checked_memcmp, false), ACCESS_ROWS(1),
+    ACCESS_ROWS(2), ACCESS_ROWS(4), ACCESS_ROWS(8), ACCESS_ROWS(16),
+    ROW("__asan_loadN_noabort", load_many, false), ROW("__asan_storeN_noabort", store_many, false),
+    ATOMIC_ROWS(8), ATOMIC_ROWS(16), ATOMIC_ROWS(32), ATOMIC_ROWS(64),
     ROW("__tsan_atomic_thread_fence", fence, false),
     ROW("__tsan_atomic_signal_fence", fence, false),
     /* Of a constructor, which is never called. */
-    ROW("__tsan_init", fence, false),
-    UNDEFINED_LIST(UNDEFINED_ROW)};
+    ROW("__tsan_init", fence, false), UNDEFINED_LIST(UNDEFINED_ROW)};
 
 const struct bp_import *bp_gate_import(const char *name)
 {
@@ -389,8 +375,7 @@ void bp_gate_of_fault(const char *message, struct bp_msg_gate_result *finding)
 {
     const struct bp_simt_fault *fault = bp_simt_last_fault();
     uint32_t threads[BP_GATE_SITES] = {fault->first, fault->second};
-    *finding = (struct bp_msg_gate_result){.verdict = BP_VERDICT_RACE,
-                                           .site_count = BP_GATE_SITES};
+    *finding = (struct bp_msg_gate_result){.verdict = BP_VERDICT_RACE, .site_count = BP_GATE_SITES};
     if (fault->kind == BP_SIMT_FAULT_EXITED) {
         finding->site_count = 1;
         for (threads[0] = 0; threads[0] + 1 < BP_SIMT_BLOCK_THREADS; threads[0]++)

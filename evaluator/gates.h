@@ -25,8 +25,7 @@ enum bp_gate {
 /* A set of gates: bit 1u << BP_GATE_x. */
 #define BP_GATES_ALL ((1u << BP_GATE_COUNT) - 1)
 /* Those that look at every access. */
-#define BP_GATES_OF_MEMORY                                                                         \
-    (1u << BP_GATE_race | 1u << BP_GATE_bounds | 1u << BP_GATE_uninitialised)
+#define BP_GATES_OF_MEMORY (1u << BP_GATE_race | 1u << BP_GATE_bounds | 1u << BP_GATE_uninitialised)
 
 const char *bp_gate_name(enum bp_gate gate);
 const char *bp_gate_finds(enum bp_gate gate);

@@ -108,8 +108,7 @@ static enum bp_verdict set_static_lds(struct bp_object *object, const Elf64_Phdr
         return refuse(message, "object has two thread-local segments");
     if (h->p_memsz > object->rules->lds_max_bytes) {
         snprintf(message, BP_TEXT_LINE, "static shared memory of %llu bytes, limit %llu",
-                 (unsigned long long)h->p_memsz,
-                 (unsigned long long)object->rules->lds_max_bytes);
+                 (unsigned long long)h->p_memsz, (unsigned long long)object->rules->lds_max_bytes);
         return BP_VERDICT_RESOURCE_LIMIT;
     }
     if (h->p_filesz != 0)

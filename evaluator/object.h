@@ -49,7 +49,7 @@ struct bp_object {
 
 /* What an object of a kind may hold. */
 struct bp_object_rules {
-    uint64_t lds_max_bytes; /* of static shared memory */
+    uint64_t lds_max_bytes;                              /* of static shared memory */
     const struct bp_import *(*import)(const char *name); /* null: no object may import it */
     bool constructors; /* allowed, and never called: a sanitizer's, for a runtime we do not have */
 };

@@ -213,9 +213,8 @@ static bool is_ordered(const struct bp_shadow *shadow, const struct trace *past)
 /* ---- findings ---- */
 
 /* Words of a finding. */
-static const char *const verbs[] = {[BP_SHADOW_READ] = "read",
-                                    [BP_SHADOW_WRITE] = "write",
-                                    [BP_SHADOW_UPDATE] = "update"};
+static const char *const verbs[] = {
+    [BP_SHADOW_READ] = "read", [BP_SHADOW_WRITE] = "write", [BP_SHADOW_UPDATE] = "update"};
 
 static void describe_block(const struct bp_shadow *shadow, uint64_t block, char *text, size_t size)
 {
@@ -260,8 +259,7 @@ static void find_race(const struct bp_shadow *shadow, const struct region *regio
     bool same = past->block == (uint32_t)shadow->block;
     describe_block(shadow, past->block, there, sizeof there);
     describe_block(shadow, shadow->block, here, sizeof here);
-    find(finding, BP_GATE_race, past->code,
-         "%s%s of %u byte%s at %s+%" PRIu64 " by thread %u%s%s",
+    find(finding, BP_GATE_race, past->code, "%s%s of %u byte%s at %s+%" PRIu64 " by thread %u%s%s",
          past->atomic ? "atomic " : "", past_writes ? "write" : "read", past->size,
          plural(past->size), region->name, offset, past->thread, same ? "" : " of ",
          same ? "" : there);
@@ -367,8 +365,8 @@ static uint64_t wave_of(const struct trace *trace)
 static void remember_read(struct cell *cell, uint32_t since, const struct trace *read)
 {
     const struct trace *last = &cell->reads[0], *other = &cell->reads[1];
-    bool another_thread = last->time > since &&
-                          (last->thread != read->thread || last->block != read->block);
+    bool another_thread =
+        last->time > since && (last->thread != read->thread || last->block != read->block);
     bool other_is_apart = other->time > since && wave_of(other) != wave_of(read);
     if (another_thread && (wave_of(last) != wave_of(read) || !other_is_apart))
         cell->reads[1] = *last;

@@ -80,8 +80,8 @@ void *bp_simt_tls_address(const struct bp_simt_tls_index *index)
 
 /* ---- fibers: who runs next ---- */
 
-static struct bp_fiber *stop_block(struct executor *ex, enum bp_simt_fault_kind kind, uint32_t first,
-                                   uint32_t second)
+static struct bp_fiber *stop_block(struct executor *ex, enum bp_simt_fault_kind kind,
+                                   uint32_t first, uint32_t second)
 {
     ex->fault = (struct bp_simt_fault){kind, ex->block, first, second};
     return &ex->main;
@@ -129,7 +129,8 @@ static struct bp_fiber *next_fiber(struct executor *ex)
         if (wave->ready == 0 && wave->at_operation != 0) {
             uint32_t elsewhere = wave->live & ~wave->at_operation;
             if (elsewhere != 0) /* at the barrier, which the others can never reach */
-                return stop_block(ex, BP_SIMT_FAULT_DEADLOCK, ex->wave * BP_SIMT_WAVE + wave->first_lane,
+                return stop_block(ex, BP_SIMT_FAULT_DEADLOCK,
+                                  ex->wave * BP_SIMT_WAVE + wave->first_lane,
                                   ex->wave * BP_SIMT_WAVE + (uint32_t)__builtin_ctz(elsewhere));
             wave->ready = wave->participants = wave->live;
             wave->at_operation = 0;
@@ -509,8 +510,8 @@ void bp_simt_close(void)
 
 /* ---- launches ---- */
 
-static enum bp_verdict describe(const struct bp_simt_fault *fault, const struct bp_simt_launch *launch,
-                                char message[BP_TEXT_LINE])
+static enum bp_verdict describe(const struct bp_simt_fault *fault,
+                                const struct bp_simt_launch *launch, char message[BP_TEXT_LINE])
 {
     const uint32_t *grid = launch->geometry->grid;
     char at[80];
@@ -555,7 +556,8 @@ static const struct bp_simt_fault *first_fault(uint32_t executors)
     const struct bp_simt_fault *first = &pool.executors[0]->fault;
     for (uint32_t i = 1; i < executors; i++) {
         const struct bp_simt_fault *fault = &pool.executors[i]->fault;
-        if (fault->kind != BP_SIMT_FAULT_NONE && (first->kind == BP_SIMT_FAULT_NONE || fault->block < first->block))
+        if (fault->kind != BP_SIMT_FAULT_NONE &&
+            (first->kind == BP_SIMT_FAULT_NONE || fault->block < first->block))
             first = fault;
     }
     return first;

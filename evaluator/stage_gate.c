@@ -80,8 +80,8 @@ static int open_tensors(const struct bp_shape *shape, enum bp_dtype dtype, uint6
     call->workspace_bytes = workspace_bytes;
     tensors->size = 2 * pages(call->q_bytes) + 2 * pages(call->kv_bytes) +
                     pages(call->kv_lens_bytes) + pages(workspace_bytes) + (size_t)7 * GAP;
-    tensors->base = mmap(NULL, tensors->size, PROT_NONE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    tensors->base =
+        mmap(NULL, tensors->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (tensors->base == MAP_FAILED)
         return bp_fail_errno(err, "no memory for shape %s", shape->name);
     call->q = place(tensors, &used, call->q_bytes);
@@ -114,8 +114,7 @@ static void fill_inputs(const struct bp_shape *shape, enum bp_dtype dtype,
     const struct {
         const void *tensor;
         uint64_t bytes;
-    } inputs[] = {
-        {call->q, call->q_bytes}, {call->k, call->kv_bytes}, {call->v, call->kv_bytes}};
+    } inputs[] = {{call->q, call->q_bytes}, {call->k, call->kv_bytes}, {call->v, call->kv_bytes}};
     struct bp_key key = {.bytes = {0}};
     struct bp_random random;
     bp_random_start(&random, &key);

@@ -15,8 +15,8 @@ static int find_lines(const struct bp_msg_lines_request *request, int object_fd,
     int seals = fcntl(object_fd, F_GET_SEALS);
     if (seals < 0 || !(seals & F_SEAL_SHRINK) || request->object_bytes == 0)
         return bp_fail(err, BP_ERR_PROTOCOL, "the object is not sealed");
-    void *object = mmap(NULL, request->object_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-                        object_fd, 0);
+    void *object =
+        mmap(NULL, request->object_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, object_fd, 0);
     if (object == MAP_FAILED)
         return bp_fail_errno(err, "cannot map the object");
     *result = (struct bp_msg_lines_result){.line_count = request->code_count};

@@ -402,8 +402,7 @@ static void describe_gates(const struct bp_session *session, const struct bp_can
     else
         memcpy(shapes, request->shapes, count * sizeof *shapes);
     for (uint32_t i = 0; i < count; i++)
-        if (!session->config->source ||
-            bp_kernel_head_supports(&session->config->head, &shapes[i]))
+        if (!session->config->source || bp_kernel_head_supports(&session->config->head, &shapes[i]))
             options->shapes[options->shape_count++] = shapes[i];
 }
 
@@ -413,8 +412,8 @@ int bp_session_gate(struct bp_session *session, const struct bp_candidate *candi
 {
     struct bp_gate_job *job = NULL;
     if (request->shape_count > BP_GATE_MAX_SHAPES)
-        return bp_fail(err, BP_ERR_USAGE, "%u shapes for the gates, limit %d",
-                       request->shape_count, BP_GATE_MAX_SHAPES);
+        return bp_fail(err, BP_ERR_USAGE, "%u shapes for the gates, limit %d", request->shape_count,
+                       BP_GATE_MAX_SHAPES);
     BP_AUTO_FREE struct bp_gate_options *options = calloc(1, sizeof *options);
     if (!options)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the gates");

@@ -66,8 +66,8 @@ static void conclude(struct bp_gate_job *job)
     snprintf(text, sizeof text, "%s: ", result->cause);
     for (uint32_t i = 0; i < result->site_count; i++) {
         add_text(i == 0 ? "" : " and ", text, sizeof text);
-        add_site(&result->sites[i], i < job->lines.line_count ? job->lines.lines[i].text : "",
-                 text, sizeof text);
+        add_site(&result->sites[i], i < job->lines.line_count ? job->lines.lines[i].text : "", text,
+                 sizeof text);
     }
     add_text(*result->tail ? ", " : "", text, sizeof text);
     add_text(result->tail, text, sizeof text);
@@ -126,8 +126,8 @@ static int request_lines(struct bp_gate_job *job, struct bp_error *err)
                                            .code_count = job->result.site_count};
     for (uint32_t i = 0; i < request.code_count; i++)
         request.codes[i].address = job->result.sites[i].code;
-    return bp_child_request(job->child, BP_MESSAGE_lines_request, &request,
-                            &job->compile.object_fd, 1, job->options.run_ms, err);
+    return bp_child_request(job->child, BP_MESSAGE_lines_request, &request, &job->compile.object_fd,
+                            1, job->options.run_ms, err);
 }
 
 static void take_answer(void *context, struct bp_child *child, enum bp_message_type type,
@@ -269,8 +269,8 @@ void bp_gate_job_free(struct bp_gate_job **slot)
 
 uint32_t bp_gate_shapes(uint32_t head_dim, struct bp_shape shapes[BP_GATE_MAX_SHAPES])
 {
-    static const char *const names[] = {"tiny_prefill", "tiny_decode", "tiny_causal",
-                                        "tiny_ragged", "tiny_window"};
+    static const char *const names[] = {"tiny_prefill", "tiny_decode", "tiny_causal", "tiny_ragged",
+                                        "tiny_window"};
     uint32_t count = 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct bp_shape *shape = bp_suite_shape(names[i]);

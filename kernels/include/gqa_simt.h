@@ -113,8 +113,8 @@ static inline T bp_simt_shfl_down(gqa_u32 site, T value, unsigned delta, int wid
 template <class T> static inline T bp_simt_swap_if(T *p, T v, bool (*wins)(T, T))
 {
     T seen = __atomic_load_n(p, __ATOMIC_RELAXED);
-    while (wins(v, seen) && !__atomic_compare_exchange_n(p, &seen, v, false, __ATOMIC_RELAXED,
-                                                         __ATOMIC_RELAXED))
+    while (wins(v, seen) &&
+           !__atomic_compare_exchange_n(p, &seen, v, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
         ;
     return seen;
 }

@@ -276,8 +276,7 @@ static void survives_fuzzing(void **state)
         unsigned char *copy = malloc(object_size);
         memcpy(copy, object_bytes, object_size);
         mutate(copy, object_size, &random);
-        enum bp_verdict verdict =
-            bp_object_vet(copy, object_size, &plain_rules, &object, message);
+        enum bp_verdict verdict = bp_object_vet(copy, object_size, &plain_rules, &object, message);
         assert_true(verdict == BP_VERDICT_PASS || verdict == BP_VERDICT_LAUNCH_ERROR ||
                     verdict == BP_VERDICT_RESOURCE_LIMIT);
         /* Mapping what was let through must not fault either; no code of it runs. */

@@ -158,8 +158,7 @@ static void blocks_of_a_launch_have_no_order(void **state)
     each_passes(bp_shadow_barrier, 0, 0, 64);
     assert_true(writes(1, 0, OUTPUT + 4));
     assert_false(writes(1, 1, OUTPUT));
-    expect_finding(BP_VERDICT_RACE, "race",
-                   "write of 4 bytes at o+0 by thread 0 of block (0,0,0)");
+    expect_finding(BP_VERDICT_RACE, "race", "write of 4 bytes at o+0 by thread 0 of block (0,0,0)");
     assert_true(writes(2, 0, LDS));
     assert_true(writes(3, 9, LDS));
 }

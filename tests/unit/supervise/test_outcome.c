@@ -111,8 +111,8 @@ static void gates_object_or_not(void **state)
         assert_int_equal(outcome.verdict, allowed[i]);
     }
     for (int claim = 0; claim < BP_VERDICT_COUNT; claim++) {
-        bool is_allowed = claim == BP_VERDICT_PASS || claim == BP_VERDICT_RACE ||
-                          claim == BP_VERDICT_CRASH;
+        bool is_allowed =
+            claim == BP_VERDICT_PASS || claim == BP_VERDICT_RACE || claim == BP_VERDICT_CRASH;
         bp_outcome_of_claim(BP_STAGE_gate, (uint32_t)claim, "", &outcome);
         assert_true(is_allowed || outcome.verdict == BP_VERDICT_PROTOCOL);
     }
