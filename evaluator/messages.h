@@ -259,7 +259,7 @@ struct bp_msg_gate_request {
     uint32_t gates;
     uint64_t object_bytes;
     uint64_t workspace_max_bytes;
-    double budget_ms; /* no further shape is begun after this long */
+    double budget_ms; /* of processor time; no further shape is begun after so much */
     uint32_t shape_count;
     struct bp_shape shapes[BP_GATE_MAX_SHAPES];
 };

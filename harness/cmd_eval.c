@@ -99,7 +99,8 @@ static void print_text(const struct bp_evaluation *evaluation)
            evaluation->suite);
     if (evaluation->verdict != BP_VERDICT_PASS)
         printf("  stage %s: %s\n", bp_stage_name(evaluation->stage), evaluation->message);
-    print_gate(&evaluation->gate);
+    if (evaluation->stage != BP_STAGE_gate)
+        print_gate(&evaluation->gate);
     double worst = 0;
     uint64_t rows = 0;
     for (uint32_t i = 0; i < evaluation->case_count; i++) {
@@ -143,12 +144,17 @@ static void show_preparation(void *context, uint32_t done, uint32_t total)
 
 /* ---- the verb ---- */
 
-/* What --help says after the options, with every shape that --suite takes. */
+/* What --help says after the options, with every gate and every shape that --suite takes. */
 static void fill_details(char *text, size_t size)
 {
     size_t used = (size_t)snprintf(text, size,
                                    "exit status: 0 PASS, 10 the kernel's fault, 20 ours, 2 usage "
-                                   "or input, 130 interrupted\n\nshapes:\n");
+                                   "or input, 130 interrupted\n\ngates:\n");
+    for (int i = 0; i < BP_GATE_COUNT && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "  %-14s %s\n",
+                                 bp_gate_name((enum bp_gate)i), bp_gate_finds((enum bp_gate)i));
+    if (used < size)
+        used += (size_t)snprintf(text + used, size - used, "\nshapes:\n");
     for (const char *const *name = bp_suite_shape_names(); *name && used < size; name++)
         used += (size_t)snprintf(text + used, size - used, "  %s\n", *name);
 }
@@ -283,7 +289,7 @@ int bp_cmd_eval(int argc, char **argv)
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,
          0},
     };
-    char details[2048];
+    char details[4096];
     fill_details(details, sizeof details);
     const struct bp_cli_verb verb = {
         .name = "eval",

@@ -7,8 +7,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-/* After this long no further shape is begun. */
-#define BUDGET_MS 1500.0
+/* After so much of the processor's time no further shape is begun. */
+#define BUDGET_MS 2000.0
 /* Of address space, for shadow memory: 48 bytes for each byte of o, workspace and LDS. */
 #define SHADOW_BYTES (16ull << 30)
 
