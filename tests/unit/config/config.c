@@ -100,13 +100,22 @@ static void every_scalar_is_stored(void **state)
 
 static void gates_are_a_set(void **state)
 {
+    static const struct {
+        const char *text;
+        uint32_t gates;
+    } cases[] = {
+        {"kernel: k.hip\n", 0},
+        {"kernel: k.hip\ngates: []\n", 0},
+        {"kernel: k.hip\ngates: [race, uninitialised]\n",
+         1u << BP_GATE_race | 1u << BP_GATE_uninitialised},
+        {"kernel: k.hip\ngates: [all]\n", BP_GATES_ALL},
+    };
     (void)state;
-    parse("kernel: k.hip\n");
-    assert_int_equal(config.gates, 0);
-    parse("kernel: k.hip\ngates: [race, uninitialised]\n");
-    assert_int_equal(config.gates, 1u << BP_GATE_race | 1u << BP_GATE_uninitialised);
-    parse("kernel: k.hip\ngates: [all]\n");
-    assert_int_equal(config.gates, BP_GATES_ALL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        parse(cases[i].text);
+        assert_int_equal(config.gates, cases[i].gates);
+        bp_config_free(&config);
+    }
 }
 
 static void the_space_is_overridden_and_the_baseline_follows(void **state)
