@@ -12,6 +12,7 @@
 
 #define WAVES (BP_SIMT_BLOCK_THREADS / BP_SIMT_WAVE)
 #define NO_BLOCK UINT64_MAX
+#define NULL_PAGE 4096  /* below it: a member or element of an object at null */
 #define FAR (64u << 20) /* from every region: no overrun, a wild pointer */
 
 /* One access of the past; time 0: none. */
@@ -294,7 +295,9 @@ static void find_outside(const struct bp_shadow *shadow, const struct access *no
     }
     char where[96] = "far from everything", block[48];
     describe_block(shadow, shadow->block, block, sizeof block);
-    if (nearest && past_end && now->address < nearest->address + nearest->bytes)
+    if (now->address < NULL_PAGE)
+        snprintf(where, sizeof where, "through a null pointer");
+    else if (nearest && past_end && now->address < nearest->address + nearest->bytes)
         snprintf(where, sizeof where, "across the end of %s", nearest->name);
     else if (nearest && distance < FAR)
         snprintf(where, sizeof where, "%" PRIu64 " byte%s %s %s", distance, plural(distance),

@@ -221,6 +221,9 @@ static void outside_is_named_by_the_nearest(void **state)
     assert_false(writes(0, 0, INPUT + 8));
     expect_finding(BP_VERDICT_CRASH, "bounds",
                    "write of 4 bytes at k+8, which is an input, by thread 0 of block (0,0,0)");
+    assert_false(reads(0, 0, 16));
+    expect_finding(BP_VERDICT_CRASH, "bounds",
+                   "read of 4 bytes, through a null pointer, by thread 0 of block (0,0,0)");
     assert_false(touch(0, 0, BP_SHADOW_READ, INPUT + 8, UINT64_MAX - 4));
 }
 
