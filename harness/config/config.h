@@ -40,12 +40,13 @@ struct bp_config {
     } health;
 
     struct {
-        double compile_s, run_s, time_s, judge_s;
+        double compile_s, gate_s, run_s, time_s, judge_s;
         uint32_t memory_mb, workspace_mb, log_kb;
     } limits;
 
     bool allow_degraded; /* --allow-degraded: start although the sandbox has a hole */
 
+    uint32_t gates;    /* a set of evaluator/gates.h that candidates pass before they run */
     uint32_t threads;  /* CPU device; 0 = every processor this process may use */
     uint32_t parallel; /* compiles at once; 0 = every processor */
 

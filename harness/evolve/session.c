@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "harness/evolve/attempts.h"
-#include "harness/evolve/flight.h"
+#include "harness/evolve/gates.h"
 #include "harness/supervise/canary.h"
 
 #define PREPARE_TIMEOUT_MS 120000.0
@@ -222,6 +222,8 @@ static int check_device(struct bp_session *session, enum bp_stage stage, bool un
 
 static int fly(struct bp_session *session, struct bp_flight *flight, struct bp_error *err)
 {
+    if (flight->outcome.verdict == BP_VERDICT_PASS && bp_gates_pass(session, flight, err) < 0)
+        return -1;
     if (flight->outcome.verdict != BP_VERDICT_PASS)
         return 0;
     if (bp_flight_try(session, flight, err) < 0)

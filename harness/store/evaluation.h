@@ -25,6 +25,14 @@ struct bp_timing {
     uint32_t batches, calls_per_batch;
 };
 
+/* What the gates did for an evaluation. */
+struct bp_gate_note {
+    uint32_t gates;  /* asked for (evaluator/gates.h); 0: none, and the rest says nothing */
+    uint32_t shapes; /* gone through, forwards and backwards, without a finding */
+    char skipped_because[BP_TEXT_LINE]; /* empty when they could be run */
+    double compile_ms, run_ms;
+};
+
 struct bp_durations {
     double prepare_ms, compile_ms, run_ms, judge_ms, time_ms, overhead_ms, total_ms;
 };
@@ -67,6 +75,7 @@ struct bp_evaluation {
     bool duplicate;        /* answered from the record */
     uint32_t duplicate_of; /* its evaluation number */
 
+    struct bp_gate_note gate; /* of the last attempt */
     uint32_t attempt_count;
     struct bp_attempt attempts[BP_MAX_ATTEMPTS];
     uint32_t plan_count;

@@ -23,7 +23,8 @@ BULLETPROOF = ""
 ROOT = pathlib.Path()
 
 OPTIONS = {
-    "eval": ["--knob", "--dtype", "--device", "--suite", "--threads", "--compile-seconds",
+    "eval": ["--knob", "--dtype", "--device", "--suite", "--gates", "--threads", "--compile-seconds",
+             "--gate-seconds",
              "--run-seconds", "--ring-mb", "--allow-degraded", "--json", "--verbose", "--help"],
     "evolve": ["--out", "--max-evaluations", "--max-seconds", "--seed", "--device",
                "--allow-degraded", "--json",
@@ -144,6 +145,8 @@ class CommandLine(Case):
     def test_unknown_names_list_the_valid_ones(self):
         self.refused(r"unknown suite 'quik' \(valid: quick, full, tiny, bench, or the name of one shape",
                      "eval", self.seed, "--suite", "quik")
+        self.refused(r"--gates needs 'all' or names of gates with commas between, not 'race,bound'",
+                     "eval", self.seed, "--gates", "race,bound")
         self.refused(r"unknown dtype 'f64' \(valid: f16, bf16, f32\)", "eval", self.seed,
                      "--dtype", "f64")
         self.refused(r"device 'gpu' cannot be used by this build \(valid: auto, cpu\)", "eval",
