@@ -9,9 +9,11 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "harness/evolve/attendant.h"
 #include "harness/evolve/identity.h"
 #include "harness/evolve/ladder.h"
 #include "harness/evolve/ledger.h"
+#include "harness/evolve/notify.h"
 #include "harness/evolve/recorder.h"
 #include "harness/evolve/run_dir.h"
 #include "harness/evolve/session.h"
@@ -29,6 +31,7 @@ struct engine {
     struct bp_key search_key; /* of --seed: search decisions only */
     struct bp_session session;
     struct bp_recorder recorder;
+    struct bp_attendant attendant;
     char dir[4096];
     char driver[BP_TEXT_LINE], mask[BP_TEXT_SHORT]; /* for the summary */
     struct bp_ledger ledger;
@@ -176,9 +179,11 @@ static int write_summary(struct engine *engine, struct bp_error *err)
     return bp_recorder_summary(&engine->recorder, &summary, err);
 }
 
-static void show(struct engine *engine)
+static void describe(void *context, struct bp_status_block *block)
 {
-    struct bp_progress_state state = {
+    const struct engine *engine = context;
+    block->safety = &engine->ledger.safety;
+    block->progress = (struct bp_progress_state){
         .done = engine->ledger.count,
         .total = engine->config->budget.evaluations,
         .seconds_limit = engine->config->budget.seconds,
@@ -187,7 +192,14 @@ static void show(struct engine *engine)
         .best = engine->ledger.champion_number ? engine->ladder.level : 0,
         .best_number = engine->ledger.champion_number,
     };
-    bp_progress_show(&engine->progress, &state);
+}
+
+static void show(struct engine *engine)
+{
+    struct bp_status_block block;
+    describe(engine, &block);
+    bp_progress_show(&engine->progress, &block.progress);
+    bp_attendant_tell(&engine->attendant, &block.progress);
 }
 
 static bool is_written(void *context)
@@ -214,10 +226,16 @@ static int record(struct engine *engine, const struct bp_evaluation *evaluation,
         bp_recorder_check(&engine->recorder, err) < 0)
         return -1;
     show(engine);
-    return 0;
+    return bp_attendant_await_disk(&engine->attendant, err);
 }
 
 /* ---- callbacks of the session ---- */
+
+static int opened(void *context, struct bp_error *err)
+{
+    struct engine *engine = context;
+    return bp_attendant_start(&engine->attendant, err);
+}
 
 static void prepared(void *context, uint32_t done, uint32_t total)
 {
@@ -267,6 +285,8 @@ static int evaluated(void *context, struct bp_candidate *candidate, struct bp_er
     } else if (engine->origin == BP_ORIGIN_BASELINE) {
         point = &engine->config->baseline;
         promoted = evaluation->verdict == BP_VERDICT_PASS;
+        if (promoted)
+            bp_ladder_start(&engine->ladder, bp_standings_geomean_ms(evaluation));
     }
     if (record(engine, evaluation, point, promoted, err) < 0)
         return -1;
@@ -306,7 +326,6 @@ static int crown_baseline(struct engine *engine, struct bp_error *err)
     engine->champion.evaluation = copy;
     if (!copy || engine->champion.object_fd < 0)
         return bp_fail_errno(err, "cannot keep the baseline");
-    bp_ladder_start(&engine->ladder, bp_standings_geomean_ms(baseline));
     copy->number = baseline->number;
     copy->timing_count = baseline->timing_count;
     memcpy(copy->timings, baseline->timings, sizeof copy->timings);
@@ -465,7 +484,10 @@ static int open_run(struct engine *engine, struct bp_error *err)
     if (bp_recorder_open(&engine->recorder, engine->dir, engine->config, err) < 0)
         return -1;
     bp_store_run_key(engine->recorder.store, &run_key);
-    return bp_session_open(&engine->session, &run_key, err);
+    if (bp_session_open(&engine->session, &run_key, err) < 0)
+        return -1;
+    bp_notify_ready();
+    return bp_attendant_await_disk(&engine->attendant, err);
 }
 
 static int work(struct engine *engine, struct bp_error *err)
@@ -529,6 +551,7 @@ static int init(struct engine *engine, const struct bp_engine_options *options,
 {
     const struct bp_config *config = options->config;
     struct bp_session_callbacks callbacks = {
+        .opened = opened,
         .prepared = prepared,
         .known_object = known_object,
         .evaluated = evaluated,
@@ -537,6 +560,12 @@ static int init(struct engine *engine, const struct bp_engine_options *options,
     engine->options = options;
     engine->config = config;
     engine->status = "running";
+    engine->attendant = (struct bp_attendant){.session = &engine->session,
+                                              .recorder = &engine->recorder,
+                                              .progress = &engine->progress,
+                                              .config = config,
+                                              .describe = describe,
+                                              .context = engine};
     engine->eager.object_fd = engine->baseline.object_fd = engine->champion.object_fd = -1;
     engine->strategy = bp_strategy_find(config->strategy);
     if (!engine->strategy)
@@ -563,6 +592,7 @@ int bp_engine_run(const struct bp_engine_options *options, struct bp_error *err)
     }
     bp_progress_say(&engine->progress, "run directory %s", engine->dir);
     int status = conclude(engine, work(engine, err), err);
+    bp_attendant_stop(&engine->attendant);
     bp_session_close(&engine->session); /* nothing of ours runs on while the summary is written */
     if (engine->ledger.count > 0 && print_end(engine, err) < 0) {
         bp_progress_say(&engine->progress, "bulletproof: %s", err->msg);

@@ -18,7 +18,12 @@ int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct
     if (bp_io_write_file_atomic(path, config->text, strlen(config->text), err) < 0)
         return -1;
     snprintf(path, sizeof path, "%s/log.txt", dir);
-    return bp_log_open(path, err);
+    if (bp_log_open(path, err) < 0)
+        return -1;
+    struct bp_log_caps caps = {.max_bytes = (uint64_t)config->log.size_mb << 20,
+                               .kept = config->log.kept};
+    bp_log_set_caps(&caps);
+    return 0;
 }
 
 int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)

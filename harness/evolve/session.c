@@ -1,6 +1,8 @@
 #include "harness/evolve/session.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +14,16 @@
 #define PREPARE_TIMEOUT_MS 120000.0
 #define CLOSE_TIMEOUT_NS 2000000000u
 #define WAIT_POLL_MS 1.0
+
+static void now(struct bp_session *session, const char *fmt, ...) BP_PRINTF(2, 3);
+
+static void now(struct bp_session *session, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(session->activity, sizeof session->activity, fmt, args);
+    va_end(args);
+}
 
 /* ---- running the loop until something holds ---- */
 
@@ -79,6 +91,12 @@ int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), vo
         if (pause_for(session, WAIT_POLL_MS, err) < 0)
             return -1;
     return 0;
+}
+
+int bp_session_pause(struct bp_session *session, double ms, struct bp_error *err)
+{
+    now(session, "paused");
+    return pause_for(session, ms, err);
 }
 
 /* ---- opening ---- */
@@ -153,6 +171,7 @@ static int open_bench(struct bp_session *session, const struct bp_key *run_key,
 
 static int prepare_masters(struct bp_session *session, struct bp_error *err)
 {
+    now(session, "preparing inputs and references");
     for (uint32_t i = 0; i < session->suite.case_count; i++) {
         struct wait wait = {.left = 1};
         if (bp_bench_make(session->bench, i, order_done, &wait, err) < 0 ||
@@ -192,8 +211,10 @@ int bp_session_open(struct bp_session *session, const struct bp_key *run_key, st
     if (bp_launch_prepare_supervisor(layers, sizeof layers, err) < 0)
         return -1;
     bp_log(BP_LOG_INFO, "session", "namespaces for children: %s", layers);
-    if (bp_loop_open(&session->loop, err) < 0 || open_bench(session, run_key, err) < 0 ||
-        prepare_masters(session, err) < 0) {
+    const struct bp_session_callbacks *callbacks = &session->callbacks;
+    if (bp_loop_open(&session->loop, err) < 0 ||
+        (callbacks->opened && callbacks->opened(callbacks->context, err) < 0) ||
+        open_bench(session, run_key, err) < 0 || prepare_masters(session, err) < 0) {
         bp_session_close(session);
         return -1;
     }
@@ -304,6 +325,8 @@ static int compile_all(struct bp_session *session, struct flight *flights, uint3
 {
     struct wait wait = {0};
     double prepared_ms = bp_bench_prepare_ms(session->bench);
+    now(session, "compiling #%u to #%u", flights[0].candidate->evaluation->number,
+        flights[count - 1].candidate->evaluation->number);
     for (uint32_t i = 0; i < count; i++) {
         flights[i].secret = ++session->evaluations;
         if (start_compile(session, &flights[i], err) < 0)
@@ -367,6 +390,7 @@ static int run_trial(struct bp_session *session, struct flight *flight, struct b
     struct bp_trial_object object = {.fd = flight->candidate->object_fd,
                                      .bytes = flight->candidate->object_bytes};
     uint64_t asked_ns = bp_clock_ns();
+    now(session, "trying #%u", flight->candidate->evaluation->number);
     if (take_ring(session, BP_RING_A, err) < 0)
         return -1;
     add_overhead(flight, bp_ns_to_ms(bp_clock_ns() - asked_ns));
@@ -495,6 +519,7 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
         .number = ++session->matches,
         .draws = &session->draws,
     };
+    now(session, "match of #%u and #%u", a->evaluation->number, b->evaluation->number);
     fill_contender(a, &options.sides[BP_RING_A]);
     fill_contender(b, &options.sides[BP_RING_B]);
     struct bp_match *match;

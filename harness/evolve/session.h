@@ -18,6 +18,8 @@ struct bp_candidate {
 };
 
 struct bp_session_callbacks {
+    /* Once the loop is open, before anything is prepared. May be null. */
+    int (*opened)(void *context, struct bp_error *err);
     /* Progress of preparing references: done of total cases. May be null. */
     void (*prepared)(void *context, uint32_t done, uint32_t total);
     /* After a compile that gave an object: true to skip run and judge (the verdict was filled in from
@@ -43,6 +45,7 @@ struct bp_session {
     char device[BP_TEXT_SHORT];
     char arch[BP_TEXT_SHORT];
     char worker_path[4096];
+    char activity[BP_TEXT_SHORT]; /* what goes on now, for a person who asks */
     uint64_t draws;
     uint64_t evaluations; /* numbers the secrets of each attempt */
     uint64_t matches;
@@ -71,6 +74,9 @@ int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candida
 /* Serves events until ready(context) holds, asked every millisecond. */
 int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), void *context,
                     struct bp_error *err) BP_MUST_CHECK;
+
+/* Serves events for so long. */
+int bp_session_pause(struct bp_session *session, double ms, struct bp_error *err) BP_MUST_CHECK;
 
 /* Plays a match; a and b must have objects and timings. */
 int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
