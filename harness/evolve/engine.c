@@ -106,6 +106,7 @@ static void fail_match(struct bp_evaluation *challenger, const struct bp_match_r
     challenger->stage = BP_STAGE_time;
     challenger->score = 0;
     memcpy(challenger->message, result->outcome.message, sizeof challenger->message);
+    bp_evaluation_safety(challenger);
 }
 
 /* Nothing becomes best before it has won interleaved rounds against the incumbent. */

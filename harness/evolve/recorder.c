@@ -7,6 +7,14 @@
 #include "base/io.h"
 #include "base/log.h"
 
+static int open_thinning(struct bp_recorder *recorder, const struct bp_config *config,
+                         struct bp_error *err)
+{
+    struct bp_thinning_caps caps = {.max_bytes = (uint64_t)config->limits.failures_mb << 20,
+                                    .max_count = config->limits.failures_kept};
+    return bp_thinning_open(&recorder->thinning, recorder->dir, &caps, err);
+}
+
 int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct bp_config *config,
                      struct bp_error *err)
 {
@@ -18,7 +26,7 @@ int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct
     if (bp_io_write_file_atomic(path, config->text, strlen(config->text), err) < 0)
         return -1;
     snprintf(path, sizeof path, "%s/log.txt", dir);
-    if (bp_log_open(path, err) < 0)
+    if (bp_log_open(path, err) < 0 || open_thinning(recorder, config, err) < 0)
         return -1;
     struct bp_log_caps caps = {.max_bytes = (uint64_t)config->log.size_mb << 20,
                                .kept = config->log.kept};
@@ -33,6 +41,7 @@ int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)
         return 0;
     int result = bp_store_close(recorder->store, err);
     recorder->store = NULL;
+    bp_thinning_close(&recorder->thinning);
     return result;
 }
 
@@ -40,6 +49,7 @@ int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)
 
 struct evaluation_job {
     char dir[4096];
+    struct bp_thinning *thinning;     /* borrowed */
     struct bp_evaluation *evaluation; /* owned copy */
     bool is_best;
 };
@@ -49,6 +59,7 @@ static int write_evaluation(void *context, struct bp_error *err)
     const struct evaluation_job *job = context;
     if (bp_artifacts_evaluation(job->dir, job->evaluation, err) < 0)
         return -1;
+    bp_thinning_added(job->thinning, job->evaluation->number, job->evaluation->verdict);
     return job->is_best ? bp_artifacts_best(job->dir, job->evaluation, err) : 0;
 }
 
@@ -70,6 +81,7 @@ int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluat
         return bp_fail(err, BP_ERR_MEMORY, "no memory to record an evaluation");
     }
     memcpy(job->dir, recorder->dir, sizeof job->dir);
+    job->thinning = &recorder->thinning;
     job->is_best = is_best;
     struct bp_store_job work = {.run = write_evaluation,
                                 .release = release_evaluation,

@@ -5,10 +5,12 @@
 
 #include "harness/config/config.h"
 #include "harness/report/artifacts.h"
+#include "harness/report/thinning.h"
 #include "harness/store/store.h"
 
 struct bp_recorder {
-    struct bp_store *store; /* owned */
+    struct bp_store *store;      /* owned */
+    struct bp_thinning thinning; /* the writer thread's while it runs */
     char dir[4096];
 };
 

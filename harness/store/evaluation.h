@@ -89,7 +89,8 @@ struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation)
 
 const char *bp_origin_name(enum bp_origin origin); /* "eval", "eager", "baseline", "search" */
 
-/* The safety block of one evaluation from its attempts' outcomes; docs/results.md has the formula. */
+/* The safety block of one evaluation from its attempts' outcomes, and from its verdict where that is
+ * not the last one's; docs/results.md has the formula. */
 void bp_evaluation_safety(struct bp_evaluation *evaluation);
 
 /* Adds one evaluation's block to the sums of a run, which already hold `before` evaluations; the
