@@ -157,8 +157,6 @@ static void fill_summary(const struct engine *engine, struct bp_run_summary *sum
         .best_number = ledger->champion_number,
         .best_score = ledger->champion_score,
         .safety = ledger->safety,
-        .history_count = ledger->count,
-        .history = ledger->history,
     };
     memcpy(summary->verdicts, ledger->verdicts, sizeof summary->verdicts);
     struct bp_standings standings = {
@@ -212,7 +210,9 @@ static bool is_written(void *context)
 static int record(struct engine *engine, const struct bp_evaluation *evaluation,
                   const struct bp_point *point, bool promoted, struct bp_error *err)
 {
-    if (bp_ledger_add(&engine->ledger, evaluation, point, promoted, err) < 0 ||
+    struct bp_recorded recorded;
+    bp_evaluation_short(evaluation, &recorded);
+    if (bp_ledger_add(&engine->ledger, &recorded, point, err) < 0 ||
         bp_recorder_evaluation(&engine->recorder, evaluation, promoted, err) < 0)
         return -1;
     bp_log(BP_LOG_INFO, "engine", "evaluation %u: %s score %.4f%s %s", evaluation->number,
@@ -289,6 +289,7 @@ static int evaluated(void *context, struct bp_candidate *candidate, struct bp_er
         if (promoted)
             bp_ladder_start(&engine->ladder, bp_standings_geomean_ms(evaluation));
     }
+    evaluation->promoted = promoted;
     if (record(engine, evaluation, point, promoted, err) < 0)
         return -1;
     if (promoted && engine->origin == BP_ORIGIN_SEARCH)
@@ -365,7 +366,7 @@ static int answer_at_once(struct engine *engine, struct bp_candidate *candidate,
     struct bp_evaluation *evaluation = candidate->evaluation;
     const struct bp_ledger_row *row =
         bp_ledger_find_source(&engine->ledger, evaluation->source_hash);
-    if (!bp_space_allows(engine->ledger.space, point)) {
+    if (!bp_space_allows(engine->ledger.history.space, point)) {
         evaluation->verdict = BP_VERDICT_INVALID_CONFIG;
         snprintf(evaluation->message, sizeof evaluation->message,
                  "the knob values break a constraint");
@@ -390,11 +391,9 @@ static int answer_at_once(struct engine *engine, struct bp_candidate *candidate,
 static int propose(struct engine *engine, struct bp_candidate *candidate, struct bp_point *point,
                    struct bp_error *err)
 {
-    struct bp_history history;
     struct bp_proposal proposal;
-    bp_ledger_view(&engine->ledger, &history);
-    int got =
-        engine->strategy->propose(&history, &engine->search_key, engine->decision, &proposal, err);
+    int got = engine->strategy->propose(&engine->ledger.history, &engine->search_key,
+                                        engine->decision, &proposal, err);
     if (got <= 0)
         return got;
     engine->decision++;
@@ -413,7 +412,7 @@ static int propose(struct engine *engine, struct bp_candidate *candidate, struct
 static int search_batch(struct engine *engine, struct bp_candidate *batch, struct bp_point *points,
                         struct bp_error *err)
 {
-    uint32_t count = 0, known = engine->ledger.observation_count;
+    uint32_t count = 0, known = engine->ledger.history.count;
     int got = 1;
     while (count < engine->session.parallel && budget_left(engine) && got > 0) {
         got = propose(engine, &batch[count], &points[count], err);
@@ -421,7 +420,7 @@ static int search_batch(struct engine *engine, struct bp_candidate *batch, struc
             break;
         bp_ledger_settle(&engine->ledger, known);
         int answered = answer_at_once(engine, &batch[count], &points[count], err);
-        known = engine->ledger.observation_count;
+        known = engine->ledger.history.count;
         if (answered != 0)
             drop(&batch[count]);
         else
@@ -507,15 +506,8 @@ static int print_end(struct engine *engine, struct bp_error *err)
     if (bp_recorder_results(&engine->recorder, &summary, err) < 0)
         return -1;
     bp_progress_end(&engine->progress);
-    if (engine->options->json) {
-        json_t *object = bp_summary_json(&summary);
-        if (!object)
-            return bp_fail(err, BP_ERR_MEMORY, "no memory for the summary");
-        json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether it could be written */
-        putchar('\n');
-        json_decref(object);
-        return 0;
-    }
+    if (engine->options->json) /* main looks whether it could be written */
+        return bp_recorder_print(&engine->recorder, &summary, stdout, err);
     if (bp_results_text(&summary, &text, err) < 0)
         return -1;
     printf("%s\nresults in %s\n", text, engine->dir);

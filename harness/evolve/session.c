@@ -231,8 +231,8 @@ int bp_session_open(struct bp_session *session, const struct bp_key *run_key, st
     const struct bp_session_callbacks *callbacks = &session->callbacks;
     if (bp_loop_open(&session->loop, err) < 0 ||
         (callbacks->opened && callbacks->opened(callbacks->context, err) < 0) ||
-        check_sandbox(session, err) < 0 ||
-        open_bench(session, run_key, err) < 0 || prepare_masters(session, err) < 0) {
+        check_sandbox(session, err) < 0 || open_bench(session, run_key, err) < 0 ||
+        prepare_masters(session, err) < 0) {
         bp_session_close(session);
         return -1;
     }
