@@ -137,15 +137,18 @@ static int remember_file(struct bp_database *database, struct bp_error *err)
 static int fill_new(struct bp_database *database, const char *path, uint64_t seed,
                     const struct bp_key *run_key, struct bp_error *err)
 {
-    char identity[100];
+    char application[60], version[60];
     struct bp_connection *connection = &database->connection;
-    snprintf(identity, sizeof identity, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
-             BP_DATABASE_APPLICATION, BP_DATABASE_VERSION);
+    snprintf(application, sizeof application, "PRAGMA application_id=%d", BP_DATABASE_APPLICATION);
+    snprintf(version, sizeof version, "PRAGMA user_version=%d", BP_DATABASE_VERSION);
     if (bp_connection_open(connection, path, BP_CONNECTION_WRITE, err) < 0 ||
-        remember_file(database, err) < 0 || enter_wal(database, err) < 0 ||
+        remember_file(database, err) < 0 ||
+        /* Before there is a log: in the file itself it tells from the first moment whose it is. */
+        bp_connection_execute(connection, application, "create", err) < 0 ||
+        enter_wal(database, err) < 0 ||
         bp_connection_execute(connection, settings, "create", err) < 0 ||
         bp_database_begin(database, err) < 0 ||
-        bp_connection_execute(connection, identity, "create", err) < 0 ||
+        bp_connection_execute(connection, version, "create", err) < 0 ||
         bp_connection_execute(connection, schema, "create", err) < 0 ||
         prepare_inserts(database, err) < 0 || write_meta(database, seed, run_key, err) < 0)
         return -1;
