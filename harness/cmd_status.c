@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "harness/cli.h"
 #include "harness/commands.h"
@@ -50,7 +51,7 @@ static void print_last(const struct bp_run_last *last, const char *heading)
 static void print_text(const char *dir, const struct bp_run_state *state)
 {
     char safety[BP_SAFETY_LINE];
-    bp_safety_line(&state->safety, safety);
+    bp_safety_line(&state->safety, state->evaluations, safety);
     printf("%s: %s", dir, state->status);
     if (state->pid > 0)
         printf(" (pid %ld)", (long)state->pid);
@@ -132,11 +133,12 @@ static int print_json(const char *dir, const struct bp_run_state *state, struct 
 
 /* ---- the verb ---- */
 
-/* The run that `given` is, or the newest one in it. */
+/* The run that `given` is, or the newest one in it; a link to either will do. */
 static int choose(const char *given, char path[4096], struct bp_error *err)
 {
     struct bp_found_runs found = {0};
-    int result = bp_runs_find(&found, given, err);
+    BP_AUTO_FREE char *real = realpath(given, NULL);
+    int result = bp_runs_find(&found, real ? real : given, err);
     if (result == 0 && found.count == 0)
         result = bp_fail(err, BP_ERR_USAGE, "there is no run in %s", given);
     if (result == 0)

@@ -115,7 +115,7 @@ static int add_markdown(struct bp_buffer *out, const struct bp_run_summary *summ
     for (uint32_t i = 0; i < summary->row_count; i++)
         if (add_markdown_row(out, &summary->rows[i], err) < 0)
             return -1;
-    bp_safety_line(&summary->safety, safety);
+    bp_safety_line(&summary->safety, summary->evaluations, safety);
     return bp_buffer_printf(out, err, "\n%s\nSafety of %u evaluations: %s.\n", conventions,
                             summary->evaluations, safety);
 }
@@ -176,7 +176,7 @@ static int add_text(struct bp_buffer *out, const struct bp_run_summary *summary,
         if (add_text_row(out, widths, cells, err) < 0)
             return -1;
     }
-    bp_safety_line(&summary->safety, safety);
+    bp_safety_line(&summary->safety, summary->evaluations, safety);
     return bp_buffer_printf(out, err, "\nsafety: %s\n", safety);
 }
 

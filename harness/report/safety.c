@@ -12,7 +12,7 @@ static void append_class(char line[BP_SAFETY_LINE], const char *name, uint32_t c
         snprintf(line + used, BP_SAFETY_LINE - used, " (%.1f %%)", 100.0 * count / total);
 }
 
-void bp_safety_line(const struct bp_safety *safety, char line[BP_SAFETY_LINE])
+void bp_safety_line(const struct bp_safety *safety, uint32_t evaluations, char line[BP_SAFETY_LINE])
 {
     const struct {
         const char *name;
@@ -23,6 +23,10 @@ void bp_safety_line(const struct bp_safety *safety, char line[BP_SAFETY_LINE])
         {"command", safety->command_errors},
         {"memory violations", safety->memory_violations},
     };
+    if (evaluations == 0) {
+        snprintf(line, BP_SAFETY_LINE, "nothing evaluated yet");
+        return;
+    }
     snprintf(line, BP_SAFETY_LINE, "score %.1f of 100; %u errors%s", safety->safety_score,
              safety->total_errors, safety->total_errors ? ":" : "");
     for (size_t i = 0; i < sizeof classes / sizeof *classes && safety->total_errors > 0; i++) {

@@ -41,7 +41,7 @@ int bp_status_block_text(const struct bp_status_block *block, struct bp_buffer *
                          struct bp_error *err)
 {
     char safety[BP_SAFETY_LINE];
-    bp_safety_line(block->safety, safety);
+    bp_safety_line(block->safety, block->progress.done, safety);
     if (bp_buffer_printf(out, err, "  run          %s\n  now          %s\n", block->dir,
                          block->activity) < 0 ||
         add_verdicts(&block->progress, out, err) < 0 || add_best(&block->progress, out, err) < 0 ||

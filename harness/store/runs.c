@@ -102,9 +102,10 @@ static int by_change(const void *a, const void *b)
 
 int bp_runs_find(struct bp_found_runs *found, const char *path, struct bp_error *err)
 {
-    BP_AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 && errno == ELOOP)
+    struct stat status;
+    if (lstat(path, &status) == 0 && S_ISLNK(status.st_mode))
         return bp_fail(err, BP_ERR_USAGE, "%s is a symbolic link; name the directory itself", path);
+    BP_AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
         bp_fail_errno(err, "cannot read %s", path);
         err->code = BP_ERR_USAGE;
