@@ -8,11 +8,13 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "harness/evolve/notify.h"
+#include "harness/evolve/run.h"
 #include "harness/evolve/usage.h"
+#include "harness/evolve/waiting.h"
+#include "harness/report/status_block.h"
 
 #define DISK_POLL_MS 5000.0
 #define STATUS_MAX ((size_t)16 << 10)
-#define EVENT_MAX 160
 
 /* ---- signals ---- */
 
@@ -29,7 +31,7 @@ static uint64_t disk_free(const struct bp_attendant *attendant)
 {
     struct bp_error err;
     uint64_t bytes;
-    if (bp_io_disk_free(attendant->recorder->dir, &bytes, &err) == 0)
+    if (bp_io_disk_free(attendant->run->dir, &bytes, &err) == 0)
         return bytes;
     bp_log(BP_LOG_WARNING, "attendant", "%s", err.msg);
     return UINT64_MAX; /* writing will tell more clearly what is wrong */
@@ -37,20 +39,22 @@ static uint64_t disk_free(const struct bp_attendant *attendant)
 
 static void fill_block(struct bp_attendant *attendant, struct bp_status_block *block)
 {
-    const struct bp_session *session = attendant->session;
+    struct bp_run *run = attendant->run;
+    const struct bp_session *session = &run->session;
     *block = (struct bp_status_block){
-        .dir = attendant->recorder->dir,
+        .dir = attendant->run->dir,
         .device = session->host.cpu_name,
         .activity = session->activity,
         .children = session->loop.child_count,
-        .writing = !bp_recorder_idle(attendant->recorder),
+        .safety = &run->ledger.safety,
+        .writing = !bp_recorder_idle(&run->recorder),
         .resident_bytes = bp_usage_resident_bytes(),
         .descriptors = bp_usage_descriptors(),
         .disk_free_bytes = disk_free(attendant),
-        .elapsed_s = bp_progress_elapsed_s(attendant->progress),
+        .elapsed_s = bp_progress_elapsed_s(&attendant->run->progress),
     };
-    attendant->describe(attendant->context, block);
-    block->eta_s = bp_progress_eta_s(attendant->progress, &block->progress);
+    bp_run_progress(run, &block->progress);
+    block->eta_s = bp_progress_eta_s(&attendant->run->progress, &block->progress);
 }
 
 static void log_lines(char *text)
@@ -68,7 +72,7 @@ static void say_status(struct bp_attendant *attendant)
     bp_buffer_init(&text, STATUS_MAX);
     fill_block(attendant, &block);
     if (bp_status_block_text(&block, &text, &err) == 0) {
-        bp_progress_say(attendant->progress, "status:\n%.*s", (int)text.size - 1, text.data);
+        bp_progress_say(&attendant->run->progress, "status:\n%.*s", (int)text.size - 1, text.data);
         log_lines(text.data);
     }
     bp_buffer_free(&text);
@@ -95,14 +99,15 @@ static void still_alive(void *context)
     struct bp_attendant *attendant = context;
     struct bp_error err;
     bp_notify_alive();
-    if (bp_loop_start_timer(&attendant->session->loop, &attendant->alive,
+    if (bp_loop_start_timer(&attendant->run->session.loop, &attendant->alive,
                             bp_clock_ns() + attendant->alive_period_ns, &err) < 0)
         bp_log(BP_LOG_ERROR, "attendant", "no more signs of life: %s", err.msg);
 }
 
-int bp_attendant_start(struct bp_attendant *attendant, struct bp_error *err)
+int bp_attendant_start(struct bp_attendant *attendant, struct bp_run *run, struct bp_error *err)
 {
-    struct bp_loop *loop = &attendant->session->loop;
+    struct bp_loop *loop = &run->session.loop;
+    attendant->run = run;
     loop->notice = noticed;
     loop->notice_context = attendant;
     attendant->alive = (struct bp_timer){.expired = still_alive, .context = attendant};
@@ -114,7 +119,9 @@ int bp_attendant_start(struct bp_attendant *attendant, struct bp_error *err)
 
 void bp_attendant_stop(struct bp_attendant *attendant)
 {
-    struct bp_loop *loop = &attendant->session->loop;
+    if (!attendant->run)
+        return;
+    struct bp_loop *loop = &attendant->run->session.loop;
     bp_notify_stopping();
     loop->notice = NULL;
     if (loop->epoll_fd >= 0)
@@ -124,7 +131,7 @@ void bp_attendant_stop(struct bp_attendant *attendant)
 void bp_attendant_tell(const struct bp_attendant *attendant, const struct bp_progress_state *state)
 {
     char line[BP_PROGRESS_LINE];
-    bp_progress_line(attendant->progress, state, line);
+    bp_progress_line(&attendant->run->progress, state, line);
     bp_notify_status(line);
 }
 
@@ -137,41 +144,41 @@ static uint64_t mib(uint64_t bytes)
 
 static void say(struct bp_attendant *attendant, const char *line)
 {
-    bp_progress_say(attendant->progress, "%s", line);
+    bp_progress_say(&attendant->run->progress, "%s", line);
     bp_log(BP_LOG_INFO, "attendant", "%s", line);
     bp_notify_status(line);
 }
 
 static int pause_run(struct bp_attendant *attendant, uint64_t free_bytes, struct bp_error *err)
 {
-    char line[BP_PROGRESS_LINE], event[EVENT_MAX];
-    uint32_t wanted = attendant->config->limits.disk_free_mb;
+    char line[BP_PROGRESS_LINE];
+    struct bp_run *run = attendant->run;
+    uint32_t wanted = run->config->limits.disk_free_mb;
     snprintf(line, sizeof line,
              "paused: %" PRIu64 " MiB free in %.400s, %u wanted; looking again every %.0f s",
-             mib(free_bytes), attendant->recorder->dir, wanted, DISK_POLL_MS / 1e3);
+             mib(free_bytes), run->dir, wanted, DISK_POLL_MS / 1e3);
     say(attendant, line);
-    snprintf(event, sizeof event,
-             "{\"reason\": \"disk\", \"free_mb\": %" PRIu64 ", \"wanted_mb\": %u}", mib(free_bytes),
-             wanted);
-    return bp_store_event(attendant->recorder->store, "pause", event, err);
+    bp_session_now(&run->session, "paused: the disk is nearly full");
+    json_t *event = json_pack("{s:s, s:I, s:I}", "reason", "disk", "free_mb",
+                              (json_int_t)mib(free_bytes), "wanted_mb", (json_int_t)wanted);
+    return bp_run_event(run, "pause", event, err);
 }
 
 static int resume_run(struct bp_attendant *attendant, uint64_t free_bytes, double paused_s,
                       struct bp_error *err)
 {
-    char line[BP_PROGRESS_LINE], event[EVENT_MAX];
+    char line[BP_PROGRESS_LINE];
     snprintf(line, sizeof line, "going on after %.0f s: %" PRIu64 " MiB free", paused_s,
              mib(free_bytes));
     say(attendant, line);
-    snprintf(event, sizeof event,
-             "{\"reason\": \"disk\", \"free_mb\": %" PRIu64 ", \"paused_s\": %.3f}",
-             mib(free_bytes), paused_s);
-    return bp_store_event(attendant->recorder->store, "resume", event, err);
+    json_t *event = json_pack("{s:s, s:I, s:f}", "reason", "disk", "free_mb",
+                              (json_int_t)mib(free_bytes), "paused_s", paused_s);
+    return bp_run_event(attendant->run, "resume", event, err);
 }
 
 int bp_attendant_await_disk(struct bp_attendant *attendant, struct bp_error *err)
 {
-    uint32_t wanted = attendant->config->limits.disk_free_mb;
+    uint32_t wanted = attendant->run->config->limits.disk_free_mb;
     uint64_t free_bytes = wanted > 0 ? disk_free(attendant) : UINT64_MAX;
     if (mib(free_bytes) >= wanted)
         return 0;
@@ -179,7 +186,7 @@ int bp_attendant_await_disk(struct bp_attendant *attendant, struct bp_error *err
     if (pause_run(attendant, free_bytes, err) < 0)
         return -1;
     while (mib(free_bytes) < wanted) {
-        if (bp_session_pause(attendant->session, DISK_POLL_MS, err) < 0)
+        if (bp_waiting_pause(&attendant->run->session, DISK_POLL_MS, err) < 0)
             return -1;
         free_bytes = disk_free(attendant);
     }

@@ -3,26 +3,20 @@
 #ifndef BP_HARNESS_EVOLVE_ATTENDANT_H
 #define BP_HARNESS_EVOLVE_ATTENDANT_H
 
-#include "harness/evolve/recorder.h"
-#include "harness/evolve/session.h"
-#include "harness/report/status_block.h"
+#include "harness/report/progress.h"
+#include "harness/supervise/loop.h"
+
+struct bp_run;
 
 struct bp_attendant {
-    /* Set by the owner; everything is borrowed. */
-    struct bp_session *session;
-    struct bp_recorder *recorder; /* open */
-    struct bp_progress *progress;
-    const struct bp_config *config;
-    /* Fills in what the attendant cannot know: progress, safety. */
-    void (*describe)(void *context, struct bp_status_block *block);
-    void *context;
-
+    struct bp_run *run; /* borrowed; of which this is a part */
     struct bp_timer alive;
     uint64_t alive_period_ns; /* 0: nobody waits for a sign of life */
 };
 
 /* Once the session's loop is open: signals are answered and the watchdog is fed from now on. */
-int bp_attendant_start(struct bp_attendant *attendant, struct bp_error *err) BP_MUST_CHECK;
+int bp_attendant_start(struct bp_attendant *attendant, struct bp_run *run, struct bp_error *err)
+    BP_MUST_CHECK;
 /* To be called while the loop is still open, or when it never was. */
 void bp_attendant_stop(struct bp_attendant *attendant);
 
