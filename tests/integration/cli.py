@@ -31,6 +31,8 @@ OPTIONS = {
                "--seed", "--device",
                "--allow-degraded", "--json",
                "--verbose", "--help"],
+    "status": ["--json", "--help"],
+    "clean": ["--older-than", "--keep", "--temp", "--dry-run", "--yes", "--json", "--help"],
     "config": ["--help"],
     "doctor": ["--json", "--help"],
 }

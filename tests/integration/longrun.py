@@ -261,6 +261,123 @@ class LongRunTest(unittest.TestCase):
         self.assertEqual(self.stop(program), EXIT_INTERRUPTED, program.errors)
         self.assertEqual(self.recorded(), 0)
 
+    # ---- status and clean ----
+
+    def ask(self, *arguments):
+        """Exit status, output and errors of a verb, run in the parent directory."""
+        done = subprocess.run([OPTIONS.program, *arguments], cwd=self.parent, text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S,
+                              check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def status(self, *arguments):
+        code, output, errors = self.ask("status", *arguments, "--json")
+        self.assertEqual(code, 0, errors)
+        return json.loads(output)
+
+    def finish(self, name):
+        self.directory = os.path.join(self.parent, "runs", name)
+        config = os.path.join(self.parent, "config.yaml")
+        code, _, errors = self.ask("evolve", config, "--out", self.directory,
+                                   "--max-evaluations", "4")
+        self.assertEqual(code, 0, errors)
+
+    def test_status_of_live_and_dead_runs(self):
+        program = Program(self.arguments)
+        self.wait_for(4)
+        state = self.status(self.directory)
+        self.assertEqual((state["status"], state["pid"], state["starts"]),
+                         ("running", program.process.pid, 1))
+        program.process.kill()
+        program.wait(TIMEOUT_S)
+        self.addCleanup(program.remove)
+        program.leftovers(killed=True, grace=5)
+        state = self.status(self.directory)
+        self.assertEqual((state["status"], state["pid"]), ("crashed", None))
+        resumed = Program([OPTIONS.program, "evolve", "--resume", self.directory])
+        self.wait_for(self.recorded() + 2)
+        self.assertEqual(self.stop(resumed), EXIT_INTERRUPTED, resumed.errors)
+        state = self.status(self.directory)
+        self.assertEqual((state["status"], state["starts"]), ("interrupted", 2))
+        with contextlib.closing(sqlite3.connect(os.path.join(self.directory, "run.db"))) as database:
+            count, errors, safety = database.execute(
+                "SELECT count(*), sum(total_errors), avg(safety_score) FROM evaluation").fetchone()
+        summary = self.summary()
+        self.assertEqual(state["evaluations"], count)
+        self.assertEqual(state["verdicts"], summary["verdicts"])
+        self.assertEqual(state["best"]["number"], summary["best"]["number"])
+        self.assertEqual(state["safety"]["total_errors"], errors)
+        self.assertAlmostEqual(state["safety"]["safety_score"], safety, places=6)
+        self.assertEqual(state["safety"], summary["safety"])
+        self.assertEqual([last["number"] for last in state["last"]], list(range(count, count - 5, -1)))
+        self.assertGreater(state["disk"]["total_bytes"], state["disk"]["record_bytes"])
+        code, text, _ = self.ask("status", self.directory)
+        self.assertEqual(code, 0)
+        self.assertTrue(text.startswith(f"{self.directory}: interrupted, start 2\n"), text)
+
+    def test_status_of_a_finished_run_and_of_none(self):
+        code, _, errors = self.ask("status")
+        self.assertEqual(code, 2)
+        self.assertIn("cannot read runs", errors)
+        self.finish("one")
+        self.assertEqual(self.status()["status"], "finished")
+        os.mkdir(os.path.join(self.parent, "empty"))
+        code, _, errors = self.ask("status", "empty")
+        self.assertEqual((code, errors), (2, f"bulletproof: there is no run in empty\n"))
+
+    def test_clean(self):
+        for name in ("old", "new"):
+            self.finish(name)
+        runs = os.path.join(self.parent, "runs")
+        os.mkdir(os.path.join(runs, "notes"))
+        self.directory = os.path.join(runs, "live")
+        live = Program(self.arguments[:-1] + [self.directory])
+        self.wait_for(2)
+        everything = ["live", "new", "notes", "old"]
+        code, _, errors = self.ask("clean")
+        self.assertEqual(code, 2)
+        self.assertIn("--older-than", errors)
+        code, output, errors = self.ask("clean", "--keep", "0")
+        self.assertEqual(code, 2)
+        self.assertIn("--yes", errors)
+        self.assertRegex(output, r"(?m)^in use .* runs/live  \(pid %d\)$" % live.process.pid)
+        self.assertRegex(output, r"(?m)^remove .* runs/old$")
+        self.assertEqual(self.ask("clean", "--keep", "0", "--dry-run")[0], 0)
+        self.assertEqual(self.ask("clean", "--older-than", "1", "--yes")[0], 0)
+        self.assertEqual(sorted(os.listdir(runs)), everything)
+        code, output, errors = self.ask("clean", "--keep", "2", "--yes", "--json")
+        self.assertEqual(code, 0, errors)
+        actions = {os.path.basename(run["path"]): run["action"] for run in json.loads(output)["runs"]}
+        self.assertEqual(actions, {"live": "in use", "new": "keep", "old": "remove"})
+        self.assertEqual(sorted(os.listdir(runs)), ["live", "new", "notes"])
+        code, output, _ = self.ask("clean", "runs/live", "--yes")
+        self.assertEqual(code, 0)
+        self.assertIn("0 of 1 runs to remove", output)
+        recorded = self.recorded()
+        self.wait_for(recorded + 2)
+        self.assertEqual(self.stop(live), EXIT_INTERRUPTED, live.errors)
+
+    def test_clean_of_temporary_files(self):
+        self.finish("one")
+        left = os.path.join(self.directory, "best.tmp")
+        os.mkdir(left)
+        self.assertIn("1 temporary files", self.ask("clean", "--temp", "--dry-run")[1])
+        self.assertTrue(os.path.exists(left))
+        self.assertEqual(self.ask("clean", "--temp", "--yes")[0], 0)
+        self.assertFalse(os.path.exists(left))
+        self.assertEqual(self.status()["evaluations"], 4)
+
+    def test_run_or_resume(self):
+        """What the unit calls: first the start, then twice the same run."""
+        os.environ["BULLETPROOF"] = OPTIONS.program
+        self.addCleanup(os.environ.pop, "BULLETPROOF")
+        script = os.path.join(OPTIONS.root, "scripts/run-or-resume")
+        for start in (1, 2):
+            program = Program([script, self.arguments[2], self.directory])
+            self.wait_for(self.recorded() + 3)
+            self.assertEqual(self.stop(program, signal.SIGTERM), EXIT_INTERRUPTED, program.errors)
+            self.assertEqual(self.status(self.directory)["starts"], start)
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
