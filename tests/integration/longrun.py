@@ -137,6 +137,7 @@ class LongRunTest(unittest.TestCase):
         """The program on a terminal of its own; the other end of it."""
         pid, master = pty.fork()
         if pid == 0:
+            os.chdir(self.parent)  # nohup.out is made there
             os.execvp((prefix + (OPTIONS.program,))[0], [*prefix, *self.arguments])
         self.addCleanup(self.kill, pid)
         return pid, master
