@@ -91,7 +91,8 @@ const struct bp_section bp_sections[] = {
      "After a fault or a hang nothing runs on a device before a probe has passed: a kernel\n"
      "known to be good, with a known answer. When probes fail the run waits and probes again,\n"
      "after min(cap_ms, pause_ms × factor^n)."},
-    {"limits", "What one candidate may use."},
+    {"limits", "What one candidate may use, and a run of the disk."},
+    {"log", "The harness's own log, log.txt in the run directory; it starts anew on SIGHUP too."},
     {NULL, NULL},
 };
 
@@ -178,6 +179,18 @@ const struct bp_setting bp_settings[] = {
      .doc = "workspace a plan may ask for"},
     {"limits", "log_kb", NUMBER(U32, limits.log_kb, 1, 65536, "KiB", "64"),
      .doc = "output kept of a child"},
+    {"limits", "disk_free_mb", NUMBER(U32, limits.disk_free_mb, 0, 1073741824, "MiB", "512"),
+     .doc = "the run pauses while less is free where its directory lies; 0: it never does"},
+    {"limits", "failures_mb", NUMBER(U32, limits.failures_mb, 1, 1048576, "MiB", "1024"),
+     .doc = "disk space of the failure bundles; then the oldest go, never the last three of a "
+            "verdict"},
+    {"limits", "failures_kept", NUMBER(U32, limits.failures_kept, 1, 1000000, "", "1000"),
+     .doc = "failure bundles, likewise"},
+
+    {"log", "size_mb", NUMBER(U32, log.size_mb, 1, 65536, "MiB", "16"),
+     .doc = "size at which log.txt becomes log.txt.1"},
+    {"log", "kept", NUMBER(U32, log.kept, 0, 1000, "", "4"),
+     .doc = "older ones that stay: log.txt.1, the newest, and so on"},
     {.key = NULL},
 };
 

@@ -199,6 +199,8 @@ int bp_flight_compile(struct bp_session *session, struct bp_flight *flights, uin
                       struct bp_error *err)
 {
     double prepared_ms = bp_bench_prepare_ms(session->bench);
+    bp_session_now(session, "compiling #%u to #%u", flights[0].candidate->evaluation->number,
+                   flights[count - 1].candidate->evaluation->number);
     for (uint32_t i = 0; i < count; i++)
         start_compile(session, &flights[i]);
     if (prepare_beside(session, flights, count, err) < 0 ||
@@ -226,6 +228,7 @@ static int run_trial(struct bp_session *session, struct bp_flight *flight, struc
     struct bp_trial_object object = {.fd = flight->candidate->object_fd,
                                      .bytes = flight->candidate->object_bytes};
     struct bp_error why;
+    bp_session_now(session, "trying #%u", flight->candidate->evaluation->number);
     if (bp_trial_start(flight->trial, &object, &why) < 0) {
         fail(flight, BP_STAGE_run, &why);
         return 0;

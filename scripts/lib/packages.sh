@@ -23,6 +23,7 @@ libyaml-dev       | pc yaml-0.1      | configs and kernel declarations
 libsqlite3-dev    | pc sqlite3       | the record of a run
 libjansson-dev    | pc jansson       | JSON artifacts
 libsodium-dev     | pc libsodium     | hashes and keyed randomness
+libsystemd-dev    | pc libsystemd    | telling a service manager that the run is alive
 '
 
 BP_TEST_PACKAGES='
