@@ -7,8 +7,15 @@
 #include "base/io.h"
 #include "base/log.h"
 
-int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct bp_config *config,
-                     struct bp_error *err)
+static int open_log(const struct bp_recorder *recorder, struct bp_error *err)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/log.txt", recorder->dir);
+    return bp_log_open(path, err);
+}
+
+int bp_recorder_create(struct bp_recorder *recorder, const char *dir,
+                       const struct bp_config *config, struct bp_error *err)
 {
     char path[4200];
     snprintf(recorder->dir, sizeof recorder->dir, "%s", dir);
@@ -17,8 +24,40 @@ int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct
     snprintf(path, sizeof path, "%s/config.yaml", dir);
     if (bp_io_write_file_atomic(path, config->text, strlen(config->text), err) < 0)
         return -1;
-    snprintf(path, sizeof path, "%s/log.txt", dir);
-    return bp_log_open(path, err);
+    return open_log(recorder, err);
+}
+
+int bp_recorder_open(struct bp_recorder *recorder, const char *dir, struct bp_error *err)
+{
+    snprintf(recorder->dir, sizeof recorder->dir, "%s", dir);
+    if (bp_store_open(dir, &recorder->store, err) < 0)
+        return -1;
+    return open_log(recorder, err);
+}
+
+static int rewrite(struct bp_recorder *recorder, uint32_t number,
+                   int (*write)(const char *dir, const struct bp_evaluation *evaluation,
+                                struct bp_error *err),
+                   struct bp_error *err)
+{
+    struct bp_evaluation *evaluation;
+    if (bp_store_load_evaluation(recorder->store, number, &evaluation, err) < 0)
+        return -1;
+    int result = write(recorder->dir, evaluation, err);
+    bp_evaluation_free(evaluation);
+    return result;
+}
+
+int bp_recorder_repair(struct bp_recorder *recorder, uint32_t last, uint32_t best,
+                       struct bp_error *err)
+{
+    uint32_t written;
+    if (bp_artifacts_history_end(recorder->dir, &written, err) < 0)
+        return -1;
+    for (uint32_t number = written + 1; number <= last; number++)
+        if (rewrite(recorder, number, bp_artifacts_evaluation, err) < 0)
+            return -1;
+    return best > 0 ? rewrite(recorder, best, bp_artifacts_best, err) : 0;
 }
 
 int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)

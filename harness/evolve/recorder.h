@@ -12,9 +12,16 @@ struct bp_recorder {
     char dir[4096];
 };
 
-/* Opens run.db, log.txt and config.yaml in dir, which exists and is empty. */
-int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct bp_config *config,
+/* Creates run.db, log.txt and config.yaml in dir, which exists and is empty. */
+int bp_recorder_create(struct bp_recorder *recorder, const char *dir, const struct bp_config *config,
                      struct bp_error *err) BP_MUST_CHECK;
+/* Opens those of an earlier start of the run. */
+int bp_recorder_open(struct bp_recorder *recorder, const char *dir, struct bp_error *err)
+    BP_MUST_CHECK;
+/* Writes what a killed process recorded in run.db and did not get into the other files: those of
+ * evaluations up to number `last`, and best/, if there is a champion (best > 0). */
+int bp_recorder_repair(struct bp_recorder *recorder, uint32_t last, uint32_t best,
+                       struct bp_error *err) BP_MUST_CHECK;
 /* Waits for everything queued. */
 int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err) BP_MUST_CHECK;
 
