@@ -6,6 +6,8 @@
 #ifndef BP_EVALUATOR_VERDICT_H
 #define BP_EVALUATOR_VERDICT_H
 
+#include <stdbool.h>
+
 enum bp_blame { BP_BLAME_NONE, BP_BLAME_CANDIDATE, BP_BLAME_DEVICE, BP_BLAME_HARNESS };
 
 enum bp_retry {
@@ -48,6 +50,7 @@ enum bp_verdict {
 };
 
 const char *bp_verdict_name(enum bp_verdict verdict);
+bool bp_verdict_parse(const char *name, enum bp_verdict *verdict);
 const char *bp_verdict_meaning(enum bp_verdict verdict);
 enum bp_blame bp_verdict_blame(enum bp_verdict verdict);
 enum bp_retry bp_verdict_retry(enum bp_verdict verdict);
@@ -62,5 +65,6 @@ enum bp_stage {
         BP_STAGE_COUNT
 };
 const char *bp_stage_name(enum bp_stage stage);
+bool bp_stage_parse(const char *name, enum bp_stage *stage);
 
 #endif

@@ -268,6 +268,7 @@ static int evaluated(void *context, struct bp_candidate *candidate, struct bp_er
         point = &engine->config->baseline;
         promoted = evaluation->verdict == BP_VERDICT_PASS;
     }
+    evaluation->promoted = promoted;
     if (record(engine, evaluation, point, promoted, err) < 0)
         return -1;
     if (promoted && engine->origin == BP_ORIGIN_SEARCH)

@@ -48,15 +48,27 @@ struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation)
     return NULL;
 }
 
+static const char *const origins[BP_ORIGIN_COUNT] = {
+    [BP_ORIGIN_EVAL] = "eval",
+    [BP_ORIGIN_EAGER] = "eager",
+    [BP_ORIGIN_BASELINE] = "baseline",
+    [BP_ORIGIN_SEARCH] = "search",
+};
+
 const char *bp_origin_name(enum bp_origin origin)
 {
-    static const char *const names[] = {
-        [BP_ORIGIN_EVAL] = "eval",
-        [BP_ORIGIN_EAGER] = "eager",
-        [BP_ORIGIN_BASELINE] = "baseline",
-        [BP_ORIGIN_SEARCH] = "search",
-    };
-    return names[origin];
+    return origins[origin];
+}
+
+bool bp_origin_parse(const char *name, enum bp_origin *origin)
+{
+    for (int i = 0; i < BP_ORIGIN_COUNT; i++) {
+        if (strcmp(name, origins[i]) == 0) {
+            *origin = (enum bp_origin)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Counts one outcome in its class and returns what it costs of the 100 points. A switch without a

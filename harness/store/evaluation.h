@@ -35,7 +35,13 @@ struct bp_safety {
     double safety_score; /* 0 to 100 */
 };
 
-enum bp_origin { BP_ORIGIN_EVAL, BP_ORIGIN_EAGER, BP_ORIGIN_BASELINE, BP_ORIGIN_SEARCH };
+enum bp_origin {
+    BP_ORIGIN_EVAL,
+    BP_ORIGIN_EAGER,
+    BP_ORIGIN_BASELINE,
+    BP_ORIGIN_SEARCH,
+    BP_ORIGIN_COUNT
+};
 
 struct bp_evaluation {
     uint32_t number; /* 0 for `eval` */
@@ -66,6 +72,7 @@ struct bp_evaluation {
     double score;          /* geometric mean of baseline / candidate time; 0 when not PASS */
     bool duplicate;        /* answered from the record */
     uint32_t duplicate_of; /* its evaluation number */
+    bool promoted;         /* the champion from then on */
 
     uint32_t attempt_count;
     struct bp_attempt attempts[BP_MAX_ATTEMPTS];
@@ -88,6 +95,7 @@ void bp_evaluation_free(struct bp_evaluation *evaluation);
 struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation);
 
 const char *bp_origin_name(enum bp_origin origin); /* "eval", "eager", "baseline", "search" */
+bool bp_origin_parse(const char *name, enum bp_origin *origin);
 
 /* The safety block of one evaluation from its attempts' outcomes; docs/results.md has the formula. */
 void bp_evaluation_safety(struct bp_evaluation *evaluation);
