@@ -21,7 +21,8 @@ void bp_contest_score(const struct bp_run *run, struct bp_evaluation *evaluation
 /* Objects are not in the record: after a resume the first match compiles its sides again. */
 static int ensure_object(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
 {
-    return candidate->object_fd >= 0 ? 0 : bp_session_compile(&run->session, candidate, err);
+    bool has_object = candidate->object_fd >= 0;
+    return has_object ? 0 : bp_session_compile(&run->session, candidate, err);
 }
 
 static int play(struct bp_run *run, struct bp_candidate *a, struct bp_candidate *b,
@@ -49,6 +50,7 @@ static void fail_match(struct bp_evaluation *challenger, const struct bp_match_r
     challenger->stage = BP_STAGE_time;
     challenger->score = 0;
     memcpy(challenger->message, result->outcome.message, sizeof challenger->message);
+    bp_evaluation_safety(challenger);
 }
 
 static void book(struct bp_run *run, struct bp_evaluation *challenger, struct bp_duel *duel)
@@ -65,11 +67,9 @@ static void book(struct bp_run *run, struct bp_evaluation *challenger, struct bp
                                         &duel->promoted);
 }
 
-int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, bool *promoted,
-                         struct bp_error *err)
+int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
 {
     struct bp_evaluation *challenger = candidate->evaluation;
-    *promoted = false;
     if (challenger->verdict != BP_VERDICT_PASS || challenger->duplicate ||
         !bp_ladder_is_contender(&run->ladder, challenger->score))
         return 0;
@@ -80,7 +80,7 @@ int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, boo
         return -1;
     book(run, challenger, &duel);
     duel.ladder = run->ladder;
-    *promoted = duel.promoted;
+    challenger->promoted = duel.promoted;
     return bp_run_attach(run, "match", bp_duel_json(&duel, run->session.suite.timed_count), err);
 }
 

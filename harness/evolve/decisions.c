@@ -146,15 +146,21 @@ static json_t *measured_json(const struct bp_duel *duel, uint32_t shapes)
                      duel->ladder.level, "baseline_ms", duel->ladder.baseline_ms);
 }
 
+static json_t *failed_json(const struct bp_match_result *result)
+{
+    if (result->outcome.verdict == BP_VERDICT_PASS)
+        return json_null();
+    return json_string(result->failed_side == BP_RING_A ? "challenger" : "incumbent");
+}
+
 json_t *bp_duel_json(const struct bp_duel *duel, uint32_t shapes)
 {
     const struct bp_match_result *result = &duel->result;
-    return json_pack("{s:I, s:I, s:s, s:o, s:s, s:b, s:o}", "challenger",
+    return json_pack("{s:I, s:I, s:s, s:o, s:o, s:b, s:o}", "challenger",
                      (json_int_t)duel->challenger, "incumbent", (json_int_t)duel->incumbent,
                      "outcome", bp_verdict_name(result->outcome.verdict), "message",
-                     bp_json_text(result->outcome.message), "failed",
-                     result->failed_side == BP_RING_A ? "challenger" : "incumbent", "promoted",
-                     duel->promoted, "measured", measured_json(duel, shapes));
+                     bp_json_text(result->outcome.message), "failed", failed_json(result),
+                     "promoted", duel->promoted, "measured", measured_json(duel, shapes));
 }
 
 static int read_medians(json_t *list, double *medians, struct bp_error *err)
@@ -189,12 +195,12 @@ static int read_duel(json_t *json, struct bp_duel *duel, struct bp_error *err)
 {
     json_error_t error;
     struct bp_outcome *outcome = &duel->result.outcome;
-    const char *verdict, *message, *failed;
+    const char *verdict, *message, *side;
     json_int_t challenger, incumbent;
-    json_t *measured;
+    json_t *measured, *failed;
     int promoted;
     *duel = (struct bp_duel){0};
-    if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:s, s:s, s:s, s:b, s:o}",
+    if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:s, s:s, s:o, s:b, s:o}",
                        "challenger", &challenger, "incumbent", &incumbent, "outcome", &verdict,
                        "message", &message, "failed", &failed, "promoted", &promoted, "measured",
                        &measured) < 0)
@@ -202,7 +208,9 @@ static int read_duel(json_t *json, struct bp_duel *duel, struct bp_error *err)
     duel->challenger = (uint32_t)challenger;
     duel->incumbent = (uint32_t)incumbent;
     duel->promoted = promoted;
-    duel->result.failed_side = strcmp(failed, "challenger") == 0 ? BP_RING_A : BP_RING_B;
+    side = json_string_value(failed);
+    if (side && strcmp(side, "incumbent") == 0)
+        duel->result.failed_side = BP_RING_B;
     snprintf(outcome->message, sizeof outcome->message, "%s", message);
     if (!bp_verdict_parse(verdict, &outcome->verdict))
         return bp_fail(err, BP_ERR_USAGE, "an event match has the unknown verdict '%s'", verdict);

@@ -1,5 +1,6 @@
 #include "harness/evolve/resume.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 struct walk {
     struct bp_run *run;
     struct bp_resumed *resumed;
+    struct bp_evaluation *evaluation; /* owned: filled anew for each */
     char *batch;          /* owned: the last event batch */
     char *latest;         /* owned: the last event that says the seconds so far */
     struct bp_duel final; /* the last one; challenger 0: none was played */
@@ -31,6 +33,22 @@ static int find_point(const struct bp_recorded *recorded, const struct bp_space 
     return 0;
 }
 
+/* What the ledger wants of an evaluation. */
+static void recall(const struct bp_recorded *recorded, struct bp_evaluation *evaluation)
+{
+    evaluation->number = recorded->number;
+    evaluation->verdict = recorded->verdict;
+    evaluation->stage = recorded->stage;
+    evaluation->has_score = recorded->has_score;
+    evaluation->score = recorded->score;
+    evaluation->duplicate = recorded->duplicate;
+    evaluation->safety = recorded->safety;
+    snprintf(evaluation->source_hash, sizeof evaluation->source_hash, "%s",
+             recorded->source_hash);
+    snprintf(evaluation->object_hash, sizeof evaluation->object_hash, "%s",
+             recorded->object_hash);
+}
+
 static int add_evaluation(void *context, const struct bp_recorded *recorded, struct bp_error *err)
 {
     const struct walk *walk = context;
@@ -43,7 +61,9 @@ static int add_evaluation(void *context, const struct bp_recorded *recorded, str
         return -1;
     if (run->replayed)
         bp_replayed_skip_evaluation(run->replayed, recorded->source_hash);
-    return bp_ledger_restore(&run->ledger, recorded, in_space ? &point : NULL, err);
+    recall(recorded, walk->evaluation);
+    return bp_ledger_add(&run->ledger, walk->evaluation, in_space ? &point : NULL,
+                         recorded->promoted, err);
 }
 
 /* ---- events ---- */
@@ -216,7 +236,11 @@ int bp_resume(struct bp_run *run, struct bp_resumed *resumed, struct bp_error *e
     struct walk walk = {.run = run, .resumed = resumed};
     *resumed = (struct bp_resumed){.evaluations = run->config->budget.evaluations,
                                    .seconds = run->config->budget.seconds};
+    walk.evaluation = bp_evaluation_new();
+    if (!walk.evaluation)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory to resume");
     int result = rebuild(&walk, err);
+    bp_evaluation_free(walk.evaluation);
     free(walk.batch);
     free(walk.latest);
     return result;

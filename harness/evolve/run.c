@@ -168,8 +168,9 @@ int bp_run_attach(struct bp_run *run, const char *kind, json_t *json, struct bp_
 }
 
 int bp_run_record(struct bp_run *run, const struct bp_evaluation *evaluation,
-                  const struct bp_point *point, bool promoted, struct bp_error *err)
+                  const struct bp_point *point, struct bp_error *err)
 {
+    bool promoted = evaluation->promoted;
     if (bp_ledger_add(&run->ledger, evaluation, point, promoted, err) < 0 ||
         bp_recorder_evaluation(&run->recorder, evaluation, promoted, err) < 0)
         return -1;

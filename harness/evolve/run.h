@@ -70,7 +70,7 @@ int bp_run_flush(struct bp_run *run, struct bp_error *err) BP_MUST_CHECK;
 /* Books and records a finished evaluation, and shows it once it is on disk. point may be null
  * (eager). */
 int bp_run_record(struct bp_run *run, const struct bp_evaluation *evaluation,
-                  const struct bp_point *point, bool promoted, struct bp_error *err) BP_MUST_CHECK;
+                  const struct bp_point *point, struct bp_error *err) BP_MUST_CHECK;
 
 /* The state in a few figures; borrows from run. */
 void bp_run_summary(const struct bp_run *run, struct bp_run_summary *summary);

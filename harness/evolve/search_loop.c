@@ -113,7 +113,7 @@ static int record_answer(struct bp_run *run, const struct bp_proposed *member,
                  "the knob values break a constraint");
     }
     bp_evaluation_safety(evaluation);
-    int result = bp_run_record(run, evaluation, &member->point, false, err);
+    int result = bp_run_record(run, evaluation, &member->point, err);
     bp_run_drop(&candidate);
     return result;
 }
@@ -175,7 +175,10 @@ int bp_search_evaluate(struct bp_run *run, struct bp_candidate *candidates, uint
     for (uint32_t i = 0; i < count; i++) {
         if (bp_replayed_evaluation(run->replayed, candidates[i].evaluation, err) < 0)
             return -1;
-        bp_search_known_object(run, &candidates[i]);
+        bool known = bp_search_known_object(run, &candidates[i]);
+        if (!known && candidates[i].evaluation->attempt_count == 0)
+            return bp_fail(err, BP_ERR_USAGE, "the replayed run knew the object of evaluation %u",
+                           candidates[i].evaluation->number);
         if (bp_search_evaluated(run, &candidates[i], err) < 0)
             return -1;
     }
@@ -207,14 +210,13 @@ static int evaluated_member(struct bp_run *run, struct bp_candidate *candidate,
                             struct bp_error *err)
 {
     const struct bp_proposed *member = next_member(run);
-    bool promoted;
     if (!member || member->number != candidate->evaluation->number)
         return bp_fail(err, BP_ERR_STATE, "evaluation %u is out of order",
                        candidate->evaluation->number);
-    if (bp_contest_challenge(run, candidate, &promoted, err) < 0 ||
-        bp_run_record(run, candidate->evaluation, &member->point, promoted, err) < 0)
+    if (bp_contest_challenge(run, candidate, err) < 0 ||
+        bp_run_record(run, candidate->evaluation, &member->point, err) < 0)
         return -1;
-    if (promoted)
+    if (candidate->evaluation->promoted)
         bp_run_crown(run, candidate);
     return record_answers(run, err);
 }
@@ -228,8 +230,8 @@ int bp_search_evaluated(void *context, struct bp_candidate *candidate, struct bp
     if (evaluation->origin == BP_ORIGIN_SEARCH)
         return evaluated_member(run, candidate, err);
     bool baseline = evaluation->origin == BP_ORIGIN_BASELINE;
-    return bp_run_record(run, evaluation, baseline ? &run->config->baseline : NULL,
-                         baseline && evaluation->verdict == BP_VERDICT_PASS, err);
+    evaluation->promoted = baseline && evaluation->verdict == BP_VERDICT_PASS;
+    return bp_run_record(run, evaluation, baseline ? &run->config->baseline : NULL, err);
 }
 
 /* ---- the loop ---- */

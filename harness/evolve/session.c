@@ -472,6 +472,51 @@ int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candida
     return result;
 }
 
+/* ---- objects again ---- */
+
+static int compile_alone(struct bp_session *session, struct flight *flight, struct bp_error *err)
+{
+    if (start_compile(session, flight, err) < 0)
+        return -1;
+    while (!flight->job.done)
+        if (step(session, err) < 0)
+            return -1;
+    return 0;
+}
+
+static void take_object(struct bp_candidate *candidate, struct bp_compile_job *job)
+{
+    if (strcmp(job->object_hash, candidate->evaluation->object_hash) != 0)
+        bp_log(BP_LOG_WARNING, "session", "evaluation %u compiles to another object now, by %s",
+               candidate->evaluation->number, job->compiler);
+    candidate->object_fd = bp_steal_fd(&job->object_fd);
+    candidate->object_bytes = job->object_bytes;
+}
+
+int bp_session_compile(struct bp_session *session, struct bp_candidate *candidate,
+                       struct bp_error *err)
+{
+    struct bp_outcome outcome;
+    for (uint32_t attempt = 1;; attempt++) {
+        struct flight flight = {.candidate = candidate, .job = {.object_fd = -1}};
+        int result = compile_alone(session, &flight, err);
+        outcome = flight.job.outcome;
+        if (result == 0 && outcome.verdict == BP_VERDICT_PASS)
+            take_object(candidate, &flight.job);
+        bp_compile_free(&flight.job);
+        if (result < 0 || outcome.verdict == BP_VERDICT_PASS)
+            return result;
+        if (bp_verdict_retry(outcome.verdict) != BP_RETRY_BACKOFF ||
+            attempt >= session->config->retry.attempts)
+            break;
+        if (back_off(session, attempt, err) < 0)
+            return -1;
+    }
+    return bp_fail(err, BP_ERR_UNAVAILABLE, "evaluation %u cannot be compiled again: %s: %s",
+                   candidate->evaluation->number, bp_verdict_name(outcome.verdict),
+                   outcome.message);
+}
+
 /* ---- matches ---- */
 
 static void fill_contender(const struct bp_candidate *candidate, struct bp_contender *contender)

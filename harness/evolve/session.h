@@ -68,6 +68,11 @@ void bp_session_describe(const struct bp_session *session, struct bp_evaluation 
 int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candidates, uint32_t count,
                         struct bp_error *err) BP_MUST_CHECK;
 
+/* Compiles a candidate that passed before again, for its object alone; nothing else of it changes.
+ * BP_ERR_UNAVAILABLE when that does not succeed any more. */
+int bp_session_compile(struct bp_session *session, struct bp_candidate *candidate,
+                       struct bp_error *err) BP_MUST_CHECK;
+
 /* Serves events until ready(context) holds, asked every millisecond. */
 int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), void *context,
                     struct bp_error *err) BP_MUST_CHECK;

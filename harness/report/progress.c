@@ -15,7 +15,12 @@ void bp_progress_start(struct bp_progress *progress)
 
 double bp_progress_elapsed_s(const struct bp_progress *progress)
 {
-    return bp_ns_to_ms(bp_clock_ns() - progress->started_ns) / 1e3;
+    return progress->earlier_s + bp_ns_to_ms(bp_clock_ns() - progress->started_ns) / 1e3;
+}
+
+void bp_progress_resume(struct bp_progress *progress, double earlier_s)
+{
+    progress->earlier_s = earlier_s;
 }
 
 void bp_progress_end(struct bp_progress *progress)

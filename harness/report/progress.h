@@ -12,6 +12,7 @@ struct bp_progress {
     bool terminal;
     bool line_open; /* a line without newline stands on the terminal */
     uint64_t started_ns;
+    double earlier_s; /* that the run took before it was resumed */
 };
 
 struct bp_progress_state {
@@ -24,6 +25,8 @@ struct bp_progress_state {
 };
 
 void bp_progress_start(struct bp_progress *progress);
+/* Counts what the run took before this start of it. */
+void bp_progress_resume(struct bp_progress *progress, double earlier_s);
 /* A line of its own that stays. */
 void bp_progress_say(struct bp_progress *progress, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
