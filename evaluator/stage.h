@@ -9,5 +9,6 @@ int bp_stage_prepare(struct bp_channel *channel);
 int bp_stage_compile(struct bp_channel *channel);
 int bp_stage_run(struct bp_channel *channel);
 int bp_stage_judge(struct bp_channel *channel);
+int bp_stage_probe(struct bp_channel *channel);
 
 #endif

@@ -15,6 +15,7 @@
 #include "harness/evolve/search_loop.h"
 #include "harness/evolve/standings.h"
 #include "harness/exit_codes.h"
+#include "harness/store/json_parts.h"
 #include "kernels/embedded.h"
 
 struct engine {
@@ -30,6 +31,35 @@ static void prepared(void *context, uint32_t done, uint32_t total)
 {
     struct bp_run *run = context;
     bp_progress_preparing(&run->progress, done, total);
+}
+
+/* Events of the machine's own history. One that cannot be queued is no reason to stop here: the next
+ * evaluation meets the same store. */
+static void put_event(struct bp_run *run, const char *kind, json_t *json)
+{
+    struct bp_error err;
+    if (bp_run_event(run, kind, json, &err) < 0)
+        bp_log(BP_LOG_WARNING, "engine", "event %s: %s", kind, err.msg);
+}
+
+static void device_changed(void *run, const struct bp_device_change *change)
+{
+    put_event(run, "device",
+              json_pack("{s:s,s:s,s:s,s:o}", "device", change->device, "from", change->from, "to",
+                        change->to, "why", bp_json_text(change->why)));
+}
+
+static void probed(void *run, const struct bp_probe_record *probe)
+{
+    put_event(run, "probe",
+              json_pack("{s:s,s:b,s:o,s:o}", "device", probe->device, "passed", probe->passed, "ms",
+                        bp_json_real(probe->ms), "message", bp_json_text(probe->message)));
+}
+
+static void waiting(void *context, const char *text)
+{
+    struct bp_run *run = context;
+    bp_progress_say(&run->progress, "%s", text);
 }
 
 static void override_budget(struct engine *engine)
@@ -49,6 +79,9 @@ static int init_run(struct engine *engine, struct bp_error *err)
         .prepared = prepared,
         .known_object = bp_search_known_object,
         .evaluated = bp_search_evaluated,
+        .device_changed = device_changed,
+        .probed = probed,
+        .waiting = waiting,
         .context = run,
     };
     run->config = &engine->config;

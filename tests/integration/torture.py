@@ -40,7 +40,7 @@ GRACE_S = 2.0  # for what a killed supervisor leaves to die
 KILLS = ["supervisor", "SIGTERM", "worker"]
 KILLS_A_RUN = 12
 TERM_SHARE, WORKER_SHARE = 0.15, 0.4
-NOT_BEGUN = re.compile("died before it had begun|has no run.db|no run.db|holds no run")
+NOT_BEGUN = re.compile("died before it had begun|holds no record of a run")
 EXIT_INTERRUPTED = 130
 
 
