@@ -143,6 +143,13 @@ RECORD(probe_request_record, bp_msg_probe_request, TEXT(bp_msg_probe_request, de
 RECORD(probe_result_record, bp_msg_probe_result,
        BELOW(bp_msg_probe_result, verdict, BP_VERDICT_COUNT), F64(bp_msg_probe_result, max_ratio),
        F64(bp_msg_probe_result, launch_ms), TEXT(bp_msg_probe_result, message));
+RECORD(canary_request_record, bp_msg_canary_request, U32(bp_msg_canary_request, act),
+       BELOW(bp_msg_canary_request, candidate, 2), BELOW(bp_msg_canary_request, root, 2),
+       U64(bp_msg_canary_request, namespaces), U64(bp_msg_canary_request, pid_ns),
+       U64(bp_msg_canary_request, mnt_ns), U64(bp_msg_canary_request, net_ns),
+       U64(bp_msg_canary_request, ipc_ns));
+RECORD(canary_result_record, bp_msg_canary_result, U32(bp_msg_canary_result, error),
+       U32(bp_msg_canary_result, missing), TEXT(bp_msg_canary_result, text));
 /* clang-format on */
 
 static const struct record *const records[BP_MESSAGE_COUNT] = {

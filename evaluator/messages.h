@@ -45,7 +45,9 @@
     X(sample_request)  /* R, judge: a row of a timed output */                                     \
     X(sample_result)   /* A */                                                                     \
     X(probe_request)   /* R, probe: a known-good object on a device under suspicion */             \
-    X(probe_result)    /* A */
+    X(probe_result)    /* A */                                                                     \
+    X(canary_request)  /* R, canary */                                                             \
+    X(canary_result)   /* A */
 
 enum bp_message_type {
 #define BP_MESSAGE_ENUM(name) BP_MESSAGE_##name,
@@ -269,6 +271,22 @@ struct bp_msg_probe_result {
     double max_ratio; /* largest error / bound */
     double launch_ms; /* of both calls */
     char message[BP_TEXT_LINE];
+};
+
+/* A canary child is confined like the stage of its policy, but for the filter. `act` below
+ * BP_CANARY_ACT_COUNT: it puts the filter on, the candidate's too when `candidate` is 1, and commits
+ * it; else it looks at the other layers (sandbox/canary.h). */
+struct bp_msg_canary_request {
+    uint32_t act;
+    uint32_t candidate;
+    uint32_t root;
+    uint64_t namespaces, pid_ns, mnt_ns, net_ns, ipc_ns;
+};
+
+struct bp_msg_canary_result {
+    uint32_t error;   /* of the act: an errno value, 0 when it succeeded */
+    uint32_t missing; /* layers, 1 << enum bp_layer */
+    char text[BP_TEXT_LINE];
 };
 
 /* Packs *message (the struct of this type) as a frame onto out. */

@@ -62,9 +62,11 @@ static void waiting(void *context, const char *text)
     bp_progress_say(&run->progress, "%s", text);
 }
 
-static void override_budget(struct engine *engine)
+/* What each start of a run may choose anew. */
+static void override_config(struct engine *engine)
 {
     const struct bp_engine_options *options = engine->options;
+    engine->config.allow_degraded = options->allow_degraded;
     if (options->evaluations)
         engine->config.budget.evaluations = (uint32_t)*options->evaluations;
     if (options->seconds)
@@ -108,7 +110,7 @@ static int load_new_config(struct engine *engine, struct bp_error *err)
         snprintf(config->device, sizeof config->device, "%s", options->device);
     if (engine->run.replayed)
         config->parallel = bp_replayed_parallel(engine->run.replayed);
-    override_budget(engine);
+    override_config(engine);
     return 0;
 }
 
@@ -167,7 +169,7 @@ static int reopen(struct engine *engine, struct bp_error *err)
         return -1;
     engine->config.budget.evaluations = engine->resumed.evaluations;
     engine->config.budget.seconds = engine->resumed.seconds;
-    override_budget(engine);
+    override_config(engine);
     bp_progress_resume(&run->progress, engine->resumed.elapsed_s);
     return 0;
 }

@@ -10,6 +10,7 @@ struct bp_engine_options {
     const char *resume; /* directory of the run to go on with; null: a new run */
     const char *replay; /* directory of the run whose recorded results are taken; null: children */
     const char *out;    /* of a new run; null: output/NAME-DATE-TIME */
+    bool allow_degraded; /* start although a layer of the sandbox is missing */
     bool json;          /* print the summary object instead of the table */
 
     /* In place of what the config says, where set. Of a resumed run only the budget can be changed. */
