@@ -556,13 +556,21 @@ class Evolve(Case):
 class Resume(Case):
     """What `--resume` and `--replay-results` do with directories as they are found."""
 
+    @classmethod
+    def setUpClass(cls):
+        """A finished run, of which each test gets a copy."""
+        cls.finished = pathlib.Path(tempfile.mkdtemp(prefix="bulletproof-cli-"))
+        cls.addClassCleanup(shutil.rmtree, cls.finished, ignore_errors=True)
+        write_kernel(cls.finished / "kernel.hip", "[0, 1]")
+        (cls.finished / "run.yaml").write_text(SETTINGS)
+        run("evolve", cls.finished / "run.yaml", "--out", cls.finished / "out", "--max-evaluations",
+            6)
+
     def setUp(self):
         super().setUp()
-        write_kernel(self.dir / "kernel.hip", "[0, 1]")
-        self.settings = self.config(SETTINGS)
+        self.settings = self.finished / "run.yaml"
         self.out = self.dir / "out"
-        done = run("evolve", self.settings, "--out", self.out, "--max-evaluations", 6)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        shutil.copytree(self.finished / "out", self.out)
 
     def rows(self, sql, out=None):
         database = sqlite3.connect((out or self.out) / "run.db")
@@ -606,7 +614,9 @@ class Resume(Case):
         self.assertTrue((self.out / "best/result.json").exists())
 
     def test_a_kernel_that_was_edited_is_not_used(self):
-        (self.dir / "kernel.hip").write_text("no kernel at all\n")
+        kernel = self.finished / "kernel.hip"
+        self.addCleanup(kernel.write_text, kernel.read_text())
+        kernel.write_text("no kernel at all\n")
         done = run("evolve", "--resume", self.out, "--max-evaluations", 7)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stderr, r"(?m)^bulletproof: \S+/kernel\.hip has changed; the run goes "
@@ -623,7 +633,8 @@ class Resume(Case):
             self.refused(r"keeps its directory, seed and device: leave out %s" % option, "evolve",
                          "--resume", self.out, option, value)
         self.refused(r"needs a CONFIG, or a run to --resume", "evolve")
-        self.refused(r"cannot create none/run\.lock: No such file", "evolve", "--resume", "none")
+        self.refused(r"none holds no record of a run: run\.db: No such file", "evolve", "--resume",
+                     "none")
         self.refused(r"none holds no record of a run: run\.db: No such file", "evolve", self.settings,
                      "--out", "x", "--replay-results", "none")
 
