@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -21,6 +22,17 @@ int bp_io_read_file(const char *path, struct bp_buffer *buffer, struct bp_error 
  * reader sees the old bytes or the new ones, also after a crash. */
 int bp_io_write_file_atomic(const char *path, const void *data, size_t size, struct bp_error *err)
     BP_MUST_CHECK;
+
+/* The same for what is written piece by piece to `file`. After a successful open, exactly one of commit
+ * and drop has to follow; a failed commit drops. */
+struct bp_io_replacement {
+    FILE *file;
+    char path[4096], temporary[4096 + 8];
+};
+int bp_io_replace_open(struct bp_io_replacement *replacement, const char *path,
+                       struct bp_error *err) BP_MUST_CHECK;
+int bp_io_replace_commit(struct bp_io_replacement *replacement, struct bp_error *err) BP_MUST_CHECK;
+void bp_io_replace_drop(struct bp_io_replacement *replacement);
 
 /* A close-on-exec memfd of size bytes (zeros). The caller owns the descriptor. A size other than 0
  * is sealed: nobody who maps it can be cut short by another. */

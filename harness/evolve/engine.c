@@ -302,17 +302,6 @@ static int work(struct engine *engine, struct bp_error *err)
     return bp_contest_final(run, err);
 }
 
-static int print_summary(const struct bp_run_summary *summary, struct bp_error *err)
-{
-    json_t *object = bp_summary_json(summary);
-    if (!object)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for the summary");
-    json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether it could be written */
-    putchar('\n');
-    json_decref(object);
-    return 0;
-}
-
 static int print_end(struct engine *engine, struct bp_error *err)
 {
     struct bp_run *run = &engine->run;
@@ -322,8 +311,8 @@ static int print_end(struct engine *engine, struct bp_error *err)
     if (bp_recorder_results(&run->recorder, &summary, err) < 0)
         return -1;
     bp_progress_end(&run->progress);
-    if (engine->options->json)
-        return print_summary(&summary, err);
+    if (engine->options->json) /* main looks whether it could be written */
+        return bp_recorder_print(&run->recorder, &summary, stdout, err);
     if (bp_results_text(&summary, &text, err) < 0)
         return -1;
     printf("%s\nresults in %s\n", text, run->dir);

@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+
+#define SUMMARY_SHARE 100 /* of the time goes on without summaries, to one part for them */
 
 static int open_log(const struct bp_recorder *recorder, struct bp_error *err)
 {
@@ -62,11 +65,9 @@ int bp_recorder_repair(struct bp_recorder *recorder, uint32_t last, uint32_t bes
 
 int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)
 {
-    bp_log_close();
-    if (!recorder->store)
-        return 0;
-    int result = bp_store_close(recorder->store, err);
+    int result = recorder->store ? bp_store_close(recorder->store, err) : 0;
     recorder->store = NULL;
+    bp_log_close(); /* the store's thread says something now and then */
     return result;
 }
 
@@ -122,47 +123,70 @@ int bp_recorder_check(struct bp_recorder *recorder, struct bp_error *err)
     return bp_store_flush(recorder->store, err);
 }
 
-struct text_job {
-    char path[4200];
-    char *text; /* owned */
+struct summary_job {
+    struct bp_recorder *recorder; /* which closes its store, and so ends the jobs, before itself */
+    char *head;                   /* owned */
 };
 
-static int write_text(void *context, struct bp_error *err)
+/* Over a connection of its own: the recorder's belongs to the supervisor's thread. */
+static int write_summary(void *context, struct bp_error *err)
 {
-    const struct text_job *job = context;
-    return bp_io_write_file_atomic(job->path, job->text, strlen(job->text), err);
+    const struct summary_job *job = context;
+    struct bp_recorder *recorder = job->recorder;
+    struct bp_store *record;
+    struct bp_error closing;
+    uint64_t start_ns = bp_clock_ns();
+    if (bp_store_read(recorder->dir, &record, err) < 0)
+        return -1;
+    int result = bp_artifacts_summary(recorder->dir, job->head, record, err);
+    bp_store_close(record, &closing);
+    recorder->summary_ns = bp_clock_ns();
+    recorder->summary_cost_ns = recorder->summary_ns - start_ns;
+    return result;
 }
 
-static void release_text(void *context)
+static void release_summary(void *context)
 {
-    struct text_job *job = context;
-    free(job->text);
+    struct summary_job *job = context;
+    free(job->head);
     free(job);
 }
 
 int bp_recorder_summary(struct bp_recorder *recorder, const struct bp_run_summary *summary,
                         struct bp_error *err)
 {
-    json_t *object = bp_summary_json(summary);
-    struct text_job *job = calloc(1, sizeof *job);
-    if (job)
-        job->text = json_dumps(object, BP_JSON_FLAGS);
-    json_decref(object);
-    if (!job || !job->text) {
-        free(job);
+    if (bp_clock_ns() - recorder->summary_ns < SUMMARY_SHARE * recorder->summary_cost_ns)
+        return 0;
+    struct summary_job *job = calloc(1, sizeof *job);
+    if (!job)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the summary");
+    job->recorder = recorder;
+    if (bp_summary_head(summary, &job->head, err) < 0) {
+        free(job);
+        return -1;
     }
-    snprintf(job->path, sizeof job->path, "%s/tuning_summary.json", recorder->dir);
-    struct bp_store_job work = {
-        .run = write_text, .release = release_text, .context = job, .bytes = strlen(job->text)};
+    struct bp_store_job work = {.run = write_summary,
+                                .release = release_summary,
+                                .context = job,
+                                .bytes = sizeof *job + strlen(job->head)};
     return bp_store_run(recorder->store, work, err);
 }
 
 int bp_recorder_results(struct bp_recorder *recorder, const struct bp_run_summary *summary,
                         struct bp_error *err)
 {
-    if (bp_store_flush(recorder->store, err) < 0 ||
-        bp_artifacts_summary(recorder->dir, summary, err) < 0)
+    BP_AUTO_FREE char *head = NULL;
+    if (bp_store_flush(recorder->store, err) < 0 || bp_summary_head(summary, &head, err) < 0 ||
+        bp_artifacts_summary(recorder->dir, head, recorder->store, err) < 0)
         return -1;
     return bp_artifacts_results(recorder->dir, summary, err);
+}
+
+int bp_recorder_print(struct bp_recorder *recorder, const struct bp_run_summary *summary, FILE *out,
+                      struct bp_error *err)
+{
+    BP_AUTO_FREE char *head = NULL;
+    if (bp_summary_head(summary, &head, err) < 0)
+        return -1;
+    return bp_summary_print(out, head, recorder->store, err);
 }

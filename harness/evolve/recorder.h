@@ -8,7 +8,8 @@
 #include "harness/store/store.h"
 
 struct bp_recorder {
-    struct bp_store *store; /* owned */
+    struct bp_store *store;                       /* owned */
+    _Atomic uint64_t summary_ns, summary_cost_ns; /* end of the last one, and what it took */
     char dir[4096];
 };
 
@@ -34,12 +35,17 @@ bool bp_recorder_idle(const struct bp_recorder *recorder);
 /* The failure, if writing has failed; once idle, without waiting. */
 int bp_recorder_check(struct bp_recorder *recorder, struct bp_error *err) BP_MUST_CHECK;
 
-/* tuning_summary.json as of now. */
+/* tuning_summary.json as of now. Its history is read back from the record, all of it: nothing is done
+ * unless a hundred times what that took the last time has passed since. */
 int bp_recorder_summary(struct bp_recorder *recorder, const struct bp_run_summary *summary,
                         struct bp_error *err) BP_MUST_CHECK;
 
 /* Waits for the queue, then writes the last tuning_summary.json and results.md. */
 int bp_recorder_results(struct bp_recorder *recorder, const struct bp_run_summary *summary,
                         struct bp_error *err) BP_MUST_CHECK;
+
+/* Prints what tuning_summary.json holds. */
+int bp_recorder_print(struct bp_recorder *recorder, const struct bp_run_summary *summary, FILE *out,
+                      struct bp_error *err) BP_MUST_CHECK;
 
 #endif

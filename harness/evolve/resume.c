@@ -9,7 +9,6 @@
 struct walk {
     struct bp_run *run;
     struct bp_resumed *resumed;
-    struct bp_evaluation *evaluation; /* owned: filled anew for each */
     char *batch;          /* owned: the last event batch */
     char *latest;         /* owned: the last event that says the seconds so far */
     struct bp_duel final; /* the last one; challenger 0: none was played */
@@ -33,22 +32,6 @@ static int find_point(const struct bp_recorded *recorded, const struct bp_space 
     return 0;
 }
 
-/* What the ledger wants of an evaluation. */
-static void recall(const struct bp_recorded *recorded, struct bp_evaluation *evaluation)
-{
-    evaluation->number = recorded->number;
-    evaluation->verdict = recorded->verdict;
-    evaluation->stage = recorded->stage;
-    evaluation->has_score = recorded->has_score;
-    evaluation->score = recorded->score;
-    evaluation->duplicate = recorded->duplicate;
-    evaluation->safety = recorded->safety;
-    snprintf(evaluation->source_hash, sizeof evaluation->source_hash, "%s",
-             recorded->source_hash);
-    snprintf(evaluation->object_hash, sizeof evaluation->object_hash, "%s",
-             recorded->object_hash);
-}
-
 static int add_evaluation(void *context, const struct bp_recorded *recorded, struct bp_error *err)
 {
     const struct walk *walk = context;
@@ -57,21 +40,29 @@ static int add_evaluation(void *context, const struct bp_recorded *recorded, str
     bool in_space = recorded->origin != BP_ORIGIN_EAGER;
     if (recorded->number != run->ledger.count + 1)
         return fail_damaged(run, "its evaluations are not consecutive", err);
-    if (in_space && find_point(recorded, run->ledger.space, &point, err) < 0)
+    if (in_space && find_point(recorded, &run->config->head.space, &point, err) < 0)
         return -1;
     if (run->replayed)
         bp_replayed_skip_evaluation(run->replayed, recorded->source_hash);
-    recall(recorded, walk->evaluation);
-    return bp_ledger_add(&run->ledger, walk->evaluation, in_space ? &point : NULL,
-                         recorded->promoted, err);
+    return bp_ledger_add(&run->ledger, recorded, in_space ? &point : NULL, err);
 }
 
 /* ---- events ---- */
 
-static const char *hash_of(const struct bp_run *run, uint32_t number)
+/* Empty for an evaluation that is not there: of no recorded match. */
+static void hash_of(const struct bp_run *run, uint32_t number, char hash[BP_HASH_TEXT])
 {
-    return number > 0 && number <= run->ledger.count ? run->ledger.rows[number - 1].source_hash
-                                                     : "";
+    hash[0] = '\0';
+    if (number > 0 && number <= run->ledger.count)
+        bp_ledger_source_hash(&run->ledger.rows[number - 1], hash);
+}
+
+static void skip_match(struct bp_run *run, enum bp_meeting meeting, const struct bp_duel *duel)
+{
+    char challenger[BP_HASH_TEXT], incumbent[BP_HASH_TEXT];
+    hash_of(run, duel->challenger, challenger);
+    hash_of(run, duel->incumbent, incumbent);
+    bp_replayed_skip_match(run->replayed, meeting, challenger, incumbent);
 }
 
 static int read_duel(struct walk *walk, const struct bp_stored_event *event,
@@ -81,8 +72,7 @@ static int read_duel(struct walk *walk, const struct bp_stored_event *event,
     if (bp_duel_parse(event->json, duel, err) < 0)
         return -1;
     if (run->replayed)
-        bp_replayed_skip_match(run->replayed, meeting, hash_of(run, duel->challenger),
-                               hash_of(run, duel->incumbent));
+        skip_match(run, meeting, duel);
     return 0;
 }
 
@@ -187,7 +177,7 @@ static int restore_decisions(struct walk *walk, struct bp_error *err)
     struct bp_batch *batch = &walk->resumed->pending;
     if (!walk->batch)
         return 0;
-    if (bp_batch_parse(walk->batch, run->ledger.space, batch, err) < 0)
+    if (bp_batch_parse(walk->batch, &run->config->head.space, batch, err) < 0)
         return -1;
     const struct bp_proposed *last = &batch->members[batch->count - 1];
     if (batch->members[0].number > run->ledger.count + 1 || last->number < run->ledger.count)
@@ -236,11 +226,7 @@ int bp_resume(struct bp_run *run, struct bp_resumed *resumed, struct bp_error *e
     struct walk walk = {.run = run, .resumed = resumed};
     *resumed = (struct bp_resumed){.evaluations = run->config->budget.evaluations,
                                    .seconds = run->config->budget.seconds};
-    walk.evaluation = bp_evaluation_new();
-    if (!walk.evaluation)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory to resume");
     int result = rebuild(&walk, err);
-    bp_evaluation_free(walk.evaluation);
     free(walk.batch);
     free(walk.latest);
     return result;

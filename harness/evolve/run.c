@@ -90,8 +90,6 @@ void bp_run_summary(const struct bp_run *run, struct bp_run_summary *summary)
         .best_number = ledger->champion_number,
         .best_score = ledger->champion_score,
         .safety = ledger->safety,
-        .history_count = ledger->count,
-        .history = ledger->history,
     };
     memcpy(summary->verdicts, ledger->verdicts, sizeof summary->verdicts);
     struct bp_standings standings = {
@@ -170,8 +168,10 @@ int bp_run_attach(struct bp_run *run, const char *kind, json_t *json, struct bp_
 int bp_run_record(struct bp_run *run, const struct bp_evaluation *evaluation,
                   const struct bp_point *point, struct bp_error *err)
 {
+    struct bp_recorded recorded;
     bool promoted = evaluation->promoted;
-    if (bp_ledger_add(&run->ledger, evaluation, point, promoted, err) < 0 ||
+    bp_evaluation_short(evaluation, &recorded);
+    if (bp_ledger_add(&run->ledger, &recorded, point, err) < 0 ||
         bp_recorder_evaluation(&run->recorder, evaluation, promoted, err) < 0)
         return -1;
     bp_log(BP_LOG_INFO, "engine", "evaluation %u: %s score %.4f%s %s", evaluation->number,

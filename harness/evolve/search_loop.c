@@ -38,7 +38,7 @@ static int find_answer(const struct bp_run *run, struct bp_proposed *member, str
         bp_ledger_find_source(&run->ledger, candidate.evaluation->source_hash);
     bp_run_drop(&candidate);
     member->answered = true;
-    if (!bp_space_allows(run->ledger.space, &member->point)) {
+    if (!bp_space_allows(&run->config->head.space, &member->point)) {
         member->verdict = BP_VERDICT_INVALID_CONFIG;
     } else if (row) {
         member->verdict = row->verdict;
@@ -54,10 +54,9 @@ static int find_answer(const struct bp_run *run, struct bp_proposed *member, str
 static int propose(struct bp_run *run, uint32_t number, struct bp_proposed *member,
                    struct bp_error *err)
 {
-    struct bp_history history;
     struct bp_proposal proposal;
-    bp_ledger_view(&run->ledger, &history);
-    int got = run->strategy->propose(&history, &run->search_key, run->decision, &proposal, err);
+    int got = run->strategy->propose(&run->ledger.history, &run->search_key, run->decision,
+                                     &proposal, err);
     if (got <= 0)
         return got;
     *member = (struct bp_proposed){.decision = run->decision++,
@@ -72,7 +71,7 @@ static int propose(struct bp_run *run, uint32_t number, struct bp_proposed *memb
 
 static int propose_batch(struct bp_run *run, struct bp_batch *batch, struct bp_error *err)
 {
-    uint32_t known = run->ledger.observation_count;
+    uint32_t known = run->ledger.history.count;
     int got = 1;
     batch->count = 0;
     while (batch->count < run->session.parallel && bp_run_budget_left(run, batch->count)) {
@@ -240,7 +239,7 @@ int bp_search_evaluated(void *context, struct bp_candidate *candidate, struct bp
  * candidates under the same numbers. */
 static int record_batch(struct bp_run *run, const struct bp_batch *batch, struct bp_error *err)
 {
-    if (bp_run_event(run, "batch", bp_batch_json(batch, run->ledger.space), err) < 0)
+    if (bp_run_event(run, "batch", bp_batch_json(batch, &run->config->head.space), err) < 0)
         return -1;
     return bp_run_flush(run, err);
 }

@@ -48,6 +48,32 @@ struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation)
     return NULL;
 }
 
+void bp_evaluation_short(const struct bp_evaluation *evaluation, struct bp_recorded *recorded)
+{
+    const struct bp_evaluation *e = evaluation;
+    *recorded = (struct bp_recorded){
+        .number = e->number,
+        .parent = e->parent,
+        .origin = e->origin,
+        .verdict = e->verdict,
+        .stage = e->stage,
+        .has_score = e->has_score,
+        .score = e->score,
+        .promoted = e->promoted,
+        .duplicate = e->duplicate,
+        .duplicate_of = e->duplicate_of,
+        .strategy = e->strategy,
+        .source_hash = e->source_hash,
+        .object_hash = e->object_hash,
+        .device_driver = e->device_driver,
+        .knob_count = e->knob_count,
+        .knobs = e->knobs,
+        .safety = e->safety,
+        .total_ms = e->duration.total_ms,
+        .finished_wall_ms = e->finished_wall_ms,
+    };
+}
+
 static const char *const origins[BP_ORIGIN_COUNT] = {
     [BP_ORIGIN_EVAL] = "eval",
     [BP_ORIGIN_EAGER] = "eager",

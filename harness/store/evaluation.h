@@ -88,11 +88,35 @@ struct bp_evaluation {
     int64_t finished_wall_ms;
 };
 
+/* An evaluation in short: what a search needs to know of it. Borrowed pointers. */
+struct bp_recorded {
+    int64_t event; /* number of its event "evaluation"; 0 before it is recorded */
+    uint32_t number, parent;
+    enum bp_origin origin;
+    enum bp_verdict verdict;
+    enum bp_stage stage;
+    bool has_score;
+    double score;
+    bool promoted, duplicate;
+    uint32_t duplicate_of;
+    const char *strategy; /* empty when there was none */
+    const char *source_hash, *object_hash;
+    const char *device_driver;
+    uint32_t knob_count;
+    const struct bp_define *knobs; /* [knob_count] */
+    struct bp_safety safety;
+    double total_ms;
+    int64_t finished_wall_ms;
+};
+
 /* Heap-allocated and zeroed; null when there is no memory. */
 struct bp_evaluation *bp_evaluation_new(void);
 void bp_evaluation_free(struct bp_evaluation *evaluation);
 /* Deep: shares nothing with the original. Null when there is no memory. */
 struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation);
+
+/* The short form, which borrows from the evaluation. */
+void bp_evaluation_short(const struct bp_evaluation *evaluation, struct bp_recorded *recorded);
 
 const char *bp_origin_name(enum bp_origin origin); /* "eval", "eager", "baseline", "search" */
 bool bp_origin_parse(const char *name, enum bp_origin *origin);

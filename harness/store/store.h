@@ -101,26 +101,6 @@ int bp_store_flush(struct bp_store *store, struct bp_error *err) BP_MUST_CHECK;
  * A visitor returns 0 for the next one, 1 to end the walk, -1 (err set) to fail it. What it is given
  * lives until it returns. A walk that was ended returns 0. */
 
-/* An evaluation in short: what the search needs to remember of it. */
-struct bp_recorded {
-    int64_t event; /* number of its event "evaluation" */
-    uint32_t number, parent;
-    enum bp_origin origin;
-    enum bp_verdict verdict;
-    enum bp_stage stage;
-    bool has_score;
-    double score;
-    bool promoted, duplicate;
-    uint32_t duplicate_of;
-    const char *strategy; /* empty when there was none */
-    const char *source_hash, *object_hash;
-    const char *device_driver;
-    uint32_t knob_count;
-    const struct bp_define *knobs; /* [knob_count] */
-    struct bp_safety safety;
-    double total_ms;
-    int64_t finished_wall_ms;
-};
 typedef int (*bp_store_visit_recorded)(void *context, const struct bp_recorded *recorded,
                                        struct bp_error *err);
 

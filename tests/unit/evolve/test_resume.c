@@ -47,7 +47,7 @@ static struct bp_evaluation *evaluation_of(uint32_t number, enum bp_verdict verd
     evaluation->score = score;
     evaluation->duplicate = false;
     evaluation->promoted = number == 2;
-    snprintf(evaluation->source_hash, sizeof evaluation->source_hash, "source-%u", number);
+    snprintf(evaluation->source_hash, sizeof evaluation->source_hash, "%064x", number);
     evaluation->knob_count = point ? config.head.space.knob_count : 0;
     for (uint32_t i = 0; i < evaluation->knob_count; i++) {
         struct bp_define *knob = &evaluation->knobs[i];
@@ -61,9 +61,10 @@ static struct bp_evaluation *evaluation_of(uint32_t number, enum bp_verdict verd
 static void record(struct bp_run *run, struct bp_evaluation *evaluation,
                    const struct bp_point *point)
 {
+    struct bp_recorded recorded;
     struct bp_error err;
-    assert_int_equal(
-        bp_ledger_add(&run->ledger, evaluation, point, evaluation->promoted, &err), 0);
+    bp_evaluation_short(evaluation, &recorded);
+    assert_int_equal(bp_ledger_add(&run->ledger, &recorded, point, &err), 0);
     assert_int_equal(bp_store_evaluation(run->recorder.store, evaluation, &err), 0);
     bp_evaluation_free(evaluation);
 }
@@ -146,20 +147,18 @@ static int reopen(struct bp_run *before, struct bp_run *after, struct bp_resumed
 
 static void check_same_ledger(const struct bp_ledger *a, const struct bp_ledger *b)
 {
-    struct bp_history history[2];
+    const struct bp_history *one_view = &a->history, *other_view = &b->history;
     assert_int_equal(a->count, b->count);
     assert_int_equal(a->champion_number, b->champion_number);
     assert_memory_equal(&a->champion_score, &b->champion_score, sizeof a->champion_score);
     assert_memory_equal(a->verdicts, b->verdicts, sizeof a->verdicts);
     assert_int_equal(a->duplicates, b->duplicates);
     assert_memory_equal(&a->safety, &b->safety, sizeof a->safety);
-    bp_ledger_view(a, &history[0]);
-    bp_ledger_view(b, &history[1]);
-    assert_int_equal(history[0].count, history[1].count);
-    assert_int_equal(history[0].champion, history[1].champion);
-    for (uint32_t i = 0; i < history[0].count; i++) {
-        const struct bp_observation *one = &history[0].observations[i];
-        const struct bp_observation *other = &history[1].observations[i];
+    assert_int_equal(one_view->count, other_view->count);
+    assert_int_equal(one_view->champion, other_view->champion);
+    for (uint32_t i = 0; i < one_view->count; i++) {
+        const struct bp_observation *one = &one_view->observations[i];
+        const struct bp_observation *other = &other_view->observations[i];
         assert_memory_equal(&one->point, &other->point, sizeof one->point);
         assert_int_equal(one->evaluation, other->evaluation);
         assert_int_equal(one->verdict, other->verdict);
@@ -167,7 +166,7 @@ static void check_same_ledger(const struct bp_ledger *a, const struct bp_ledger 
     }
     for (uint32_t number = 1; number <= a->count; number++) {
         char hash[BP_HASH_TEXT];
-        snprintf(hash, sizeof hash, "source-%u", number);
+        snprintf(hash, sizeof hash, "%064x", number);
         const struct bp_ledger_row *one = bp_ledger_find_source(a, hash);
         const struct bp_ledger_row *other = bp_ledger_find_source(b, hash);
         assert_int_equal(one == NULL, other == NULL);
