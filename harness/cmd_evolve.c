@@ -52,8 +52,8 @@ int bp_cmd_evolve(int argc, char **argv)
         {"allow-degraded", BP_CLI_FLAG, NULL,
          "start although a layer of the sandbox is missing ('bulletproof doctor' lists them)",
          &given->allow_degraded, 0, 0},
-        {"json", BP_CLI_FLAG, NULL, "print the summary as one JSON object at the end",
-         &given->json, 0, 0},
+        {"json", BP_CLI_FLAG, NULL, "print the summary as one JSON object at the end", &given->json,
+         0, 0},
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,
          0},
     };
@@ -61,12 +61,13 @@ int bp_cmd_evolve(int argc, char **argv)
         .name = "evolve",
         .usage = "CONFIG [options] | --resume DIR [CONFIG] [options]",
         .summary = "Searches the declared knobs of a kernel for a faster configuration.",
-        .details = "Ctrl-C finishes the current write, prints the summary and exits with 130; after\n"
-                   "that, or anything worse, --resume goes on where the record ends, with the\n"
-                   "config and kernel it began with. --max-evaluations and --max-seconds count\n"
-                   "from the run's first start, and raise the budget of a finished run.\n"
-                   "'bulletproof config' prints every key of CONFIG; docs/results.md explains the\n"
-                   "files of the run directory.\n",
+        .details =
+            "Ctrl-C finishes the current write, prints the summary and exits with 130; after\n"
+            "that, or anything worse, --resume goes on where the record ends, with the\n"
+            "config and kernel it began with. --max-evaluations and --max-seconds count\n"
+            "from the run's first start, and raise the budget of a finished run.\n"
+            "'bulletproof config' prints every key of CONFIG; docs/results.md explains the\n"
+            "files of the run directory.\n",
         .options = options,
         .option_count = sizeof options / sizeof *options,
         .min_positionals = 0,

@@ -29,8 +29,7 @@ static int play(struct bp_run *run, struct bp_candidate *a, struct bp_candidate 
                 enum bp_meeting meeting, struct bp_match_result *result, struct bp_error *err)
 {
     bool final = meeting == BP_MEETING_FINAL;
-    uint32_t rounds =
-        final ? run->config->timing.final_rounds : run->config->timing.match_rounds;
+    uint32_t rounds = final ? run->config->timing.final_rounds : run->config->timing.match_rounds;
     if (run->replayed)
         return bp_replayed_match(run->replayed, meeting, a->evaluation->source_hash,
                                  b->evaluation->source_hash, result, err);
@@ -63,8 +62,8 @@ static void book(struct bp_run *run, struct bp_evaluation *challenger, struct bp
     bp_log(BP_LOG_INFO, "engine", "match of %u and %u: ratio %.4f [%.4f, %.4f] in %u rounds",
            duel->challenger, duel->incumbent, exp(result->log_ratio.estimate),
            exp(result->log_ratio.low), exp(result->log_ratio.high), result->rounds);
-    challenger->score = bp_ladder_match(&run->ladder, result, run->session.suite.timed_count,
-                                        &duel->promoted);
+    challenger->score =
+        bp_ladder_match(&run->ladder, result, run->session.suite.timed_count, &duel->promoted);
 }
 
 int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)

@@ -200,9 +200,9 @@ static int read_duel(json_t *json, struct bp_duel *duel, struct bp_error *err)
     json_t *measured, *failed;
     int promoted;
     *duel = (struct bp_duel){0};
-    if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:s, s:s, s:o, s:b, s:o}",
-                       "challenger", &challenger, "incumbent", &incumbent, "outcome", &verdict,
-                       "message", &message, "failed", &failed, "promoted", &promoted, "measured",
+    if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:s, s:s, s:o, s:b, s:o}", "challenger",
+                       &challenger, "incumbent", &incumbent, "outcome", &verdict, "message",
+                       &message, "failed", &failed, "promoted", &promoted, "measured",
                        &measured) < 0)
         return fail_event(&error, "match", err);
     duel->challenger = (uint32_t)challenger;

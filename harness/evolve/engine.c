@@ -146,7 +146,8 @@ static int check_config(const struct engine *engine, struct bp_error *err)
                            engine->options->config, run->dir);
     }
     if (!bp_run_facts_same_kernel(run->recorder.store, &engine->config, path, sizeof path))
-        fprintf(stderr, "bulletproof: %s has changed; the run goes on with the source it began with\n",
+        fprintf(stderr,
+                "bulletproof: %s has changed; the run goes on with the source it began with\n",
                 path);
     return 0;
 }
@@ -158,7 +159,9 @@ static int reopen(struct engine *engine, struct bp_error *err)
     if (options->out || options->seed || options->device)
         return bp_fail(err, BP_ERR_USAGE,
                        "a resumed run keeps its directory, seed and device: leave out --%s",
-                       options->out ? "out" : options->seed ? "seed" : "device");
+                       options->out    ? "out"
+                       : options->seed ? "seed"
+                                       : "device");
     if (strlen(options->resume) >= sizeof run->dir)
         return bp_fail(err, BP_ERR_USAGE, "the run directory's path is too long");
     snprintf(run->dir, sizeof run->dir, "%s", options->resume);

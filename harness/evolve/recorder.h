@@ -14,8 +14,8 @@ struct bp_recorder {
 };
 
 /* Creates run.db, log.txt and config.yaml in dir, which exists and is empty. */
-int bp_recorder_create(struct bp_recorder *recorder, const char *dir, const struct bp_config *config,
-                     struct bp_error *err) BP_MUST_CHECK;
+int bp_recorder_create(struct bp_recorder *recorder, const char *dir,
+                       const struct bp_config *config, struct bp_error *err) BP_MUST_CHECK;
 /* Opens those of an earlier start of the run. */
 int bp_recorder_open(struct bp_recorder *recorder, const char *dir, struct bp_error *err)
     BP_MUST_CHECK;

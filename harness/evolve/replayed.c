@@ -64,8 +64,8 @@ static int add_entry(void *context, const struct bp_recorded *recorded, struct b
 /* By number, as the entries stand before they are sorted. */
 static const char *hash_of(const struct bp_replayed *replayed, uint32_t number)
 {
-    bool known = number > 0 && number <= replayed->count &&
-                 replayed->entries[number - 1].number == number;
+    bool known =
+        number > 0 && number <= replayed->count && replayed->entries[number - 1].number == number;
     return known ? replayed->entries[number - 1].source_hash : "";
 }
 
@@ -179,9 +179,9 @@ static int fail_miss(const struct bp_replayed *replayed, const struct bp_evaluat
     for (uint32_t i = 0; i < evaluation->knob_count && used < sizeof knobs; i++)
         used += (size_t)snprintf(knobs + used, sizeof knobs - used, " %s=%s",
                                  evaluation->knobs[i].name, evaluation->knobs[i].value);
-    return bp_fail(err, BP_ERR_USAGE, "%s has no recorded result for evaluation %u: %s%s, source %.12s",
-                   replayed->dir, evaluation->number, evaluation->kernel_name, knobs,
-                   evaluation->source_hash);
+    return bp_fail(err, BP_ERR_USAGE,
+                   "%s has no recorded result for evaluation %u: %s%s, source %.12s", replayed->dir,
+                   evaluation->number, evaluation->kernel_name, knobs, evaluation->source_hash);
 }
 
 /* The verdict as it was before any match: a challenger that fails in one loses it later. */
@@ -236,8 +236,7 @@ static struct match *take_match(struct bp_replayed *replayed, enum bp_meeting me
     for (uint32_t i = 0; i < replayed->match_count; i++) {
         struct match *match = &replayed->matches[i];
         if (match->used || match->meeting != meeting ||
-            strcmp(match->challenger, challenger) != 0 ||
-            strcmp(match->incumbent, incumbent) != 0)
+            strcmp(match->challenger, challenger) != 0 || strcmp(match->incumbent, incumbent) != 0)
             continue;
         match->used = true;
         return match;

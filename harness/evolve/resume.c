@@ -124,8 +124,8 @@ static int take_end(struct walk *walk, const struct bp_stored_event *event, stru
     const char *status;
     int exhausted;
     json_t *json = json_loads(event->json, 0, NULL);
-    int got = json_unpack_ex(json, &error, 0, "{s:s, s:b}", "status", &status, "exhausted",
-                             &exhausted);
+    int got =
+        json_unpack_ex(json, &error, 0, "{s:s, s:b}", "status", &status, "exhausted", &exhausted);
     if (got == 0) {
         walk->resumed->finished = strcmp(status, "finished") == 0;
         walk->run->exhausted = exhausted;
@@ -147,9 +147,8 @@ static int take_event(void *context, const struct bp_stored_event *event, struct
     struct walk *walk = context;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(event->kind, kinds[i].kind) == 0)
-            return keep_text(&walk->latest, event->json, err) < 0
-                       ? -1
-                       : kinds[i].take(walk, event, err);
+            return keep_text(&walk->latest, event->json, err) < 0 ? -1
+                                                                  : kinds[i].take(walk, event, err);
     return 0;
 }
 

@@ -75,8 +75,8 @@ static int propose_batch(struct bp_run *run, struct bp_batch *batch, struct bp_e
     int got = 1;
     batch->count = 0;
     while (batch->count < run->session.parallel && bp_run_budget_left(run, batch->count)) {
-        got = propose(run, run->ledger.count + batch->count + 1, &batch->members[batch->count],
-                      err);
+        got =
+            propose(run, run->ledger.count + batch->count + 1, &batch->members[batch->count], err);
         if (got <= 0)
             break;
         batch->count++;
@@ -88,15 +88,13 @@ static int propose_batch(struct bp_run *run, struct bp_batch *batch, struct bp_e
 
 /* ---- evaluating ---- */
 
-static int record_answer(struct bp_run *run, const struct bp_proposed *member,
-                         struct bp_error *err)
+static int record_answer(struct bp_run *run, const struct bp_proposed *member, struct bp_error *err)
 {
     struct bp_candidate candidate;
     if (make_member(run, member, &candidate, err) < 0)
         return -1;
     struct bp_evaluation *evaluation = candidate.evaluation;
-    const struct bp_ledger_row *row =
-        bp_ledger_find_source(&run->ledger, evaluation->source_hash);
+    const struct bp_ledger_row *row = bp_ledger_find_source(&run->ledger, evaluation->source_hash);
     evaluation->verdict = member->verdict;
     evaluation->stage = BP_STAGE_validate;
     evaluation->has_score = true;
@@ -190,8 +188,7 @@ bool bp_search_known_object(void *context, struct bp_candidate *candidate)
 {
     struct bp_run *run = context;
     struct bp_evaluation *evaluation = candidate->evaluation;
-    const struct bp_ledger_row *row =
-        bp_ledger_find_object(&run->ledger, evaluation->object_hash);
+    const struct bp_ledger_row *row = bp_ledger_find_object(&run->ledger, evaluation->object_hash);
     if (!row || evaluation->origin != BP_ORIGIN_SEARCH)
         return false;
     evaluation->duplicate = true;

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,23 +14,37 @@
 /* A line is far shorter: names and hashes of one evaluation, and its knobs. */
 #define TAIL_BYTES ((size_t)256 << 10)
 
-/* The last line of size bytes of text, without its newline; what follows that is not counted. */
-static const char *last_line(const char *text, size_t size, size_t *length, size_t *rest)
+/* How much of the text stands up to and with its last newline. */
+static size_t whole_lines(const char *text, size_t size)
 {
-    const char *end = memrchr(text, '\n', size);
-    *rest = end ? size - (size_t)(end + 1 - text) : size;
-    if (!end)
-        return NULL;
-    const char *before = memrchr(text, '\n', (size_t)(end - text));
-    const char *line = before ? before + 1 : text;
-    *length = (size_t)(end - line);
-    return line;
+    while (size > 0 && text[size - 1] != '\n')
+        size--;
+    return size;
 }
 
-static int cut(int fd, off_t size, size_t rest, const char *path, struct bp_error *err)
+static uint32_t last_number(const char *text, size_t whole)
 {
-    if (rest > 0 && ftruncate(fd, size - (off_t)rest) < 0)
+    size_t begin = whole > 0 ? whole_lines(text, whole - 1) : 0;
+    json_t *object = json_loadb(text + begin, whole - begin, 0, NULL);
+    json_int_t number = json_integer_value(json_object_get(object, "number"));
+    json_decref(object);
+    return (uint32_t)number;
+}
+
+static int repair_end(int fd, off_t size, const char *path, uint32_t *number, struct bp_error *err)
+{
+    size_t tail_bytes = (size_t)size < TAIL_BYTES ? (size_t)size : TAIL_BYTES;
+    BP_AUTO_FREE char *tail = malloc(tail_bytes + 1);
+    if (!tail)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for the end of %s", path);
+    if (lseek(fd, size - (off_t)tail_bytes, SEEK_SET) < 0)
+        return bp_fail_errno(err, "cannot read %s", path);
+    if (bp_io_read_full(fd, tail, tail_bytes, err) < 0)
+        return bp_fail_within(err, "cannot read %s", path);
+    size_t whole = whole_lines(tail, tail_bytes);
+    if (whole < tail_bytes && ftruncate(fd, size - (off_t)(tail_bytes - whole)) < 0)
         return bp_fail_errno(err, "cannot cut %s", path);
+    *number = last_number(tail, whole);
     return 0;
 }
 
@@ -45,18 +60,5 @@ int bp_artifacts_history_end(const char *dir, uint32_t *number, struct bp_error 
         return 0;
     if (fd < 0 || fstat(fd, &info) < 0)
         return bp_fail_errno(err, "cannot open %s", path);
-    size_t size = (size_t)info.st_size < TAIL_BYTES ? (size_t)info.st_size : TAIL_BYTES;
-    BP_AUTO_FREE char *tail = malloc(size + 1);
-    if (!tail)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for the end of %s", path);
-    if (lseek(fd, info.st_size - (off_t)size, SEEK_SET) < 0)
-        return bp_fail_errno(err, "cannot read %s", path);
-    if (bp_io_read_full(fd, tail, size, err) < 0)
-        return bp_fail_within(err, "cannot read %s", path);
-    size_t length = 0, rest;
-    const char *line = last_line(tail, size, &length, &rest);
-    json_t *object = line ? json_loadb(line, length, 0, NULL) : NULL;
-    *number = (uint32_t)json_integer_value(json_object_get(object, "number"));
-    json_decref(object);
-    return cut(fd, info.st_size, rest, path, err);
+    return repair_end(fd, info.st_size, path, number, err);
 }

@@ -29,8 +29,8 @@ static void a_batch_comes_back(void **state)
     struct bp_batch batch = {.count = 3}, again;
     struct bp_error err;
     (void)state;
-    batch.members[0] = (struct bp_proposed){
-        .decision = 40, .number = 12, .parent = 3, .point = {{2, 1}}};
+    batch.members[0] =
+        (struct bp_proposed){.decision = 40, .number = 12, .parent = 3, .point = {{2, 1}}};
     batch.members[1] = (struct bp_proposed){.decision = 41,
                                             .number = 13,
                                             .point = {{0, 0}},
@@ -62,7 +62,9 @@ static void a_batch_comes_back(void **state)
 static void a_batch_that_does_not_fit_is_refused(void **state)
 {
     static const char *const texts[] = {
-        "", "{}", "{\"proposals\":[]}",
+        "",
+        "{}",
+        "{\"proposals\":[]}",
         "{\"proposals\":[{\"decision\":0,\"number\":3,\"knobs\":{\"C\":1},\"parent\":0,"
         "\"answer\":null}]}",
         "{\"proposals\":[{\"decision\":0,\"number\":3,\"knobs\":{\"A\":2},\"parent\":0,"

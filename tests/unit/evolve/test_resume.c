@@ -40,8 +40,7 @@ static struct bp_evaluation *evaluation_of(uint32_t number, enum bp_verdict verd
                                            const struct bp_point *point)
 {
     struct bp_evaluation *evaluation = sample_evaluation(number, verdict);
-    static const enum bp_origin origins[] = {BP_ORIGIN_EAGER, BP_ORIGIN_BASELINE,
-                                             BP_ORIGIN_SEARCH};
+    static const enum bp_origin origins[] = {BP_ORIGIN_EAGER, BP_ORIGIN_BASELINE, BP_ORIGIN_SEARCH};
     evaluation->origin = origins[number < 3 ? number - 1 : 2];
     evaluation->has_score = number > 1;
     evaluation->score = score;
@@ -79,9 +78,8 @@ static void decide(struct bp_run *run, const struct bp_point *points, uint32_t c
 {
     struct bp_batch batch = {.count = count};
     for (uint32_t i = 0; i < count; i++)
-        batch.members[i] = (struct bp_proposed){.decision = run->decision++,
-                                                .number = run->ledger.count + 1 + i,
-                                                .point = points[i]};
+        batch.members[i] = (struct bp_proposed){
+            .decision = run->decision++, .number = run->ledger.count + 1 + i, .point = points[i]};
     event(run, "batch", bp_batch_json(&batch, &config.head.space));
 }
 
