@@ -296,6 +296,8 @@ static int work(struct engine *engine, struct bp_error *err)
 {
     struct bp_run *run = &engine->run;
     struct bp_batch *pending = engine->resumed.has_pending ? &engine->resumed.pending : NULL;
+    if (run->baseline.evaluation && check_baseline(run, err) < 0)
+        return -1;
     if (open_session(engine, err) < 0 || repair(engine, err) < 0 ||
         (run->ledger.count < 1 && evaluate_eager(run, err) < 0) ||
         (run->ledger.count < 2 && evaluate_baseline(run, err) < 0) || check_baseline(run, err) < 0)
