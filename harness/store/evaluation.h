@@ -121,6 +121,10 @@ void bp_evaluation_short(const struct bp_evaluation *evaluation, struct bp_recor
 const char *bp_origin_name(enum bp_origin origin); /* "eval", "eager", "baseline", "search" */
 bool bp_origin_parse(const char *name, enum bp_origin *origin);
 
+/* Whose failure the verdict is: the verdict's own blame, but the candidate's for a suspected fault of
+ * the device that the same candidate repeated after a probe had passed. */
+enum bp_blame bp_evaluation_blame(const struct bp_evaluation *evaluation);
+
 /* The safety block of one evaluation from its attempts' outcomes; docs/results.md has the formula. */
 void bp_evaluation_safety(struct bp_evaluation *evaluation);
 
