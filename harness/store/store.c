@@ -346,6 +346,11 @@ uint64_t bp_store_seed(const struct bp_store *store)
     return store->facts.seed;
 }
 
+static int fail_reading_only(const struct bp_store *store, struct bp_error *err)
+{
+    return bp_fail(err, BP_ERR_STATE, "%s is open for reading only", store->path);
+}
+
 /* Takes the items, also when it fails. */
 static int enqueue(struct bp_store *store, struct list *items, struct bp_error *err)
 {
@@ -353,7 +358,7 @@ static int enqueue(struct bp_store *store, struct list *items, struct bp_error *
     size_t bytes = batch_bytes(items->first);
     pthread_mutex_lock(&store->mutex);
     if (!store->writable) {
-        result = bp_fail(err, BP_ERR_STATE, "%s is open for reading only", store->path);
+        result = fail_reading_only(store, err);
     } else if (store->failed) {
         *err = store->failure;
         result = -1;
@@ -457,6 +462,8 @@ int bp_store_event(struct bp_store *store, const char *kind, const char *json, s
 int bp_store_attach(struct bp_store *store, const char *kind, const char *json,
                     struct bp_error *err)
 {
+    if (!store->writable)
+        return fail_reading_only(store, err);
     struct item *item = event_item(kind, json, err);
     if (!item)
         return -1;
