@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "sandbox/clone.h"
 #include "sandbox/identity.h"
 #include "sandbox/namespaces.h"
@@ -91,7 +92,8 @@ static void make_plan(struct plan *plan, const struct bp_launch_options *options
                       const char *scratch)
 {
     memset(plan, 0, sizeof *plan);
-    plan->path = options->worker_path;
+    /* Decided here: what the child counts after clone nobody sees. */
+    plan->path = bp_fault(BP_FAULT_exec) ? "/" : options->worker_path;
     plan->flags = granted_namespaces;
     plan->log_fd = options->log_fd;
     plan->requests_fd = options->requests_fd;
@@ -219,12 +221,12 @@ static int make_scratch(char scratch[BP_LAUNCH_SCRATCH], struct bp_error *err)
 static int start(struct plan *plan, struct bp_launched *launched, struct bp_error *err)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    if (bp_fault(BP_FAULT_pipe) || pipe2(ends, O_CLOEXEC) < 0)
         return bp_fail_errno(err, "pipe");
     BP_AUTO_FD int failure_in = ends[0];
     BP_AUTO_FD int failure_out = ends[1];
     BP_AUTO_FD int pidfd = -1;
-    pid_t pid = bp_clone(plan->flags, &pidfd);
+    pid_t pid = bp_fault(BP_FAULT_fork) ? -1 : bp_clone(plan->flags, &pidfd);
     if (pid < 0)
         return bp_fail_errno(err, "clone3");
     if (pid == 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
 
@@ -59,7 +60,7 @@ int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluat
 {
     if (bp_store_evaluation(recorder->store, evaluation, err) < 0)
         return -1;
-    struct evaluation_job *job = calloc(1, sizeof *job);
+    struct evaluation_job *job = bp_fault_calloc(1, sizeof *job);
     if (!job || !(job->evaluation = bp_evaluation_copy(evaluation))) {
         free(job);
         return bp_fail(err, BP_ERR_MEMORY, "no memory to record an evaluation");
@@ -105,7 +106,7 @@ int bp_recorder_summary(struct bp_recorder *recorder, const struct bp_run_summar
                         struct bp_error *err)
 {
     json_t *object = bp_summary_json(summary);
-    struct text_job *job = calloc(1, sizeof *job);
+    struct text_job *job = bp_fault_calloc(1, sizeof *job);
     if (job)
         job->text = json_dumps(object, BP_JSON_FLAGS);
     json_decref(object);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "harness/supervise/compile_job.h"
 
@@ -454,7 +455,8 @@ int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candida
 {
     if (count > session->parallel)
         return bp_fail(err, BP_ERR_STATE, "%u candidates for %u lanes", count, session->parallel);
-    struct flight *flights = calloc(count, sizeof *flights);
+    bp_fault_next_phase();
+    struct flight *flights = bp_fault_calloc(count, sizeof *flights);
     if (!flights)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for %u candidates", count);
     for (uint32_t i = 0; i < count; i++) {

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "harness/store/fault_vfs.h"
 
 /* An INSERT OR REPLACE deletes without firing the delete trigger, hence the one on insert. */
 static const char schema[] =
@@ -162,7 +163,7 @@ static int fill_new(struct bp_database *database, uint64_t seed, const struct bp
              "PRAGMA application_id=%d; PRAGMA user_version=%d;",
              BP_DATABASE_BUSY_MS, BP_DATABASE_APPLICATION, BP_DATABASE_VERSION);
     if (sqlite3_open_v2(database->path, &database->handle,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, bp_fault_vfs()) != SQLITE_OK)
         return fail_sqlite(database, "open", err);
     if (enter_wal(database, err) < 0 || execute(database, pragmas, "create", err) < 0 ||
         bp_database_begin(database, err) < 0 || execute(database, schema, "create", err) < 0 ||

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "harness/store/database.h"
 #include "harness/store/lock.h"
 
@@ -172,7 +173,7 @@ static int open_all(struct bp_store *store, const char *dir, uint64_t seed, stru
 
 int bp_store_create(const char *dir, uint64_t seed, struct bp_store **store, struct bp_error *err)
 {
-    struct bp_store *fresh = calloc(1, sizeof *fresh);
+    struct bp_store *fresh = bp_fault_calloc(1, sizeof *fresh);
     if (!fresh)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the store");
     pthread_mutex_init(&fresh->mutex, NULL);
@@ -245,7 +246,7 @@ int bp_store_event(struct bp_store *store, const char *kind, const char *json, s
 {
     if (!is_object(json))
         return bp_fail(err, BP_ERR_STATE, "event %s is not a JSON object: %.200s", kind, json);
-    struct item *item = calloc(1, sizeof *item);
+    struct item *item = bp_fault_calloc(1, sizeof *item);
     if (!item)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for event %s", kind);
     item->event_kind = strdup(kind);
@@ -270,7 +271,7 @@ int bp_store_evaluation(struct bp_store *store, const struct bp_evaluation *eval
     if (evaluation->number == 0 || !evaluation->source)
         return bp_fail(err, BP_ERR_STATE, "an evaluation without %s cannot be recorded",
                        evaluation->number == 0 ? "a number" : "its source");
-    struct item *item = calloc(1, sizeof *item);
+    struct item *item = bp_fault_calloc(1, sizeof *item);
     if (item)
         item->evaluation = bp_evaluation_copy(evaluation);
     if (!item || !item->evaluation) {
@@ -283,7 +284,7 @@ int bp_store_evaluation(struct bp_store *store, const struct bp_evaluation *eval
 
 int bp_store_run(struct bp_store *store, struct bp_store_job job, struct bp_error *err)
 {
-    struct item *item = calloc(1, sizeof *item);
+    struct item *item = bp_fault_calloc(1, sizeof *item);
     if (!item) {
         if (job.release)
             job.release(job.context);

@@ -14,11 +14,13 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "evaluator/channel.h"
 #include "harness/supervise/pipes.h"
+#include "harness/supervise/sabotage.h"
 #include "sandbox/confine.h"
 
 #define READY_TIMEOUT_MS 10000.0
@@ -94,6 +96,14 @@ static void die(struct bp_child *child, enum bp_child_cause cause, const char *t
         bp_log(BP_LOG_ERROR, "child", "%s", err.msg);
 }
 
+static struct bp_sabotage as_target(const struct bp_child *child)
+{
+    return (struct bp_sabotage){.stage = child->stage,
+                                .launched = &child->launched,
+                                .stage_pidfd = child->stage_pidfd,
+                                .candidate_ran = child->candidate_ran};
+}
+
 /* ---- output to the child ---- */
 
 static void requests_ready(void *context, uint32_t events)
@@ -102,7 +112,8 @@ static void requests_ready(void *context, uint32_t events)
     struct bp_error err;
     (void)events;
     while (child->out.size > 0) {
-        ssize_t put = write(child->requests_fd, child->out.data, child->out.size);
+        size_t size = bp_fault(BP_FAULT_short_write) ? 1 : child->out.size;
+        ssize_t put = write(child->requests_fd, child->out.data, size);
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0 && errno == EAGAIN) {
@@ -145,6 +156,8 @@ int bp_child_request(struct bp_child *child, enum bp_message_type type, const vo
     child->awaiting = true;
     child->expected = answer_of[type];
     child->requested_ns = bp_clock_ns();
+    struct bp_sabotage target = as_target(child);
+    bp_sabotage_request(&target, type);
     requests_ready(child, EPOLLOUT);
     return 0;
 }
@@ -188,7 +201,7 @@ static int take_frames(struct bp_child *child, struct bp_error *err)
             return got;
         BP_AUTO_FREE void *message = NULL;
         int result = take_frame(child, &frame, err);
-        if (result == 0 && !(message = malloc(bp_message_size(frame.type))))
+        if (result == 0 && !(message = bp_fault_malloc(bp_message_size(frame.type))))
             result = bp_fail(err, BP_ERR_MEMORY, "no memory for an answer");
         if (result == 0)
             result = bp_message_decode(&frame, message, err);
@@ -206,13 +219,16 @@ static int read_answers(struct bp_child *child, struct bp_error *err)
 {
     char chunk[65536];
     for (int rounds = 0; rounds < 64; rounds++) {
-        ssize_t got = read(child->answers_fd, chunk, sizeof chunk);
+        size_t size = bp_fault(BP_FAULT_short_read) ? 1 : sizeof chunk;
+        ssize_t got = bp_fault(BP_FAULT_read_error) ? -1 : read(child->answers_fd, chunk, size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return errno == EAGAIN ? 0 : bp_fail_errno(err, "read of answers");
         if (got == 0)
             return 1;
+        struct bp_sabotage target = as_target(child);
+        got = bp_sabotage_answer(&target, chunk, got, sizeof chunk);
         if (bp_buffer_add(&child->in, chunk, (size_t)got, err) < 0)
             return bp_fail(err, BP_ERR_PROTOCOL, "frame flood");
         if (take_frames(child, err) < 0)
@@ -515,7 +531,7 @@ static int watch_child(struct bp_child *child, struct bp_error *err)
 
 static struct bp_child *allocate(const struct bp_child_options *options)
 {
-    struct bp_child *child = calloc(1, sizeof *child);
+    struct bp_child *child = bp_fault_calloc(1, sizeof *child);
     if (!child)
         return NULL;
     child->loop = options->loop;
@@ -565,6 +581,8 @@ int bp_child_start(const struct bp_child_options *options, struct bp_child **slo
         bp_child_release(&child);
         return -1;
     }
+    struct bp_sabotage target = as_target(child);
+    bp_sabotage_request(&target, BP_MESSAGE_ready);
     *slot = child;
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 
 static void signal_ready(void *context, uint32_t events)
 {
@@ -58,7 +59,7 @@ int bp_loop_watch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
                   struct bp_error *err)
 {
     struct epoll_event event = {.events = events, .data.ptr = watch};
-    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
+    if (bp_fault(BP_FAULT_epoll) || epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
         return bp_fail_errno(err, "cannot watch descriptor %d", watch->fd);
     watch->active = true;
     return 0;
@@ -111,7 +112,8 @@ int bp_loop_start_timer(struct bp_loop *loop, struct bp_timer *timer, uint64_t d
     bp_loop_stop_timer(loop, timer);
     if (loop->timer_count + 2 > loop->timer_capacity) {
         uint32_t capacity = loop->timer_capacity ? 2 * loop->timer_capacity : 32;
-        struct bp_timer **grown = realloc(loop->heap, capacity * sizeof *grown);
+        struct bp_timer **grown =
+            bp_fault(BP_FAULT_timer) ? NULL : realloc(loop->heap, capacity * sizeof *grown);
         if (!grown)
             return bp_fail(err, BP_ERR_MEMORY, "no memory for a timer");
         loop->heap = grown;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 
 struct order {
     struct bp_prepare_order what; /* `done` null: nobody wants to know */
@@ -106,7 +107,7 @@ static const struct bp_child_handlers handlers = {prepare_answer, prepare_ended}
 int bp_prepare_start(const struct bp_child_settings *settings, struct bp_prepare **slot,
                      struct bp_error *err)
 {
-    struct bp_prepare *prepare = calloc(1, sizeof *prepare);
+    struct bp_prepare *prepare = bp_fault_calloc(1, sizeof *prepare);
     if (!prepare)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the queue of prepare");
     prepare->timeout_ms = settings->prepare_ms;
@@ -147,8 +148,8 @@ int bp_prepare_add(struct bp_prepare *prepare, const struct bp_prepare_order *wh
         return -1;
     }
     size_t size = bp_message_size(what->type);
-    struct order *order = calloc(1, sizeof *order);
-    void *message = malloc(size);
+    struct order *order = bp_fault_calloc(1, sizeof *order);
+    void *message = bp_fault_malloc(size);
     if (!order || !message) {
         free(order);
         free(message);
