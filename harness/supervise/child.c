@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "evaluator/channel.h"
+#include "harness/supervise/memory_kills.h"
 #include "harness/supervise/pipes.h"
 #include "harness/supervise/sabotage.h"
 #include "sandbox/confine.h"
@@ -164,6 +165,12 @@ int bp_child_request(struct bp_child *child, enum bp_message_type type, const vo
 
 /* ---- input from the child ---- */
 
+/* Only what it sent is its doing. */
+static enum bp_child_cause cause_of(const struct bp_error *err)
+{
+    return err->code == BP_ERR_PROTOCOL ? BP_CHILD_PROTOCOL : BP_CHILD_BROKEN;
+}
+
 static void deliver(struct bp_child *child, enum bp_message_type type, const void *message)
 {
     bp_loop_stop_timer(child->loop, &child->deadline);
@@ -251,7 +258,7 @@ static void answers_ready(void *context, uint32_t events)
     if (result != 0)
         bp_loop_unwatch(child->loop, &child->answers_watch);
     if (result < 0)
-        die(child, err.code == BP_ERR_PROTOCOL ? BP_CHILD_PROTOCOL : BP_CHILD_BROKEN, err.msg);
+        die(child, cause_of(&err), err.msg);
 }
 
 static void log_ready(void *context, uint32_t events)
@@ -338,7 +345,7 @@ static void control_ready(void *context, uint32_t events)
     if (fd < 0)
         die(child, BP_CHILD_PROTOCOL, "control message without a descriptor");
     else if (take_listener(child, fd, pid, &err) < 0)
-        die(child, BP_CHILD_PROTOCOL, err.msg);
+        die(child, cause_of(&err), err.msg);
 }
 
 /* ---- the end ---- */
@@ -395,6 +402,21 @@ static void drain(struct bp_child *child)
     }
 }
 
+/* By a SIGKILL that nobody here sent. */
+static bool was_killed(const struct bp_child *child)
+{
+    int status = child->end.wait_status;
+    return child->end.cause == BP_CHILD_EXITED && status != -1 && WIFSIGNALED(status) &&
+           WTERMSIG(status) == SIGKILL;
+}
+
+static void ask_who_killed(struct bp_child *child)
+{
+    uint64_t kills = bp_memory_kills();
+    child->end.out_of_memory = kills > child->loop->memory_kills;
+    child->loop->memory_kills = kills;
+}
+
 static void finish(struct bp_child *child)
 {
     if (child->ended)
@@ -403,6 +425,8 @@ static void finish(struct bp_child *child)
     if (child->awaiting && child->requested_ns) /* it died at work */
         child->busy_ns += bp_clock_ns() - child->requested_ns;
     child->end.candidate_ran = child->candidate_ran;
+    if (was_killed(child))
+        ask_who_killed(child);
     unwatch_all(child);
     if (child->handlers)
         child->handlers->ended(child->context, child, &child->end);

@@ -9,6 +9,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/log.h"
+#include "harness/supervise/memory_kills.h"
+
+#define LOST_NS 1000000000u /* later than expected by this much: it did not run */
 
 static void signal_ready(void *context, uint32_t events)
 {
@@ -25,7 +29,7 @@ static void signal_ready(void *context, uint32_t events)
 
 int bp_loop_open(struct bp_loop *loop, struct bp_error *err)
 {
-    *loop = (struct bp_loop){.epoll_fd = -1, .signal_fd = -1};
+    *loop = (struct bp_loop){.epoll_fd = -1, .signal_fd = -1, .memory_kills = bp_memory_kills()};
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
@@ -140,20 +144,20 @@ void bp_loop_stop_timer(struct bp_loop *loop, struct bp_timer *timer)
         sift_down(loop, index, last);
 }
 
-static int wait_ms(const struct bp_loop *loop)
+static int wait_ms(const struct bp_loop *loop, uint64_t now)
 {
     if (loop->timer_count == 0)
         return -1;
-    uint64_t now = bp_clock_ns(), deadline = loop->heap[1]->deadline_ns;
+    uint64_t deadline = loop->heap[1]->deadline_ns;
     if (deadline <= now)
         return 0;
     uint64_t ms = (deadline - now + 999999) / 1000000;
     return ms > 1000000 ? 1000000 : (int)ms;
 }
 
-static void run_due_timers(struct bp_loop *loop)
+/* `now` is before the events were delivered: what they took puts no deadline forward. */
+static void run_due_timers(struct bp_loop *loop, uint64_t now)
 {
-    uint64_t now = bp_clock_ns();
     while (loop->timer_count > 0 && loop->heap[1]->deadline_ns <= now) {
         struct bp_timer *timer = loop->heap[1];
         bp_loop_stop_timer(loop, timer);
@@ -161,11 +165,31 @@ static void run_due_timers(struct bp_loop *loop)
     }
 }
 
+/* A child may have stood still as long as the supervisor did, and nobody read its answer: every
+ * deadline moves by the time lost. All by the same, so the heap stays one. */
+static void make_up(struct bp_loop *loop, uint64_t expected_ns, uint64_t now)
+{
+    if (now < expected_ns + LOST_NS)
+        return;
+    bp_log(BP_LOG_WARNING, "loop", "did not run for %.1f s: deadlines are put off",
+           bp_ns_to_ms(now - expected_ns) * 1e-3);
+    for (uint32_t i = 1; i <= loop->timer_count; i++)
+        loop->heap[i]->deadline_ns += now - expected_ns;
+}
+
 int bp_loop_step(struct bp_loop *loop, struct bp_error *err)
 {
-    int count = epoll_wait(loop->epoll_fd, loop->batch, BP_LOOP_BATCH, wait_ms(loop));
+    uint64_t asked_ns = bp_clock_ns();
+    if (loop->served_ns)
+        make_up(loop, loop->served_ns, asked_ns);
+    int timeout_ms = wait_ms(loop, asked_ns);
+    int count = epoll_wait(loop->epoll_fd, loop->batch, BP_LOOP_BATCH, timeout_ms);
     if (count < 0 && errno != EINTR)
         return bp_fail_errno(err, "epoll_wait");
+    uint64_t now = bp_clock_ns();
+    if (timeout_ms >= 0)
+        make_up(loop, asked_ns + (uint64_t)timeout_ms * 1000000, now);
+    loop->served_ns = now;
     loop->batch_size = count > 0 ? count : 0;
     for (int i = 0; i < loop->batch_size; i++) {
         struct bp_watch *watch = loop->batch[i].data.ptr;
@@ -173,6 +197,6 @@ int bp_loop_step(struct bp_loop *loop, struct bp_error *err)
             watch->ready(watch->context, loop->batch[i].events);
     }
     loop->batch_size = 0;
-    run_due_timers(loop);
+    run_due_timers(loop, now);
     return 0;
 }
