@@ -37,6 +37,9 @@ int bp_io_memfd_seal(int fd, struct bp_error *err) BP_MUST_CHECK;
 /* A second descriptor of the same memfd that can only be read (and only mapped read-only). */
 int bp_io_reopen_readonly(int fd, struct bp_error *err) BP_MUST_CHECK;
 
+/* Removes a directory with all below it, as far as that goes; follows no link, leaves no file system. */
+void bp_io_remove_tree(const char *path);
+
 int bp_io_set_nonblocking(int fd, struct bp_error *err) BP_MUST_CHECK;
 
 #endif

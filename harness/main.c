@@ -21,6 +21,7 @@ static const struct {
     {"eval", bp_cmd_eval, "evaluate one kernel source: compile, run, judge, time", true},
     {"evolve", bp_cmd_evolve, "search a kernel's knobs for a faster one", true},
     {"config", bp_cmd_config, "print the reference of a run's configuration"},
+    {"inject", bp_cmd_inject, "inject faults into real runs, and say what came of each"},
 };
 
 static void print_usage(FILE *out)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/fault.h"
+#include "base/io.h"
 #include "sandbox/clone.h"
 #include "sandbox/identity.h"
 #include "sandbox/namespaces.h"
@@ -242,17 +242,11 @@ static int start(struct plan *plan, struct bp_launched *launched, struct bp_erro
     return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status, (void)kind, (void)place;
-    return remove(path);
-}
-
 /* Only ever a directory we made, after everything that could write there is dead. */
 static void remove_scratch(const char *scratch)
 {
     if (scratch[0])
-        nftw(scratch, remove_entry, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        bp_io_remove_tree(scratch);
 }
 
 int bp_launch(const struct bp_launch_options *options, struct bp_launched *launched,

@@ -35,7 +35,7 @@ struct bp_config {
     } retry;
 
     struct {
-        double compile_s, run_s, judge_s;
+        double compile_s, run_s, judge_s, prepare_s;
         uint32_t memory_mb, workspace_mb, log_kb;
     } limits;
 

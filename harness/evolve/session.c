@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "harness/supervise/compile_job.h"
 
-#define PREPARE_TIMEOUT_MS 120000.0
 #define CLOSE_TIMEOUT_NS 2000000000u
 #define WAIT_POLL_MS 1.0
 
@@ -123,7 +122,7 @@ static void apply_limits(struct bp_session *session)
         .compile_ms = config->limits.compile_s * 1e3,
         .run_ms = config->limits.run_s * 1e3,
         .judge_ms = config->limits.judge_s * 1e3,
-        .prepare_ms = PREPARE_TIMEOUT_MS,
+        .prepare_ms = config->limits.prepare_s * 1e3,
         .memory_bytes = (uint64_t)config->limits.memory_mb << 20,
         .workspace_max_bytes = (uint64_t)config->limits.workspace_mb << 20,
         .log_max_bytes = (size_t)config->limits.log_kb << 10,

@@ -11,6 +11,7 @@
 struct shim {
     sqlite3_file base;
     sqlite3_file *real;
+    int flags; /* it was opened with */
 };
 
 static sqlite3_vfs *real_vfs;
@@ -28,7 +29,9 @@ static int shim_close(sqlite3_file *file)
 static int shim_read(sqlite3_file *file, void *data, int bytes, sqlite3_int64 offset)
 {
     int code = real_of(file)->pMethods->xRead(real_of(file), data, bytes, offset);
-    if (code == SQLITE_OK && bp_fault(BP_FAULT_sqlite_corrupt))
+    /* A log read as garbage would be copied into the database: that nobody survives. */
+    bool is_database = ((struct shim *)file)->flags & SQLITE_OPEN_MAIN_DB;
+    if (code == SQLITE_OK && is_database && bp_fault(BP_FAULT_sqlite_corrupt))
         memset(data, 0x5a, (size_t)bytes);
     return code;
 }
@@ -140,6 +143,7 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     (void)vfs;
     shim->real = (sqlite3_file *)(shim + 1);
     int code = real_vfs->xOpen(real_vfs, name, shim->real, flags, given);
+    shim->flags = flags;
     shim->base.pMethods = shim->real->pMethods ? &methods : NULL;
     return code;
 }
