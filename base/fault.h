@@ -39,6 +39,9 @@
     X(sqlite_busy, 0, "another process holds the lock of run.db")                                  \
     X(sqlite_corrupt, 0, "a page of run.db is read as garbage")                                    \
     X(kill_start, 0, "a worker is killed before it is ready")                                      \
+    X(kill_canary, 0, "the worker is killed while it tries the sandbox")                           \
+    X(kill_arenas, 0, "the worker is killed while it maps its arenas")                             \
+    X(kill_probe, 0, "the worker is killed while it probes the device")                            \
     X(kill_make, 0, "the worker is killed while it makes master inputs")                           \
     X(kill_fill, 0, "the worker is killed while it fills inputs")                                  \
     X(kill_compile, 0, "the worker is killed while it compiles")                                   \

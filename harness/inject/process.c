@@ -78,12 +78,32 @@ static bool reap(pid_t pid, struct bp_process_end *end)
     return waitpid(pid, &end->wait_status, WNOHANG) == pid;
 }
 
+static off_t output_size(const struct bp_process *process)
+{
+    char path[4200];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/output.txt", process->dir);
+    return stat(path, &info) == 0 ? info.st_size : 0;
+}
+
+/* Until it has ended, has said nothing for as long as patience lasts, or its time is up. */
+static void wait_patiently(const struct bp_process *process, int pidfd)
+{
+    double patience_s = process->patience_s > 0 ? process->patience_s : process->timeout_s;
+    uint64_t until = bp_clock_ns() + (uint64_t)(process->timeout_s * 1e9);
+    off_t before = -1, size;
+    while ((size = output_size(process)) != before && bp_clock_ns() < until && !stop_signal) {
+        before = size;
+        wait_for_end(pidfd, patience_s);
+    }
+}
+
 /* Until it has ended, by itself or not. */
 static void attend(const struct bp_process *process, pid_t pid, int pidfd,
                    struct bp_process_end *end)
 {
     uint64_t started = bp_clock_ns();
-    wait_for_end(pidfd, process->patience_s > 0 ? process->patience_s : process->timeout_s);
+    wait_patiently(process, pidfd);
     if (!reap(pid, end)) {
         kill(pid, SIGTERM);
         wait_for_end(pidfd, GRACE_S);

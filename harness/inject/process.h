@@ -27,7 +27,8 @@ struct bp_process_report {
 struct bp_process {
     const char *dir; /* made here: DIR/tmp (its TMPDIR), DIR/output.txt */
     double timeout_s;
-    double patience_s; /* SIGTERM after this long; 0: not before the timeout */
+    double
+        patience_s; /* SIGTERM when it has said nothing for this long; 0: not before the timeout */
     /* In the child; the result is its exit status. */
     int (*run)(void *context, const char *dir, struct bp_process_report *report);
     void *context;

@@ -618,6 +618,9 @@ int bp_child_start(const struct bp_child_options *options, struct bp_child **slo
     child->started_ns = started_ns;
     child->loop->child_count++;
     if (watch_child(child, err) < 0) {
+        /* Where not even its end is watched, the timer asks for it. */
+        bp_loop_unwatch(child->loop, &child->pid_watch);
+        try_later(child, WAIT_RETRY_NS);
         bp_child_release(&child);
         return -1;
     }

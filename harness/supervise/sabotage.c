@@ -15,6 +15,9 @@
 
 static const enum bp_fault_point kill_points[BP_MESSAGE_COUNT] = {
     [BP_MESSAGE_ready] = BP_FAULT_kill_start,
+    [BP_MESSAGE_canary_request] = BP_FAULT_kill_canary,
+    [BP_MESSAGE_arenas_request] = BP_FAULT_kill_arenas,
+    [BP_MESSAGE_probe_request] = BP_FAULT_kill_probe,
     [BP_MESSAGE_make_request] = BP_FAULT_kill_make,
     [BP_MESSAGE_fill_request] = BP_FAULT_kill_fill,
     [BP_MESSAGE_compile_request] = BP_FAULT_kill_compile,
