@@ -19,6 +19,8 @@ import tempfile
 import time
 import unittest
 
+from supervised import BANNER
+
 BULLETPROOF = ""
 ROOT = pathlib.Path()
 
@@ -30,6 +32,8 @@ OPTIONS = {
                "--verbose", "--help"],
     "config": ["--help"],
     "doctor": ["--json", "--help"],
+    "inject": ["--campaign", "--seed", "--occurrences", "--all", "--classes", "--keep", "--list",
+               "--json", "--help"],
 }
 COLUMNS = ["impl", "avg_ms", "tflops", "gflops", "speedup_vs_eager", "speedup_vs_baseline",
            "tuning_time_s", "note"]
@@ -48,8 +52,10 @@ def run(*args, **options):
     """The program with these arguments; standard output and error as text."""
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
-    return subprocess.run([BULLETPROOF, *map(str, args)], text=True, timeout=240, check=False,
+    done = subprocess.run([BULLETPROOF, *map(str, args)], text=True, timeout=240, check=False,
                           **options)
+    done.stderr = BANNER.sub("", done.stderr or "")
+    return done
 
 
 def write_kernel(path, unused="[0]"):
