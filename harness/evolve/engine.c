@@ -93,11 +93,15 @@ static void set_score(struct engine *engine, struct bp_evaluation *evaluation)
     }
 }
 
-/* A challenger that fails in the match loses its PASS; a failure that is not its own changes nothing. */
+/* A challenger that fails in the match loses its PASS. A failure that is not its own changes nothing:
+ * ours, or the champion's, which failed twice then: the match is void. */
 static void fail_match(struct bp_evaluation *challenger, const struct bp_match_result *result)
 {
-    bp_log(BP_LOG_WARNING, "engine", "match of %u ended in %s: %s", challenger->number,
-           bp_verdict_name(result->outcome.verdict), result->outcome.message);
+    const char *whose = result->outcome.verdict == BP_VERDICT_INFRA ? "nobody's failure"
+                        : result->failed_side == BP_RING_A          ? "the challenger's failure"
+                                                           : "the champion's failure, and void";
+    bp_log(BP_LOG_WARNING, "engine", "match of %u ended in %s (%s): %s", challenger->number,
+           bp_verdict_name(result->outcome.verdict), whose, result->outcome.message);
     if (result->failed_side != BP_RING_A || result->outcome.verdict == BP_VERDICT_INFRA)
         return;
     challenger->verdict = result->outcome.verdict;
