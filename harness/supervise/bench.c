@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "evaluator/arena.h"
 #include "evaluator/layout.h"
@@ -166,7 +167,7 @@ int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluati
                         bp_prepare_done done, void *context, struct bp_error *err)
 {
     const struct bp_suite *suite = bench->options.suite;
-    BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
+    BP_AUTO_FREE struct bp_msg_fill_request *request = bp_fault_calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
     request->scrub = 1;
@@ -216,7 +217,7 @@ int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_sid
     if (calls > slots)
         return bp_fail(err, BP_ERR_STATE, "a batch of %u calls on a ring of %u slots", calls,
                        slots);
-    BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
+    BP_AUTO_FREE struct bp_msg_fill_request *request = bp_fault_calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
     /* The ring may end before the batch does: then the rest is a second fill from slot 0. */
@@ -233,7 +234,7 @@ int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_sid
 int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_prepare_done done,
                         void *context, struct bp_error *err)
 {
-    BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
+    BP_AUTO_FREE struct bp_msg_fill_request *request = bp_fault_calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
     request->scrub = 1;
@@ -265,7 +266,7 @@ static int start_prepare(struct bp_bench *bench, struct bp_error *err)
 int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **slot,
                   struct bp_error *err)
 {
-    struct bp_bench *bench = calloc(1, sizeof *bench);
+    struct bp_bench *bench = bp_fault_calloc(1, sizeof *bench);
     if (!bench)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a bench");
     bench->options = *options;
@@ -370,7 +371,7 @@ static void fill_run_request(const struct bp_bench *bench, const struct bp_bench
 int bp_bench_request_run(const struct bp_bench *bench, struct bp_child *child,
                          const struct bp_bench_object *object, struct bp_error *err)
 {
-    BP_AUTO_FREE struct bp_msg_run_request *request = malloc(sizeof *request);
+    BP_AUTO_FREE struct bp_msg_run_request *request = bp_fault_malloc(sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
     fill_run_request(bench, object, request);
