@@ -14,7 +14,7 @@
 #include "base/tree.h"
 #include "harness/config/choices.h"
 #include "harness/exit_codes.h"
-#include "harness/inject/runs.h"
+#include "harness/inject/injected.h"
 #include "harness/store/check.h"
 
 #define OWN_WORDS "bulletproof: " /* how a message of the program begins */
@@ -22,7 +22,7 @@
 struct inject {
     const struct bp_inject_options *options;
     struct bp_matrix *matrix;
-    struct bp_runs_config *config;
+    struct bp_injected_config *config;
     uint64_t counted[BP_FAULT_COUNT][BP_FAULT_PHASES];
     struct bp_process_end end; /* of the last run; large */
     char dir[4200];            /* and its directory */
@@ -143,8 +143,8 @@ static int inject_candidate(struct inject *inject, const struct bp_campaign_cand
 {
     const struct bp_process_report *report = &inject->end.report;
     struct bp_matrix_row *row = new_row(inject, class->name, "-", class->expected, err);
-    struct bp_runs_candidate run = {.config = &inject->config->session, .kind = class->kind};
-    if (!row || run_process(inject, class->name, 0, bp_runs_candidate, &run, err) < 0)
+    struct bp_injected_candidate run = {.config = &inject->config->session, .kind = class->kind};
+    if (!row || run_process(inject, class->name, 0, bp_injected_candidate, &run, err) < 0)
         return -1;
     uint64_t seen = death(&inject->end);
     if (!seen && WEXITSTATUS(inject->end.wait_status) != BP_EXIT_OK)
@@ -205,7 +205,7 @@ static uint64_t judge_search(const struct inject *inject, struct bp_matrix_row *
     uint64_t infra = verdicts_seen(&census) & BP_SEEN_BIT(BP_VERDICT_INFRA);
     if (blamed)
         return blamed | infra;
-    if (status == BP_EXIT_OK && census.evaluations == BP_RUNS_EVALUATIONS)
+    if (status == BP_EXIT_OK && census.evaluations == BP_INJECTED_EVALUATIONS)
         return infra ? infra : BP_SEEN_BIT(BP_VERDICT_PASS);
     if (status == BP_EXIT_INTERRUPTED && end->told)
         return BP_SEEN_BIT(BP_SEEN_WAITED);
@@ -220,7 +220,7 @@ static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp
                        enum bp_fault_mode mode, uint32_t phase, uint64_t nth, struct bp_error *err)
 {
     char name[80], how[80];
-    struct bp_runs_search run = {.config = &inject->config->search,
+    struct bp_injected_search run = {.config = &inject->config->search,
                                  .point = point,
                                  .mode = mode,
                                  .phase = phase,
@@ -228,7 +228,7 @@ static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp
     snprintf(how, sizeof how, "%s:%" PRIu64 ":%s:%u", row->name, nth, row->mode, phase);
     snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64, row->name, row->mode, phase, nth);
     double patience_s = mode == BP_FAULT_STICKY ? inject->options->campaign->patience_s : 0;
-    if (run_process(inject, name, patience_s, bp_runs_search, &run, err) < 0)
+    if (run_process(inject, name, patience_s, bp_injected_search, &run, err) < 0)
         return -1;
     /* Some counts differ by a few from run to run: an earlier occurrence then. */
     if (inject->end.report.fired == 0 && !death(&inject->end) && nth > 1) {
@@ -286,10 +286,10 @@ static int inject_point(struct inject *inject, enum bp_fault_point point, enum b
 /* A run without a fault must pass, and says how often each point is met. */
 static int count_points(struct inject *inject, struct bp_error *err)
 {
-    struct bp_runs_search run = {.config = &inject->config->search};
+    struct bp_injected_search run = {.config = &inject->config->search};
     struct bp_matrix_row row = {.name = "none"};
     char said[BP_MATRIX_TEXT];
-    if (run_process(inject, "none", 0, bp_runs_search, &run, err) < 0)
+    if (run_process(inject, "none", 0, bp_injected_search, &run, err) < 0)
         return -1;
     if (judge_search(inject, &row) != BP_SEEN_BIT(BP_VERDICT_PASS) || inject->end.leaks > 0)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "a run without faults does not pass: %s %s; see %s",
@@ -346,7 +346,7 @@ static int inject_points(struct inject *inject, struct bp_error *err)
 static int inject_all(struct inject *inject, struct bp_error *err)
 {
     const struct bp_campaign *campaign = inject->options->campaign;
-    if (bp_process_prepare(err) < 0 || bp_runs_load(campaign->kernel, inject->config, err) < 0)
+    if (bp_process_prepare(err) < 0 || bp_injected_load(campaign->kernel, inject->config, err) < 0)
         return -1;
     if (inject->options->show)
         bp_matrix_print_head();
@@ -361,7 +361,7 @@ int bp_inject(const struct bp_inject_options *options, struct bp_matrix *matrix,
               struct bp_error *err)
 {
     struct inject *inject = calloc(1, sizeof *inject);
-    struct bp_runs_config *config = calloc(1, sizeof *config);
+    struct bp_injected_config *config = calloc(1, sizeof *config);
     int result = -1;
     matrix->seed = options->campaign->seed;
     if (!inject || !config) {
@@ -373,7 +373,7 @@ int bp_inject(const struct bp_inject_options *options, struct bp_matrix *matrix,
         result = inject_all(inject, err);
     }
     if (config)
-        bp_runs_free(config);
+        bp_injected_free(config);
     free(config);
     free(inject);
     return result;

@@ -1,4 +1,4 @@
-#include "harness/inject/runs.h"
+#include "harness/inject/injected.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -35,14 +35,14 @@ static int parse(const char *kernel, const struct bp_buffer *source, const char 
         " ring_mb: 1}\n"
         "retry: {base_ms: 1, cap_ms: 20, attempts: 3}\n"
         "limits: {compile_s: %u, run_s: %d, judge_s: %d, prepare_s: %d}\n%s",
-        kernel, BP_RUNS_EVALUATIONS, compile_s * SLOWNESS, 2 * SLOWNESS, 2 * SLOWNESS, 2 * SLOWNESS,
+        kernel, BP_INJECTED_EVALUATIONS, compile_s * SLOWNESS, 2 * SLOWNESS, 2 * SLOWNESS, 2 * SLOWNESS,
         more);
     if ((size_t)length >= sizeof text)
         return bp_fail(err, BP_ERR_USAGE, "path too long: %.200s", kernel);
     return bp_config_parse("inject", text, (size_t)length, source->data, source->size, config, err);
 }
 
-int bp_runs_load(const char *kernel, struct bp_runs_config *config, struct bp_error *err)
+int bp_injected_load(const char *kernel, struct bp_injected_config *config, struct bp_error *err)
 {
     struct bp_buffer source;
     char absolute[PATH_MAX]; /* the config is written elsewhere, and names it */
@@ -65,7 +65,7 @@ int bp_runs_load(const char *kernel, struct bp_runs_config *config, struct bp_er
     return result;
 }
 
-void bp_runs_free(struct bp_runs_config *config)
+void bp_injected_free(struct bp_injected_config *config)
 {
     bp_config_free(&config->session);
     bp_config_free(&config->search);
@@ -104,7 +104,7 @@ static int evaluate(struct bp_session *session, const struct bp_config *config, 
     return result;
 }
 
-static int evaluate_both(struct bp_session *session, const struct bp_runs_candidate *run,
+static int evaluate_both(struct bp_session *session, const struct bp_injected_candidate *run,
                          struct bp_process_report *report, struct bp_error *err)
 {
     struct bp_evaluation *wrong = bp_evaluation_new(), *right = bp_evaluation_new();
@@ -125,9 +125,9 @@ static int evaluate_both(struct bp_session *session, const struct bp_runs_candid
     return result;
 }
 
-int bp_runs_candidate(void *context, const char *dir, struct bp_process_report *report)
+int bp_injected_candidate(void *context, const char *dir, struct bp_process_report *report)
 {
-    const struct bp_runs_candidate *run = context;
+    const struct bp_injected_candidate *run = context;
     const struct bp_session_callbacks none = {0};
     struct bp_error err;
     struct bp_key run_key;
@@ -152,7 +152,7 @@ int bp_runs_candidate(void *context, const char *dir, struct bp_process_report *
 /* ---- a run of the search ---- */
 
 #ifdef BP_FAULT_INJECTION
-static void arm(const struct bp_runs_search *run)
+static void arm(const struct bp_injected_search *run)
 {
     bp_fault_reset();
     if (run->point != BP_FAULT_none)
@@ -167,7 +167,7 @@ static void tell_counts(struct bp_process_report *report)
             report->counted[point][phase] = bp_fault_counted((enum bp_fault_point)point, phase);
 }
 #else
-static void arm(const struct bp_runs_search *run)
+static void arm(const struct bp_injected_search *run)
 {
     (void)run;
 }
@@ -178,9 +178,9 @@ static void tell_counts(struct bp_process_report *report)
 }
 #endif
 
-int bp_runs_search(void *context, const char *dir, struct bp_process_report *report)
+int bp_injected_search(void *context, const char *dir, struct bp_process_report *report)
 {
-    const struct bp_runs_search *run = context;
+    const struct bp_injected_search *run = context;
     char out[4200], config[4200];
     struct bp_error err;
     snprintf(out, sizeof out, "%s/run", dir);
