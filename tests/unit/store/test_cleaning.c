@@ -88,7 +88,7 @@ static void only_runs_are_found(void **state)
     assert_int_equal(mkdir(sample_path(dir, "fake"), 0755), 0);
     make_file(sample_path(dir, "fake/run.db"));
     assert_int_equal(symlink("free", sample_path(dir, "link")), 0);
-    must(bp_injected_find(&found, dir, &err), &err);
+    must(bp_runs_find(&found, dir, &err), &err);
     assert_int_equal(found.count, 2);
     for (uint32_t i = 0; i < found.count; i++) {
         bool is_used = strstr(found.runs[i].path, "/used") != NULL;
@@ -96,11 +96,11 @@ static void only_runs_are_found(void **state)
         assert_false(found.runs[i].named);
         assert_true(found.runs[i].bytes > 4096);
     }
-    assert_int_equal(bp_injected_find(&found, sample_path(dir, "link"), &err), -1);
+    assert_int_equal(bp_runs_find(&found, sample_path(dir, "link"), &err), -1);
     assert_non_null(strstr(err.msg, "symbolic link"));
-    assert_int_equal(bp_injected_find(&found, sample_path(dir, "nothing"), &err), -1);
+    assert_int_equal(bp_runs_find(&found, sample_path(dir, "nothing"), &err), -1);
     assert_int_equal(err.code, BP_ERR_USAGE);
-    bp_injected_free(&found);
+    bp_runs_free(&found);
     must(bp_store_close(used, &err), &err);
 }
 
