@@ -197,6 +197,7 @@ int bp_session_open(struct bp_session *session, const struct bp_key *run_key, st
         bp_session_close(session);
         return -1;
     }
+    session->written[BP_RING_A] = true;
     return 0;
 }
 

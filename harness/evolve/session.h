@@ -33,8 +33,9 @@ struct bp_session {
     struct bp_host host;
     struct bp_suite suite;
     struct bp_bench *bench;
-    bool
-        written[2]; /* sides of the ring of outputs that a candidate has had since the last scrub */
+    /* Sides of the ring of outputs to be scrubbed before the next candidate gets them: one had them,
+     * or, side A at first, they are to get their memory beside the compiler. */
+    bool written[2];
     struct bp_child_settings children;
     struct bp_timing_options timing;
     const struct bp_config *config; /* borrowed */

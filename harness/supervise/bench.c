@@ -175,7 +175,7 @@ int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluati
     BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
-    request->scrub = 1;
+    request->scrub = BP_SCRUB_INPUTS | BP_SCRUB_OUTPUTS;
     request->fill_count = suite->case_count;
     for (uint32_t i = 0; i < suite->case_count; i++) {
         const struct bp_bench_case *place = &bench->cases[i];
@@ -242,9 +242,8 @@ int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_prepa
     BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
-    request->scrub = 1;
-    /* The inputs of a ring are never writable for a candidate: the outputs stand for both arenas. */
-    struct fill_target target = {bench->ring_outputs_fd[side], bench->ring_outputs_fd[side], done,
+    request->scrub = BP_SCRUB_OUTPUTS; /* the inputs of a ring are never writable for a candidate */
+    struct fill_target target = {bench->ring_inputs_fd, bench->ring_outputs_fd[side], done,
                                  context};
     return order_fill(bench, request, &target, err);
 }
