@@ -197,7 +197,6 @@ int bp_session_open(struct bp_session *session, const struct bp_key *run_key, st
         bp_session_close(session);
         return -1;
     }
-    session->written[BP_RING_A] = true;
     return 0;
 }
 
@@ -278,7 +277,8 @@ static int order_scrub(struct bp_session *session, enum bp_ring_side side, struc
     return bp_bench_scrub_ring(session->bench, side, order_done, wait, err);
 }
 
-/* What the prepare child does while compilers work: the case arenas of every flight, and the rings. */
+/* What the prepare child does while compilers work: the case arenas of every flight, and the rings.
+ * Behind the first batch's, and nobody waits for it, a ring gets its memory. */
 static int order_fills(struct bp_session *session, struct flight *flights, uint32_t count,
                        struct wait *wait, struct bp_error *err)
 {
@@ -287,9 +287,12 @@ static int order_fills(struct bp_session *session, struct flight *flights, uint3
         if (bp_bench_fill_cases(session->bench, i, flights[i].secret, order_done, wait, err) < 0)
             return -1;
     }
-    if (order_scrub(session, BP_RING_A, wait, err) < 0)
+    if (order_scrub(session, BP_RING_A, wait, err) < 0 ||
+        order_scrub(session, BP_RING_B, wait, err) < 0)
         return -1;
-    return order_scrub(session, BP_RING_B, wait, err);
+    if (session->evaluations > count)
+        return 0;
+    return bp_bench_touch_ring(session->bench, BP_RING_A, err);
 }
 
 /* Time of a flight in which neither compiler, kernel nor judge works for it. */

@@ -33,8 +33,7 @@ struct bp_session {
     struct bp_host host;
     struct bp_suite suite;
     struct bp_bench *bench;
-    /* Sides of the ring of outputs to be scrubbed before the next candidate gets them: one had them,
-     * or, side A at first, they are to get their memory beside the compiler. */
+    /* Sides of the ring of outputs that a candidate has had since the last scrub. */
     bool written[2];
     struct bp_child_settings children;
     struct bp_timing_options timing;

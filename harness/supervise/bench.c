@@ -236,16 +236,28 @@ int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_sid
     return order_fill(bench, request, &target, err);
 }
 
-int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_prepare_done done,
-                        void *context, struct bp_error *err)
+static int order_ring(struct bp_bench *bench, enum bp_ring_side side, uint32_t scrub,
+                      bp_prepare_done done, void *context, struct bp_error *err)
 {
     BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
-    request->scrub = BP_SCRUB_OUTPUTS; /* the inputs of a ring are never writable for a candidate */
+    request->scrub = scrub;
     struct fill_target target = {bench->ring_inputs_fd, bench->ring_outputs_fd[side], done,
                                  context};
     return order_fill(bench, request, &target, err);
+}
+
+int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_prepare_done done,
+                        void *context, struct bp_error *err)
+{
+    /* The inputs of a ring are never writable for a candidate. */
+    return order_ring(bench, side, BP_SCRUB_OUTPUTS, done, context, err);
+}
+
+int bp_bench_touch_ring(struct bp_bench *bench, enum bp_ring_side side, struct bp_error *err)
+{
+    return order_ring(bench, side, 0, NULL, NULL, err);
 }
 
 void bp_bench_forget(struct bp_bench *bench, const void *context)

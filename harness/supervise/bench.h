@@ -59,10 +59,13 @@ int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_prepare_done done, 
 int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluation,
                         bp_prepare_done done, void *context, struct bp_error *err) BP_MUST_CHECK;
 /* Zeroes one side's ring of outputs: whatever an earlier candidate wrote there, no later one reads. No
- * child may have it mapped. (fill_cases does the same with the lane's arenas.) The first time it also
- * is what gives that ring and the ring of inputs their memory, which else the first batch waits for. */
+ * child may have it mapped. (fill_cases does the same with the lane's arenas.) */
 int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_prepare_done done,
                         void *context, struct bp_error *err) BP_MUST_CHECK;
+/* Gives the ring of inputs and one side's ring of outputs their memory, which else the first batch waits
+ * for: a good while on a virtual machine whose host has to find it. Nobody is told. */
+int bp_bench_touch_ring(struct bp_bench *bench, enum bp_ring_side side, struct bp_error *err)
+    BP_MUST_CHECK;
 /* Before a timed batch: `calls` slots from first_slot on (round the ring, calls <= its slots) get
  * fresh secret inputs, and poison for outputs on one side. No child may run meanwhile that could look
  * at them: the candidate is frozen. */
