@@ -87,16 +87,19 @@ static inline void make_page(const struct bp_fresh *fresh, struct lanes *lanes, 
     const pair mask = (pair){0} + random_bits[fresh->dtype];
     size_t element = bp_dtype_size(fresh->dtype);
     uint16_t places[PAGE_BLOCKS];
-    pair bits[PAIRS], values[PAIRS];
+    pair bits[PAIRS];
     draw(lanes, bits);
     memcpy(places, bits, sizeof places);
+#pragma GCC unroll 4
     for (int block = 0; block < PAGE_BLOCKS; block++) {
         if (block % BLOCKS_PER_DRAW == 0)
             draw(lanes, bits);
-        memcpy(values, fresh->pool + places[block] % BP_FRESH_VALUES * element, sizeof values);
+        const uint8_t *values = fresh->pool + places[block] % BP_FRESH_VALUES * element;
 #pragma GCC unroll 4
         for (int i = 0; i < PAIRS; i++) {
-            page->blocks[block][i] = values[i] ^ (bits[i] & mask);
+            pair value;
+            memcpy(&value, values + i * sizeof value, sizeof value);
+            page->blocks[block][i] = value ^ (bits[i] & mask);
             bits[i] = turn_left(bits[i], 4);
         }
     }
