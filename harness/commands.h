@@ -5,5 +5,6 @@
 int bp_cmd_eval(int argc, char **argv);
 int bp_cmd_evolve(int argc, char **argv);
 int bp_cmd_config(int argc, char **argv);
+int bp_cmd_doctor(int argc, char **argv);
 
 #endif

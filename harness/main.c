@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "base/weaken.h"
 #include "harness/commands.h"
 #include "harness/exit_codes.h"
 #include "sandbox/launch.h"
@@ -18,6 +19,7 @@ static const struct {
 } verbs[] = {
     {"eval", bp_cmd_eval, "evaluate one kernel source: compile, run, judge, time"},
     {"evolve", bp_cmd_evolve, "search a kernel's knobs for a faster one"},
+    {"doctor", bp_cmd_doctor, "say what of this machine can be used, and what is missing"},
     {"config", bp_cmd_config, "print the reference of a run's configuration"},
 };
 
@@ -48,6 +50,11 @@ static int run(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0) {
         printf("bulletproof %s\n", BP_VERSION);
         return BP_EXIT_OK;
+    }
+    struct bp_error err;
+    if (bp_weaken_start(&err) < 0) {
+        fprintf(stderr, "bulletproof: %s\n", err.msg);
+        return BP_EXIT_USAGE;
     }
     if (sodium_init() < 0) {
         fprintf(stderr, "bulletproof: libsodium cannot start\n");

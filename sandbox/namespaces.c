@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/weaken.h"
 #include "sandbox/clone.h"
 
 static const struct {
@@ -89,7 +90,7 @@ int bp_mounts_make(uint64_t flags, uint64_t size_bytes, uid_t uid, gid_t gid,
              size_bytes ? (unsigned long long)size_bytes : 4096ULL, (unsigned)uid, (unsigned)gid);
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return bp_fail_errno(err, "making mounts private");
-    mounts->read_only = make_read_only();
+    mounts->read_only = !bp_weakened(BP_DEFENCE_readonly) && make_read_only();
     if (mount("tmpfs", BP_PRIVATE_DIRECTORY, "tmpfs", mode, options) < 0)
         return bp_fail_errno(err, "tmpfs on %s (%s)", BP_PRIVATE_DIRECTORY, options);
     /* Containers mask parts of /proc, and an unprivileged namespace may then not mount it whole;
