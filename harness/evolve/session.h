@@ -33,8 +33,8 @@ struct bp_session {
     struct bp_host host;
     struct bp_suite suite;
     struct bp_bench *bench;
-    /* Sides of the ring of outputs that a candidate has had since the last scrub. */
-    bool written[2];
+    bool
+        written[2]; /* sides of the ring of outputs that a candidate has had since the last scrub */
     struct bp_child_settings children;
     struct bp_timing_options timing;
     const struct bp_config *config; /* borrowed */
