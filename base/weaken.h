@@ -18,6 +18,7 @@
     X(mntns, "children share the mounts")                                                          \
     X(netns, "children share the network")                                                         \
     X(ipcns, "children share System V IPC")                                                        \
+    X(root, "children see the names of all files")                                                 \
     X(readonly, "what lies outside the private directory can be written")                          \
     X(environment, "children inherit the supervisor's environment")                                \
     X(descriptors, "children inherit descriptors")                                                 \

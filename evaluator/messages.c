@@ -98,6 +98,9 @@ RECORD(compile_result_record, bp_msg_compile_result,
        BELOW(bp_msg_compile_result, verdict, BP_VERDICT_COUNT),
        U64(bp_msg_compile_result, object_bytes), TEXT(bp_msg_compile_result, compiler),
        TEXT(bp_msg_compile_result, message), TEXT(bp_msg_compile_result, diagnostics));
+RECORD(arenas_request_record, bp_msg_arenas_request, U64(bp_msg_arenas_request, masters_bytes),
+       U64(bp_msg_arenas_request, references_bytes));
+RECORD(arenas_result_record, bp_msg_arenas_result, U64(bp_msg_arenas_result, bytes));
 RECORD(make_request_record, bp_msg_make_request, NESTED(bp_msg_make_request, shape, shape_record),
        BELOW(bp_msg_make_request, family, BP_FAMILY_COUNT),
        BELOW(bp_msg_make_request, dtype, BP_DTYPE_COUNT), BELOW(bp_msg_make_request, strictness, 2),
@@ -134,6 +137,12 @@ RECORD(sample_request_record, bp_msg_sample_request,
        U64(bp_msg_sample_request, input_offset));
 RECORD(sample_result_record, bp_msg_sample_result,
        BELOW(bp_msg_sample_result, verdict, BP_VERDICT_COUNT), TEXT(bp_msg_sample_result, message));
+RECORD(probe_request_record, bp_msg_probe_request, TEXT(bp_msg_probe_request, device),
+       BELOW(bp_msg_probe_request, dtype, BP_DTYPE_COUNT), U32(bp_msg_probe_request, threads),
+       U64(bp_msg_probe_request, object_bytes));
+RECORD(probe_result_record, bp_msg_probe_result,
+       BELOW(bp_msg_probe_result, verdict, BP_VERDICT_COUNT), F64(bp_msg_probe_result, max_ratio),
+       F64(bp_msg_probe_result, launch_ms), TEXT(bp_msg_probe_result, message));
 RECORD(canary_request_record, bp_msg_canary_request, U32(bp_msg_canary_request, act),
        BELOW(bp_msg_canary_request, candidate, 2), BELOW(bp_msg_canary_request, root, 2),
        U64(bp_msg_canary_request, namespaces), U64(bp_msg_canary_request, pid_ns),

@@ -28,6 +28,8 @@
     X(failure)         /* A, every stage: the stage could not do its work; ends the child */       \
     X(compile_request) /* R */                                                                     \
     X(compile_result)  /* A */                                                                     \
+    X(arenas_request)  /* R, prepare: where masters and references lie, before all else */         \
+    X(arenas_result)   /* A */                                                                     \
     X(make_request)    /* R, prepare: one master input slot and its reference */                   \
     X(make_result)     /* A */                                                                     \
     X(fill_request)    /* R, prepare: inputs of one evaluation or timed batch */                   \
@@ -42,6 +44,8 @@
     X(judge_result)    /* A */                                                                     \
     X(sample_request)  /* R, judge: a row of a timed output */                                     \
     X(sample_result)   /* A */                                                                     \
+    X(probe_request)   /* R, probe: a known-good object on a device under suspicion */             \
+    X(probe_result)    /* A */                                                                     \
     X(canary_request)  /* R, canary */                                                             \
     X(canary_result)   /* A */
 
@@ -88,8 +92,17 @@ struct bp_msg_compile_result {
     char diagnostics[BP_TEXT_DIAGNOSTICS]; /* cleaned of control bytes, cut at the cap */
 };
 
-/* Descriptors, with the first make_request only: masters arena, references arena (both writable,
- * already of their final size). */
+/* Once, before any other request: also to a prepare child that replaces one, which then finds there
+ * what the other made. Descriptors: masters arena, references arena (both writable, already of their
+ * final size, at least as announced). */
+struct bp_msg_arenas_request {
+    uint64_t masters_bytes, references_bytes;
+};
+
+struct bp_msg_arenas_result {
+    uint64_t bytes; /* of both */
+};
+
 struct bp_msg_make_request {
     struct bp_shape shape;
     uint32_t family;
@@ -243,6 +256,21 @@ struct bp_msg_sample_request {
 
 struct bp_msg_sample_result {
     uint32_t verdict; /* PASS, WRONG_RESULT, NONFINITE */
+    char message[BP_TEXT_LINE];
+};
+
+/* Descriptor: the object of the project's own eager kernel (sealed). */
+struct bp_msg_probe_request {
+    char device[BP_TEXT_SHORT];
+    uint32_t dtype;
+    uint32_t threads; /* CPU device: pool size */
+    uint64_t object_bytes;
+};
+
+struct bp_msg_probe_result {
+    uint32_t verdict; /* PASS, or what a candidate with this behaviour would get */
+    double max_ratio; /* largest error / bound */
+    double launch_ms; /* of both calls */
     char message[BP_TEXT_LINE];
 };
 

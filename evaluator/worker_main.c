@@ -15,10 +15,8 @@ static const struct {
     const char *name;
     int (*serve)(struct bp_channel *channel);
 } stages[] = {
-    {"prepare", bp_stage_prepare},
-    {"compile", bp_stage_compile},
-    {"run", bp_stage_run},
-    {"judge", bp_stage_judge},
+    {"prepare", bp_stage_prepare}, {"compile", bp_stage_compile}, {"run", bp_stage_run},
+    {"judge", bp_stage_judge},     {"probe", bp_stage_probe},
 };
 
 /* Confines the process as the stage wants it, and says so. */

@@ -129,6 +129,12 @@ static void show_preparation(void *context, uint32_t done, uint32_t total)
                 done == total ? "\r\033[K" : "");
 }
 
+static void show_waiting(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "%s\n", text);
+}
+
 /* ---- the verb ---- */
 
 /* What --help says after the options, with every shape that --suite takes. */
@@ -216,7 +222,7 @@ static int evaluate(struct bp_session *session, const struct bp_config *config,
 static int run(const struct arguments *arguments, struct bp_session *session,
                struct bp_config *config, struct bp_evaluation *evaluation, struct bp_error *err)
 {
-    struct bp_session_callbacks callbacks = {.prepared = show_preparation};
+    struct bp_session_callbacks callbacks = {.prepared = show_preparation, .waiting = show_waiting};
     if (load(arguments, config, err) < 0 || bp_session_init(session, config, &callbacks, err) < 0 ||
         evaluate(session, config, &arguments->knobs, evaluation, err) < 0)
         return -1;

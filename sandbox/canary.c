@@ -116,6 +116,17 @@ static bool ipcns_holds(struct look *look)
     return apart(look, CLONE_NEWIPC, "ipc", look->facts->ipc_ns);
 }
 
+static bool root_holds(struct look *look)
+{
+    static const char *const outside[] = {"/etc/passwd", "/root", "/home", "/var", "/boot"};
+    bool none = true;
+    for (size_t i = 0; i < sizeof outside / sizeof *outside && none; i++) {
+        none = access(outside[i], F_OK) < 0 && errno == ENOENT;
+        snprintf(look->seen, SEEN, "%s can be asked for", outside[i]);
+    }
+    return none || !(look->facts->namespaces & CLONE_NEWNS);
+}
+
 static bool readonly_holds(struct look *look)
 {
     struct statvfs root;
@@ -214,10 +225,10 @@ static bool no_new_privs_holds(struct look *look)
     return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 }
 
-/* World-readable files that no policy lists. */
+/* World-readable, and listed by no policy; the first and the last are in every root. */
 static bool landlock_holds(struct look *look)
 {
-    static const char *const forbidden[] = {"/etc/passwd", "/proc/self/status", "/dev/zero"};
+    static const char *const forbidden[] = {"/proc/self/status", "/etc/passwd", "/"};
     for (size_t i = 0; i < sizeof forbidden / sizeof *forbidden; i++) {
         int fd = open(forbidden[i], O_RDONLY | O_CLOEXEC);
         if (fd >= 0)
@@ -235,6 +246,7 @@ static bool (*const checks[BP_LAYER_COUNT])(struct look *look) = {
     [BP_LAYER_mntns] = mntns_holds,
     [BP_LAYER_netns] = netns_holds,
     [BP_LAYER_ipcns] = ipcns_holds,
+    [BP_LAYER_root] = root_holds,
     [BP_LAYER_readonly] = readonly_holds,
     [BP_LAYER_environment] = environment_holds,
     [BP_LAYER_descriptors] = descriptors_hold,

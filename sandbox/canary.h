@@ -18,6 +18,7 @@
     X(mntns, OPTIONAL, "own mounts: a sized private directory")                                    \
     X(netns, OPTIONAL, "own network: not even the loopback of the machine")                        \
     X(ipcns, OPTIONAL, "own System V IPC and message queues")                                      \
+    X(root, OPTIONAL, "own root: not even the names of other files")                               \
     X(readonly, OPTIONAL, "everything outside the private directory is mounted read-only")         \
     X(environment, MANDATORY, "a fixed environment: no key, no name of a library to load")         \
     X(descriptors, MANDATORY, "no inherited descriptor but those of the protocol")                 \

@@ -19,6 +19,7 @@
 #include "sandbox/identity.h"
 #include "sandbox/landlock.h"
 #include "sandbox/rlimits.h"
+#include "sandbox/mounts.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/worker_fd.h"
 
@@ -165,14 +166,15 @@ static int close_on_exec(struct bp_error *err)
     return 0;
 }
 
-static int enter_directory(uint64_t namespaces, const struct bp_policy_limits *limits,
-                           struct bp_mounts *mounts, struct bp_error *err)
+static int enter_directory(const struct bp_policy *policy, uint64_t namespaces,
+                           const struct bp_policy_limits *limits, struct bp_mounts *mounts,
+                           struct bp_error *err)
 {
     int in_user = (namespaces & CLONE_NEWUSER) != 0;
     const char *directory = getenv("TMPDIR");
     *mounts = (struct bp_mounts){0};
     if ((namespaces & CLONE_NEWNS) &&
-        bp_mounts_make(namespaces, limits->file_bytes, bp_identity_uid(in_user),
+        bp_mounts_make(policy, namespaces, limits->file_bytes, bp_identity_uid(in_user),
                        bp_identity_gid(in_user), mounts, err) < 0)
         return -1;
     if (!directory || chdir(directory) < 0)
@@ -186,7 +188,7 @@ static void write_layers(uint64_t namespaces, const struct bp_mounts *mounts, in
     char text[BP_NAMESPACES_TEXT];
     bp_namespaces_format(namespaces, text);
     snprintf(layers, layers_size, "%s%s%s%s%srlimits,caps,%spdeathsig,no_new_privs,landlock%d",
-             text, text[0] ? "," : "", mounts->read_only ? "readonly," : "",
+             text, text[0] ? "," : "", mounts->own_root ? "root,readonly," : "",
              namespaces & CLONE_NEWNS ? "tmpfs," : "", mounts->fresh_proc ? "proc," : "",
              changed_user ? "uid," : "", landlock_abi);
 }
@@ -202,7 +204,8 @@ int bp_confine_layers(enum bp_policy_id id, const struct bp_policy_limits *limit
     struct bp_mounts mounts;
     int changed_user;
 
-    if (close_on_exec(err) < 0 || enter_directory(namespaces, &resolved, &mounts, err) < 0 ||
+    if (close_on_exec(err) < 0 ||
+        enter_directory(policy, namespaces, &resolved, &mounts, err) < 0 ||
         bp_rlimits_set(policy, &resolved, own_count, err) < 0 ||
         bp_identity_drop(in_user, SIGKILL, &changed_user, err) < 0)
         return -1;

@@ -16,6 +16,7 @@
 #include "base/weaken.h"
 #include "sandbox/clone.h"
 #include "sandbox/identity.h"
+#include "sandbox/mounts.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/worker_fd.h"
 

@@ -13,6 +13,7 @@ enum bp_policy_id {
     BP_POLICY_COMPILE_CPU, /* may exec clang and the linker */
     BP_POLICY_RUN_CPU,     /* until the candidate is loaded */
     BP_POLICY_JUDGE,       /* no files, no devices, no exec */
+    BP_POLICY_PROBE_CPU,   /* the judge's, and executable memory for the project's own kernel */
     BP_POLICY_COUNT
 };
 
@@ -34,7 +35,7 @@ int bp_policy_limits_parse(int argc, char *const argv[], enum bp_policy_id *poli
                            struct bp_policy_limits *limits, struct bp_error *err) BP_MUST_CHECK;
 
 /* One row of a policy's list of files: rights for whichever of the alternatives exist. */
-#define BP_POLICY_ALTERNATIVES 3
+#define BP_POLICY_ALTERNATIVES 8
 struct bp_policy_path {
     const char *any[BP_POLICY_ALTERNATIVES]; /* symbolic links are followed */
     uint64_t rights;                         /* LANDLOCK_ACCESS_FS_*, as in sandbox/landlock.h */

@@ -35,7 +35,12 @@ struct bp_config {
     } retry;
 
     struct {
-        double compile_s, run_s, judge_s;
+        double probe_s;                  /* deadline of a probe */
+        double pause_ms, factor, cap_ms; /* between probes that fail */
+    } health;
+
+    struct {
+        double compile_s, run_s, time_s, judge_s;
         uint32_t memory_mb, workspace_mb, log_kb;
     } limits;
 

@@ -76,7 +76,12 @@ const struct bp_section bp_sections[] = {
     {"timing", "How candidates are timed."},
     {"retry",
      "How failures of the harness or the device are retried: after a random wait between\n"
-     "0 and min(cap_ms, base_ms × factor^n). A candidate's own failures are never retried."},
+     "0 and min(cap_ms, base_ms × factor^n). A candidate's own failures are never retried;\n"
+     "a suspected fault of a GPU is once, right after a probe that passed."},
+    {"health",
+     "After a fault or a hang nothing runs on a device before a probe has passed: a kernel\n"
+     "known to be good, with a known answer. When probes fail the run waits and probes again,\n"
+     "after min(cap_ms, pause_ms × factor^n)."},
     {"limits", "What one candidate may use."},
     {NULL, NULL},
 };
@@ -137,10 +142,21 @@ const struct bp_setting bp_settings[] = {
     {"retry", "attempts", NUMBER(U32, retry.attempts, 1, 16, "", "3"),
      .doc = "attempts in all; 1: no retry"},
 
+    {"health", "probe_s", NUMBER(REAL, health.probe_s, 0.1, 3600, "s", "30"),
+     .doc = "deadline of a probe"},
+    {"health", "pause_ms", NUMBER(REAL, health.pause_ms, 1, 600000, "ms", "1000"),
+     .doc = "wait after the first probe that failed"},
+    {"health", "factor", NUMBER(REAL, health.factor, 1, 10, "", "2"),
+     .doc = "growth of the wait from one failed probe to the next"},
+    {"health", "cap_ms", NUMBER(REAL, health.cap_ms, 1, 86400000, "ms", "300000"),
+     .doc = "longest wait"},
+
     {"limits", "compile_s", NUMBER(REAL, limits.compile_s, 0.1, 3600, "s", "30"),
      .doc = "deadline of a compile"},
     {"limits", "run_s", NUMBER(REAL, limits.run_s, 0.1, 3600, "s", "30"),
      .doc = "deadline of a run"},
+    {"limits", "time_s", NUMBER(REAL, limits.time_s, 0.1, 86400, "s", "120"),
+     .doc = "all timed calls of a candidate together; in a match as much a round as here a batch"},
     {"limits", "judge_s", NUMBER(REAL, limits.judge_s, 0.1, 3600, "s", "60"),
      .doc = "deadline of a judgement"},
     {"limits", "memory_mb", NUMBER(U32, limits.memory_mb, 64, 1048576, "MiB", "4096"),

@@ -18,6 +18,7 @@
 #include "harness/evolve/standings.h"
 #include "harness/exit_codes.h"
 #include "harness/report/progress.h"
+#include "harness/store/json_parts.h"
 #include "kernels/embedded.h"
 
 #define SUMMARY_PERIOD_NS 60000000000u
@@ -92,11 +93,15 @@ static void set_score(struct engine *engine, struct bp_evaluation *evaluation)
     }
 }
 
-/* A challenger that fails in the match loses its PASS; a failure that is not its own changes nothing. */
+/* A challenger that fails in the match loses its PASS. A failure that is not its own changes nothing:
+ * ours, or the champion's, which failed twice then: the match is void. */
 static void fail_match(struct bp_evaluation *challenger, const struct bp_match_result *result)
 {
-    bp_log(BP_LOG_WARNING, "engine", "match of %u ended in %s: %s", challenger->number,
-           bp_verdict_name(result->outcome.verdict), result->outcome.message);
+    const char *whose = result->outcome.verdict == BP_VERDICT_INFRA ? "nobody's failure"
+                        : result->failed_side == BP_RING_A          ? "the challenger's failure"
+                                                           : "the champion's failure, and void";
+    bp_log(BP_LOG_WARNING, "engine", "match of %u ended in %s (%s): %s", challenger->number,
+           bp_verdict_name(result->outcome.verdict), whose, result->outcome.message);
     if (result->failed_side != BP_RING_A || result->outcome.verdict == BP_VERDICT_INFRA)
         return;
     challenger->verdict = result->outcome.verdict;
@@ -242,6 +247,39 @@ static bool known_object(void *context, struct bp_candidate *candidate)
     snprintf(evaluation->message, sizeof evaluation->message, "same object as evaluation %u",
              row->number);
     return true;
+}
+
+/* Events of the machine's own history. One that cannot be queued is no reason to stop here: the next
+ * evaluation meets the same store. */
+static void put_event(struct engine *engine, const char *kind, json_t *object)
+{
+    struct bp_error err;
+    BP_AUTO_FREE char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    json_decref(object);
+    if (!text)
+        bp_log(BP_LOG_WARNING, "engine", "no memory for an event %s", kind);
+    else if (bp_store_event(engine->recorder.store, kind, text, &err) < 0)
+        bp_log(BP_LOG_WARNING, "engine", "event %s: %s", kind, err.msg);
+}
+
+static void device_changed(void *context, const struct bp_device_change *change)
+{
+    put_event(context, "device",
+              json_pack("{s:s,s:s,s:s,s:o}", "device", change->device, "from", change->from, "to",
+                        change->to, "why", bp_json_text(change->why)));
+}
+
+static void probed(void *context, const struct bp_probe_record *probe)
+{
+    put_event(context, "probe",
+              json_pack("{s:s,s:b,s:o,s:o}", "device", probe->device, "passed", probe->passed, "ms",
+                        bp_json_real(probe->ms), "message", bp_json_text(probe->message)));
+}
+
+static void waiting(void *context, const char *text)
+{
+    struct engine *engine = context;
+    bp_progress_say(&engine->progress, "%s", text);
 }
 
 /* Moves the candidate into `kept`: its evaluation and object live on there. */
@@ -532,6 +570,9 @@ static int init(struct engine *engine, const struct bp_engine_options *options,
         .prepared = prepared,
         .known_object = known_object,
         .evaluated = evaluated,
+        .device_changed = device_changed,
+        .probed = probed,
+        .waiting = waiting,
         .context = engine,
     };
     engine->options = options;

@@ -121,8 +121,8 @@ static json_t *setting_json(const struct bp_evaluation *e)
 static json_t *verdict_json(const struct bp_evaluation *e)
 {
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "verdict", bp_verdict_name(e->verdict),
-                     "blame", blame_name(bp_verdict_blame(e->verdict)), "stage",
-                     bp_stage_name(e->stage), "message", bp_json_text(e->message), "score",
+                     "blame", blame_name(bp_evaluation_blame(e)), "stage", bp_stage_name(e->stage),
+                     "message", bp_json_text(e->message), "score",
                      e->has_score ? bp_json_real(e->score) : json_null(), "flags",
                      e->duplicate ? json_pack("[s]", "duplicate") : json_array(), "duplicate_of",
                      e->duplicate ? json_integer(e->duplicate_of) : json_null());

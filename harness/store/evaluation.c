@@ -59,6 +59,21 @@ const char *bp_origin_name(enum bp_origin origin)
     return names[origin];
 }
 
+static enum bp_blame blame_of(const struct bp_evaluation *evaluation, enum bp_verdict verdict)
+{
+    uint32_t suspected = 0;
+    for (uint32_t i = 0; i < evaluation->attempt_count; i++)
+        suspected += bp_verdict_retry(evaluation->attempts[i].outcome) == BP_RETRY_AFTER_PROBE;
+    if (suspected > 1 && bp_verdict_retry(verdict) == BP_RETRY_AFTER_PROBE)
+        return BP_BLAME_CANDIDATE;
+    return bp_verdict_blame(verdict);
+}
+
+enum bp_blame bp_evaluation_blame(const struct bp_evaluation *evaluation)
+{
+    return blame_of(evaluation, evaluation->verdict);
+}
+
 /* Counts one outcome in its class and returns what it costs of the 100 points. A switch without a
  * default, so that the compiler names a verdict that was forgotten here. */
 static double count_outcome(struct bp_safety *safety, enum bp_verdict outcome)
@@ -115,7 +130,8 @@ void bp_evaluation_safety(struct bp_evaluation *evaluation)
         cost = count_outcome(&safety, last);
     else
         safety.retries = evaluation->attempt_count - 1;
-    safety.fallbacks = bp_verdict_retry(last) != BP_RETRY_NEVER;
+    enum bp_blame blame = blame_of(evaluation, last);
+    safety.fallbacks = blame == BP_BLAME_DEVICE || blame == BP_BLAME_HARNESS;
     safety.total_errors = safety.command_errors + safety.memory_violations +
                           safety.compilation_errors + safety.resource_errors;
     safety.safety_score = cost < 100 ? 100 - cost : 0;

@@ -89,6 +89,10 @@ struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation)
 
 const char *bp_origin_name(enum bp_origin origin); /* "eval", "eager", "baseline", "search" */
 
+/* Whose failure the verdict is: the verdict's own blame, but the candidate's for a suspected fault of
+ * the device that the same candidate repeated after a probe had passed. */
+enum bp_blame bp_evaluation_blame(const struct bp_evaluation *evaluation);
+
 /* The safety block of one evaluation from its attempts' outcomes; docs/results.md has the formula. */
 void bp_evaluation_safety(struct bp_evaluation *evaluation);
 

@@ -194,11 +194,9 @@ static void mark_not_granted(const struct bp_canary_facts *facts, struct bp_cana
     static const struct {
         enum bp_layer layer;
         uint64_t flag;
-    } rows[] = {{BP_LAYER_pidns, CLONE_NEWPID},
-                {BP_LAYER_mntns, CLONE_NEWNS},
-                {BP_LAYER_netns, CLONE_NEWNET},
-                {BP_LAYER_ipcns, CLONE_NEWIPC},
-                {BP_LAYER_readonly, CLONE_NEWNS}};
+    } rows[] = {{BP_LAYER_pidns, CLONE_NEWPID}, {BP_LAYER_mntns, CLONE_NEWNS},
+                {BP_LAYER_netns, CLONE_NEWNET}, {BP_LAYER_ipcns, CLONE_NEWIPC},
+                {BP_LAYER_root, CLONE_NEWNS},   {BP_LAYER_readonly, CLONE_NEWNS}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (facts->namespaces & rows[i].flag)
             continue;

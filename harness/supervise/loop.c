@@ -9,6 +9,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+/* More than 64 lanes with three children of three timers each: starting a timer then never fails for
+ * want of memory, when it matters most. */
+#define TIMERS_AT_START 1024
+
 static void signal_ready(void *context, uint32_t events)
 {
     struct bp_loop *loop = context;
@@ -22,6 +26,16 @@ static void signal_ready(void *context, uint32_t events)
     }
 }
 
+static int reserve_timers(struct bp_loop *loop, uint32_t capacity, struct bp_error *err)
+{
+    struct bp_timer **grown = realloc(loop->heap, capacity * sizeof *grown);
+    if (!grown)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for timers");
+    loop->heap = grown;
+    loop->timer_capacity = capacity;
+    return 0;
+}
+
 int bp_loop_open(struct bp_loop *loop, struct bp_error *err)
 {
     *loop = (struct bp_loop){.epoll_fd = -1, .signal_fd = -1};
@@ -33,6 +47,8 @@ int bp_loop_open(struct bp_loop *loop, struct bp_error *err)
     sigaddset(&set, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return bp_fail_errno(err, "cannot set signals");
+    if (reserve_timers(loop, TIMERS_AT_START, err) < 0)
+        return -1;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (loop->epoll_fd < 0 || loop->signal_fd < 0) {
@@ -109,14 +125,9 @@ int bp_loop_start_timer(struct bp_loop *loop, struct bp_timer *timer, uint64_t d
                         struct bp_error *err)
 {
     bp_loop_stop_timer(loop, timer);
-    if (loop->timer_count + 2 > loop->timer_capacity) {
-        uint32_t capacity = loop->timer_capacity ? 2 * loop->timer_capacity : 32;
-        struct bp_timer **grown = realloc(loop->heap, capacity * sizeof *grown);
-        if (!grown)
-            return bp_fail(err, BP_ERR_MEMORY, "no memory for a timer");
-        loop->heap = grown;
-        loop->timer_capacity = capacity;
-    }
+    if (loop->timer_count + 2 > loop->timer_capacity &&
+        reserve_timers(loop, 2 * loop->timer_capacity, err) < 0)
+        return -1;
     timer->deadline_ns = deadline_ns;
     sift_up(loop, ++loop->timer_count, timer);
     return 0;

@@ -21,6 +21,7 @@ struct bp_match {
     struct side sides[2];
     struct bp_child *judge; /* looks at a row of every batch */
     bool judge_ended, judge_ready;
+    bool unreaped;     /* a child is not gone */
     int sample_fd;     /* owned */
     bool judge_mapped; /* it has its descriptors */
     double batch_ms;   /* per call, of the batch whose sample the judge looks at */
@@ -108,6 +109,11 @@ static bool is_over(struct bp_match *match)
 static int start_turn(struct bp_match *match, struct bp_error *err)
 {
     struct side *side = &match->sides[side_of_turn(match)];
+    if (bp_stopwatch_is_used_up(&side->watch, false, &match->result.outcome)) {
+        match->result.failed_side = side->watch.side;
+        decide(match);
+        return 0;
+    }
     return bp_stopwatch_start(&side->watch, match->shape, err);
 }
 
@@ -239,11 +245,14 @@ static void match_ended(void *context, struct bp_child *child, const struct bp_c
     bool is_judge = child == match->judge;
     uint32_t s = child == match->sides[1].child;
     *(is_judge ? &match->judge_ended : &match->sides[s].ended) = true;
+    match->unreaped |= end->unreaped;
     if (match->decided)
         return;
     match->result.failed_side = (enum bp_ring_side)s;
-    bp_outcome_of_end(is_judge ? BP_STAGE_judge : BP_STAGE_time, end,
-                      bench_options(match)->children.run_ms, &match->result.outcome);
+    if (is_judge || end->cause != BP_CHILD_DEADLINE ||
+        !bp_stopwatch_is_used_up(&match->sides[s].watch, true, &match->result.outcome))
+        bp_outcome_of_end(is_judge ? BP_STAGE_judge : BP_STAGE_time, end,
+                          bench_options(match)->children.run_ms, &match->result.outcome);
     decide(match);
 }
 
@@ -265,6 +274,7 @@ static int start_side(struct bp_match *match, uint32_t s, struct bp_error *err)
                                         .child = side->child,
                                         .side = (enum bp_ring_side)s,
                                         .batch_ms = match->options.batch_ms,
+                                        .limit_ms = match->options.limit_ms,
                                         .sample_fd = match->sample_fd,
                                         .draws = match->options.draws,
                                         .failed = batch_failed,
@@ -306,6 +316,11 @@ bool bp_match_done(const struct bp_match *match)
 void bp_match_result(const struct bp_match *match, struct bp_match_result *result)
 {
     *result = match->result;
+}
+
+bool bp_match_left_unreaped(const struct bp_match *match)
+{
+    return match->unreaped;
 }
 
 void bp_match_free(struct bp_match **slot)

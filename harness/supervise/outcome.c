@@ -155,3 +155,8 @@ void bp_outcome_of_failure(enum bp_stage stage, const struct bp_msg_failure *fai
         verdict = BP_VERDICT_INFRA; /* no failure is a PASS: let the claim be refused below */
     bp_outcome_of_claim(stage, verdict, failure->message, outcome);
 }
+
+void bp_outcome_of_error(const struct bp_error *err, struct bp_outcome *outcome)
+{
+    set(outcome, BP_VERDICT_INFRA, err->msg);
+}

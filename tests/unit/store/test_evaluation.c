@@ -77,7 +77,14 @@ static void retries_and_fallbacks(void **state)
     assert_float_equal(e->safety.safety_score, 100, 0);
     set_attempts(e, 2, (enum bp_verdict[]){BP_VERDICT_GPU_FAULT, BP_VERDICT_GPU_FAULT});
     assert_int_equal(e->safety.memory_violations, 2);
+    assert_int_equal(e->safety.fallbacks,
+                     0); /* repeated after a probe: a verdict on the candidate */
+    e->verdict = BP_VERDICT_GPU_FAULT;
+    assert_int_equal(bp_evaluation_blame(e), BP_BLAME_CANDIDATE);
+    set_attempts(e, 2, (enum bp_verdict[]){BP_VERDICT_INFRA, BP_VERDICT_GPU_FAULT});
     assert_int_equal(e->safety.fallbacks, 1);
+    assert_int_equal(bp_evaluation_blame(e), BP_BLAME_DEVICE);
+    set_attempts(e, 2, (enum bp_verdict[]){BP_VERDICT_GPU_HANG, BP_VERDICT_GPU_FAULT});
     assert_float_equal(e->safety.safety_score, 0, 0);
     e->verdict = BP_VERDICT_CRASH;
     set_attempts(e, 0, NULL);
