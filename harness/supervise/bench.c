@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/fault.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "evaluator/arena.h"
 #include "evaluator/layout.h"
 #include "evaluator/permutation.h"
@@ -170,7 +171,7 @@ int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluati
     BP_AUTO_FREE struct bp_msg_fill_request *request = bp_fault_calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
-    request->scrub = 1;
+    request->scrub = BP_SCRUB_INPUTS | BP_SCRUB_OUTPUTS;
     request->fill_count = suite->case_count;
     for (uint32_t i = 0; i < suite->case_count; i++) {
         const struct bp_bench_case *place = &bench->cases[i];
@@ -231,17 +232,30 @@ int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_sid
     return order_fill(bench, request, &target, err);
 }
 
-int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_prepare_done done,
-                        void *context, struct bp_error *err)
+static int order_ring(struct bp_bench *bench, enum bp_ring_side side, uint32_t scrub,
+                      bp_prepare_done done, void *context, struct bp_error *err)
 {
     BP_AUTO_FREE struct bp_msg_fill_request *request = bp_fault_calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
-    request->scrub = 1;
-    /* The inputs of a ring are never writable for a candidate: the outputs stand for both arenas. */
-    struct fill_target target = {bench->ring_outputs_fd[side], bench->ring_outputs_fd[side], done,
+    request->scrub = scrub;
+    struct fill_target target = {bench->ring_inputs_fd, bench->ring_outputs_fd[side], done,
                                  context};
     return order_fill(bench, request, &target, err);
+}
+
+int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_prepare_done done,
+                        void *context, struct bp_error *err)
+{
+    /* The inputs of a ring are never writable for a candidate. */
+    return order_ring(bench, side, BP_SCRUB_OUTPUTS, done, context, err);
+}
+
+void bp_bench_touch_ring(struct bp_bench *bench, enum bp_ring_side side)
+{
+    struct bp_error err;
+    if (order_ring(bench, side, 0, NULL, NULL, &err) < 0)
+        bp_log(BP_LOG_DEBUG, "bench", "the first batch will wait for memory: %s", err.msg);
 }
 
 void bp_bench_forget(struct bp_bench *bench, const void *context)
