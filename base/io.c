@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -199,6 +200,15 @@ int bp_io_reopen_readonly(int fd, struct bp_error *err)
     if (readonly < 0)
         return bp_fail_errno(err, "cannot reopen a memfd read-only");
     return readonly;
+}
+
+int bp_io_disk_free(const char *path, uint64_t *bytes, struct bp_error *err)
+{
+    struct statvfs status;
+    if (statvfs(path, &status) < 0)
+        return bp_fail_errno(err, "cannot ask for the free space of %s", path);
+    *bytes = (uint64_t)status.f_bavail * status.f_frsize;
+    return 0;
 }
 
 int bp_io_set_nonblocking(int fd, struct bp_error *err)

@@ -49,6 +49,9 @@ int bp_io_memfd_seal(int fd, struct bp_error *err) BP_MUST_CHECK;
 /* A second descriptor of the same memfd that can only be read (and only mapped read-only). */
 int bp_io_reopen_readonly(int fd, struct bp_error *err) BP_MUST_CHECK;
 
+/* Bytes that an ordinary user may still write to the file system of path. */
+int bp_io_disk_free(const char *path, uint64_t *bytes, struct bp_error *err) BP_MUST_CHECK;
+
 int bp_io_set_nonblocking(int fd, struct bp_error *err) BP_MUST_CHECK;
 
 #endif

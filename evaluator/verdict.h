@@ -57,7 +57,7 @@ enum bp_retry bp_verdict_retry(enum bp_verdict verdict);
 int bp_verdict_exit_code(enum bp_verdict verdict);
 
 /* The stages an attempt goes through, in order. */
-#define BP_STAGE_LIST(X) X(validate) X(prepare) X(compile) X(run) X(judge) X(time) X(probe)
+#define BP_STAGE_LIST(X) X(validate) X(prepare) X(compile) X(gate) X(run) X(judge) X(time) X(probe)
 enum bp_stage {
 #define BP_STAGE_ENUM(name) BP_STAGE_##name,
     BP_STAGE_LIST(BP_STAGE_ENUM)

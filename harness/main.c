@@ -19,6 +19,8 @@ static const struct {
 } verbs[] = {
     {"eval", bp_cmd_eval, "evaluate one kernel source: compile, run, judge, time"},
     {"evolve", bp_cmd_evolve, "search a kernel's knobs for a faster one"},
+    {"status", bp_cmd_status, "say where a run stands, also while it is going on"},
+    {"clean", bp_cmd_clean, "remove old run directories and what dead runs left over"},
     {"doctor", bp_cmd_doctor, "say what of this machine can be used, and what is missing"},
     {"config", bp_cmd_config, "print the reference of a run's configuration"},
 };

@@ -10,8 +10,32 @@
 
 #define SUMMARY_SHARE 100 /* of the time goes on without summaries, to one part for them */
 
-int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct bp_config *config,
-                     struct bp_error *err)
+static int open_thinning(struct bp_recorder *recorder, const struct bp_config *config,
+                         struct bp_error *err)
+{
+    struct bp_thinning_caps caps = {.max_bytes = (uint64_t)config->limits.failures_mb << 20,
+                                    .max_count = config->limits.failures_kept};
+    return bp_thinning_open(&recorder->thinning, recorder->dir, &caps, err);
+}
+
+int bp_recorder_watch_size(struct bp_recorder *recorder, const struct bp_config *config,
+                           struct bp_error *err)
+{
+    struct bp_log_caps caps = {.max_bytes = (uint64_t)config->log.size_mb << 20,
+                               .kept = config->log.kept};
+    bp_log_set_caps(&caps);
+    return open_thinning(recorder, config, err);
+}
+
+static int open_log(const struct bp_recorder *recorder, struct bp_error *err)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/log.txt", recorder->dir);
+    return bp_log_open(path, err);
+}
+
+int bp_recorder_create(struct bp_recorder *recorder, const char *dir,
+                       const struct bp_config *config, struct bp_error *err)
 {
     char path[4200];
     snprintf(recorder->dir, sizeof recorder->dir, "%s", dir);
@@ -20,14 +44,47 @@ int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct
     snprintf(path, sizeof path, "%s/config.yaml", dir);
     if (bp_io_write_file_atomic(path, config->text, strlen(config->text), err) < 0)
         return -1;
-    snprintf(path, sizeof path, "%s/log.txt", dir);
-    return bp_log_open(path, err);
+    return open_log(recorder, err);
+}
+
+int bp_recorder_open(struct bp_recorder *recorder, const char *dir, struct bp_error *err)
+{
+    snprintf(recorder->dir, sizeof recorder->dir, "%s", dir);
+    if (bp_store_open(dir, &recorder->store, err) < 0)
+        return -1;
+    return open_log(recorder, err);
+}
+
+static int rewrite(struct bp_recorder *recorder, uint32_t number,
+                   int (*write)(const char *dir, const struct bp_evaluation *evaluation,
+                                struct bp_error *err),
+                   struct bp_error *err)
+{
+    struct bp_evaluation *evaluation;
+    if (bp_store_load_evaluation(recorder->store, number, &evaluation, err) < 0)
+        return -1;
+    int result = write(recorder->dir, evaluation, err);
+    bp_evaluation_free(evaluation);
+    return result;
+}
+
+int bp_recorder_repair(struct bp_recorder *recorder, uint32_t last, uint32_t best,
+                       struct bp_error *err)
+{
+    uint32_t written;
+    if (bp_artifacts_history_end(recorder->dir, &written, err) < 0)
+        return -1;
+    for (uint32_t number = written + 1; number <= last; number++)
+        if (rewrite(recorder, number, bp_artifacts_evaluation, err) < 0)
+            return -1;
+    return best > 0 ? rewrite(recorder, best, bp_artifacts_best, err) : 0;
 }
 
 int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)
 {
     int result = recorder->store ? bp_store_close(recorder->store, err) : 0;
     recorder->store = NULL;
+    bp_thinning_close(&recorder->thinning);
     bp_log_close(); /* the store's thread says something now and then */
     return result;
 }
@@ -36,6 +93,7 @@ int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)
 
 struct evaluation_job {
     char dir[4096];
+    struct bp_thinning *thinning;     /* borrowed */
     struct bp_evaluation *evaluation; /* owned copy */
     bool is_best;
 };
@@ -45,6 +103,7 @@ static int write_evaluation(void *context, struct bp_error *err)
     const struct evaluation_job *job = context;
     if (bp_artifacts_evaluation(job->dir, job->evaluation, err) < 0)
         return -1;
+    bp_thinning_added(job->thinning, job->evaluation->number, job->evaluation->verdict);
     return job->is_best ? bp_artifacts_best(job->dir, job->evaluation, err) : 0;
 }
 
@@ -66,6 +125,7 @@ int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluat
         return bp_fail(err, BP_ERR_MEMORY, "no memory to record an evaluation");
     }
     memcpy(job->dir, recorder->dir, sizeof job->dir);
+    job->thinning = &recorder->thinning;
     job->is_best = is_best;
     struct bp_store_job work = {.run = write_evaluation,
                                 .release = release_evaluation,

@@ -18,6 +18,10 @@ json_t *bp_evaluation_json(const struct bp_evaluation *evaluation);
 int bp_artifacts_evaluation(const char *dir, const struct bp_evaluation *evaluation,
                             struct bp_error *err) BP_MUST_CHECK;
 
+/* The number in the last line of history.jsonl, 0 when there is none. What stands after the last
+ * newline, of a writer that was killed, is cut off. */
+int bp_artifacts_history_end(const char *dir, uint32_t *number, struct bp_error *err) BP_MUST_CHECK;
+
 /* best/: kernel.hip, knobs.yaml, result.json, replaced as a whole. */
 int bp_artifacts_best(const char *dir, const struct bp_evaluation *best, struct bp_error *err)
     BP_MUST_CHECK;

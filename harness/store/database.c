@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,15 +138,18 @@ static int remember_file(struct bp_database *database, struct bp_error *err)
 static int fill_new(struct bp_database *database, const char *path, uint64_t seed,
                     const struct bp_key *run_key, struct bp_error *err)
 {
-    char identity[100];
+    char application[60], version[60];
     struct bp_connection *connection = &database->connection;
-    snprintf(identity, sizeof identity, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
-             BP_DATABASE_APPLICATION, BP_DATABASE_VERSION);
+    snprintf(application, sizeof application, "PRAGMA application_id=%d", BP_DATABASE_APPLICATION);
+    snprintf(version, sizeof version, "PRAGMA user_version=%d", BP_DATABASE_VERSION);
     if (bp_connection_open(connection, path, BP_CONNECTION_WRITE, err) < 0 ||
-        remember_file(database, err) < 0 || enter_wal(database, err) < 0 ||
+        remember_file(database, err) < 0 ||
+        /* Before there is a log: in the file itself it tells from the first moment whose it is. */
+        bp_connection_execute(connection, application, "create", err) < 0 ||
+        enter_wal(database, err) < 0 ||
         bp_connection_execute(connection, settings, "create", err) < 0 ||
         bp_database_begin(database, err) < 0 ||
-        bp_connection_execute(connection, identity, "create", err) < 0 ||
+        bp_connection_execute(connection, version, "create", err) < 0 ||
         bp_connection_execute(connection, schema, "create", err) < 0 ||
         prepare_inserts(database, err) < 0 || write_meta(database, seed, run_key, err) < 0)
         return -1;
@@ -162,23 +166,61 @@ static void remove_files(const char *path)
     unlink(beside);
 }
 
+/* The name run.db is there only with the whole schema: a process killed before leaves another one. */
+static int publish(const char *fresh, const char *path, struct bp_error *err)
+{
+    char directory[4096];
+    snprintf(directory, sizeof directory, "%s", path);
+    if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
+        return bp_fail_errno(err, "cannot create %s", path);
+    BP_AUTO_FD int fd = open(dirname(directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        return bp_fail_errno(err, "cannot sync %s", directory);
+    return 0;
+}
+
+static int go_on(struct bp_database *database, const char *path, struct bp_error *err)
+{
+    if (bp_connection_open(&database->connection, path, BP_CONNECTION_WRITE, err) < 0 ||
+        remember_file(database, err) < 0 ||
+        bp_connection_execute(&database->connection, settings, "create", err) < 0)
+        return -1;
+    return prepare_inserts(database, err);
+}
+
+static int create_at(struct bp_database *database, const char *fresh, const char *path,
+                     uint64_t seed, const struct bp_key *run_key, struct bp_error *err)
+{
+    /* SQLite would create it with mode 0644, and gives its -wal and -shm the mode it finds. */
+    BP_AUTO_FD int fd = open(fresh, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return bp_fail_errno(err, "cannot create %s", fresh);
+    bp_close_fd(&fd);
+    int result = fill_new(database, fresh, seed, run_key, err);
+    bp_database_close(database); /* which empties and removes the log */
+    if (result == 0)
+        result = publish(fresh, path, err);
+    if (result < 0) {
+        remove_files(fresh);
+        return -1;
+    }
+    if (go_on(database, path, err) == 0)
+        return 0;
+    bp_database_close(database);
+    remove_files(path);
+    return -1;
+}
+
 int bp_database_create(struct bp_database *database, const char *path, uint64_t seed,
                        const struct bp_key *run_key, struct bp_error *err)
 {
+    char fresh[4096 + 8];
     *database = (struct bp_database){0};
-    /* SQLite would create it with mode 0644, and gives its -wal and -shm the mode it finds. */
-    BP_AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 && errno == EEXIST)
+    if ((size_t)snprintf(fresh, sizeof fresh, "%s.new", path) >= sizeof fresh)
+        return bp_fail(err, BP_ERR_USAGE, "path too long: %.200s", path);
+    if (access(path, F_OK) == 0)
         return bp_fail(err, BP_ERR_USAGE, "%s exists already", path);
-    if (fd < 0)
-        return bp_fail_errno(err, "cannot create %s", path);
-    bp_close_fd(&fd);
-    if (fill_new(database, path, seed, run_key, err) < 0) {
-        bp_database_close(database);
-        remove_files(path);
-        return -1;
-    }
-    return 0;
+    return create_at(database, fresh, path, seed, run_key, err);
 }
 
 /* ---- opening again ---- */

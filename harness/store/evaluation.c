@@ -159,16 +159,15 @@ void bp_evaluation_safety(struct bp_evaluation *evaluation)
 {
     struct bp_safety safety = {0};
     double cost = 0;
-    enum bp_verdict last = evaluation->verdict;
+    enum bp_verdict last = BP_VERDICT_COUNT;
     for (uint32_t i = 0; i < evaluation->attempt_count; i++) {
         last = evaluation->attempts[i].outcome;
         cost += count_outcome(&safety, last);
     }
-    if (evaluation->attempt_count == 0)
-        cost = count_outcome(&safety, last);
-    else
-        safety.retries = evaluation->attempt_count - 1;
-    enum bp_blame blame = blame_of(evaluation, last);
+    if (evaluation->verdict != last)
+        cost += count_outcome(&safety, evaluation->verdict);
+    safety.retries = evaluation->attempt_count > 0 ? evaluation->attempt_count - 1 : 0;
+    enum bp_blame blame = blame_of(evaluation, evaluation->verdict);
     safety.fallbacks = blame == BP_BLAME_DEVICE || blame == BP_BLAME_HARNESS;
     safety.total_errors = safety.command_errors + safety.memory_violations +
                           safety.compilation_errors + safety.resource_errors;

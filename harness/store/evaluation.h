@@ -25,6 +25,14 @@ struct bp_timing {
     uint32_t batches, calls_per_batch;
 };
 
+/* What the gates did for an evaluation. */
+struct bp_gate_note {
+    uint32_t gates;  /* asked for (evaluator/gates.h); 0: none, and the rest says nothing */
+    uint32_t shapes; /* gone through, forwards and backwards, without a finding */
+    char skipped_because[BP_TEXT_LINE]; /* empty when they could be run */
+    double compile_ms, run_ms;
+};
+
 struct bp_durations {
     double prepare_ms, compile_ms, run_ms, judge_ms, time_ms, overhead_ms, total_ms;
 };
@@ -74,6 +82,7 @@ struct bp_evaluation {
     uint32_t duplicate_of; /* its evaluation number */
     bool promoted;         /* the champion from then on */
 
+    struct bp_gate_note gate; /* of the last attempt */
     uint32_t attempt_count;
     struct bp_attempt attempts[BP_MAX_ATTEMPTS];
     uint32_t plan_count;
@@ -125,7 +134,8 @@ bool bp_origin_parse(const char *name, enum bp_origin *origin);
  * the device that the same candidate repeated after a probe had passed. */
 enum bp_blame bp_evaluation_blame(const struct bp_evaluation *evaluation);
 
-/* The safety block of one evaluation from its attempts' outcomes; docs/results.md has the formula. */
+/* The safety block of one evaluation from its attempts' outcomes, and from its verdict where that is
+ * not the last one's; docs/results.md has the formula. */
 void bp_evaluation_safety(struct bp_evaluation *evaluation);
 
 /* Adds one evaluation's block to the sums of a run, which already hold `before` evaluations; the

@@ -39,6 +39,8 @@ static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
     [BP_MESSAGE_judge_request] = BP_MESSAGE_judge_result,
     [BP_MESSAGE_sample_request] = BP_MESSAGE_sample_result,
     [BP_MESSAGE_probe_request] = BP_MESSAGE_probe_result,
+    [BP_MESSAGE_gate_request] = BP_MESSAGE_gate_result,
+    [BP_MESSAGE_lines_request] = BP_MESSAGE_lines_result,
     [BP_MESSAGE_canary_request] = BP_MESSAGE_canary_result,
 };
 
@@ -281,7 +283,7 @@ static int take_listener(struct bp_child *child, int fd, pid_t pid, struct bp_er
     child->listener_fd = fd;
     if (child->stage_pidfd < 0)
         child->stage_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    child->candidate_ran = strcmp(child->stage, "run") == 0;
+    child->candidate_ran = strcmp(child->stage, "run") == 0 || strcmp(child->stage, "gate") == 0;
     watch_init(&child->listener_watch, fd, listener_ready, child);
     return bp_loop_watch(child->loop, &child->listener_watch, EPOLLIN, err);
 }

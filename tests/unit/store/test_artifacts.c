@@ -318,6 +318,12 @@ static void results_table(void **state)
     const char *dir = *state;
     struct bp_error err;
     struct bp_run_summary summary = some_summary();
+    summary.safety = (struct bp_safety){.compilation_errors = 1,
+                                        .memory_violations = 3,
+                                        .total_errors = 4,
+                                        .retries = 2,
+                                        .fallbacks = 1,
+                                        .safety_score = 93.14};
     must(bp_artifacts_results(dir, &summary, &err), &err);
     char *markdown = sample_read(dir, "results.md");
     static const char *const lines[] = {
@@ -328,6 +334,8 @@ static void results_table(void **state)
         "\n| baseline | 10450 | 119.8 | 59.90 | 2.766 | - | - |  |\n",
         "\n| evolved | 8.360 | 0.1316 | 0.04321 | 3.037 | 1.250 [1.2, 1.3] | 1209.5 |  |\n",
         "4 * batch * q_heads * q_len * kv_len * head_dim",
+        "evaluations: score 93.1 of 100; 4 errors: compilation 1 (25.0 %), resource 0, command 0,"
+        " memory violations 3 (75.0 %); 1 fallbacks, 2 retries.\n",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         if (!strstr(markdown, lines[i]))
@@ -340,6 +348,12 @@ static void results_table(void **state)
     assert_non_null(strstr(text, "  not run | by choice\n"));
     assert_non_null(strstr(text, "\nbaseline   10450   119.8    59.90"));
     assert_non_null(strstr(text, "\nevolved    8.360  0.1316  0.04321"));
+    assert_non_null(strstr(text, "\nsafety: score 93.1 of 100; 4 errors:"));
+    free(text);
+    summary.safety = (struct bp_safety){.safety_score = 100};
+    must(bp_results_text(&summary, &text, &err), &err);
+    assert_non_null(
+        strstr(text, "\nsafety: score 100.0 of 100; 0 errors; 0 fallbacks, 0 retries\n"));
     free(text);
 }
 
