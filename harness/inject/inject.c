@@ -221,10 +221,10 @@ static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp
 {
     char name[80], how[80];
     struct bp_injected_search run = {.config = &inject->config->search,
-                                 .point = point,
-                                 .mode = mode,
-                                 .phase = phase,
-                                 .nth = nth};
+                                     .point = point,
+                                     .mode = mode,
+                                     .phase = phase,
+                                     .nth = nth};
     snprintf(how, sizeof how, "%s:%" PRIu64 ":%s:%u", row->name, nth, row->mode, phase);
     snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64, row->name, row->mode, phase, nth);
     double patience_s = mode == BP_FAULT_STICKY ? inject->options->campaign->patience_s : 0;

@@ -35,8 +35,8 @@ static int parse(const char *kernel, const struct bp_buffer *source, const char 
         " ring_mb: 1}\n"
         "retry: {base_ms: 1, cap_ms: 20, attempts: 3}\n"
         "limits: {compile_s: %u, run_s: %d, judge_s: %d, prepare_s: %d}\n%s",
-        kernel, BP_INJECTED_EVALUATIONS, compile_s * SLOWNESS, 2 * SLOWNESS, 2 * SLOWNESS, 2 * SLOWNESS,
-        more);
+        kernel, BP_INJECTED_EVALUATIONS, compile_s * SLOWNESS, 2 * SLOWNESS, 2 * SLOWNESS,
+        2 * SLOWNESS, more);
     if ((size_t)length >= sizeof text)
         return bp_fail(err, BP_ERR_USAGE, "path too long: %.200s", kernel);
     return bp_config_parse("inject", text, (size_t)length, source->data, source->size, config, err);
