@@ -101,6 +101,12 @@ int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_err
     return 0;
 }
 
+void bp_launch_close_supervisor(void)
+{
+    bp_close_fd(&shared_network);
+    prepared = false;
+}
+
 #ifdef BP_WEAKENING
 /* The switches, which the worker reads too, and what no child must ever get. */
 static void inherit_environment(struct plan *plan, unsigned count)

@@ -179,6 +179,7 @@ void bp_session_close(struct bp_session *session)
         if (bp_loop_step(&session->loop, &err) < 0)
             break;
     bp_loop_close(&session->loop);
+    bp_launch_close_supervisor();
     bp_guard_close(session);
 }
 
