@@ -153,6 +153,7 @@ struct bp_msg_run_request {
     char device[BP_TEXT_SHORT];
     uint32_t dtype;
     uint32_t threads; /* CPU device: pool size */
+    uint32_t hold;    /* 1: wait for a debugger before the candidate's first instruction */
     uint64_t object_bytes;
     uint64_t workspace_max_bytes;
     uint32_t case_count;

@@ -1,5 +1,6 @@
 #include "harness/evolve/session.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,8 @@ static void apply_limits(struct bp_session *session)
         .workspace_max_bytes = (uint64_t)config->limits.workspace_mb << 20,
         .log_max_bytes = (size_t)config->limits.log_kb << 10,
     };
+    session->ring_bytes = config->timing.ring_mb ? (uint64_t)config->timing.ring_mb << 20
+                                                 : 2 * session->host.cache_bytes;
     session->timing = (struct bp_timing_options){.batch_ms = config->timing.batch_ms,
                                                  .warmup_batches = config->timing.warmup_batches,
                                                  .batches = config->timing.batches};
@@ -141,9 +144,7 @@ static int open_bench(struct bp_session *session, const struct bp_key *run_key,
         .dtype = session->dtype,
         .threads = session->threads,
         .lanes = session->parallel,
-        .ring_bytes = session->config->timing.ring_mb
-                          ? (uint64_t)session->config->timing.ring_mb << 20
-                          : 2 * session->host.cache_bytes,
+        .ring_bytes = session->ring_bytes,
         .run_key = *run_key,
     };
     memcpy(options.device, session->device, sizeof options.device);
@@ -211,6 +212,22 @@ void bp_session_close(struct bp_session *session)
     bp_loop_close(&session->loop);
 }
 
+void bp_session_position(const struct bp_session *session, struct bp_secret_position *position)
+{
+    bp_bench_position(session->bench, position);
+    position->evaluation = session->evaluations + 1;
+    position->draws = session->draws;
+    position->matches = session->matches;
+}
+
+void bp_session_seek(struct bp_session *session, const struct bp_secret_position *position)
+{
+    bp_bench_seek(session->bench, position);
+    session->evaluations = position->evaluation - 1;
+    session->draws = position->draws;
+    session->matches = position->matches;
+}
+
 void bp_session_describe(const struct bp_session *session, struct bp_evaluation *evaluation)
 {
     evaluation->dtype = session->dtype;
@@ -227,6 +244,7 @@ struct flight {
     struct bp_compile_job job;
     struct bp_trial *trial; /* opened with the compiler, so that its children are ready after it */
     uint64_t secret;        /* number that keys its permutation and canaries */
+    struct bp_secret_position position;
     struct bp_attempt attempt;
 };
 
@@ -262,6 +280,8 @@ static int open_trial(struct bp_session *session, struct flight *flight, uint32_
         .evaluation = flight->secret,
         .timing = session->timing,
         .draws = &session->draws,
+        .held = session->held,
+        .held_context = session->held_context,
     };
     return bp_trial_open(&options, &flight->trial, err);
 }
@@ -305,6 +325,7 @@ static int compile_all(struct bp_session *session, struct flight *flights, uint3
     struct wait wait = {0};
     double prepared_ms = bp_bench_prepare_ms(session->bench);
     for (uint32_t i = 0; i < count; i++) {
+        bp_session_position(session, &flights[i].position);
         flights[i].secret = ++session->evaluations;
         if (start_compile(session, &flights[i], err) < 0)
             return -1;
@@ -346,6 +367,8 @@ static void take_compile(struct flight *flight)
     memcpy(evaluation->object_hash, job->object_hash, sizeof evaluation->object_hash);
     free(evaluation->diagnostics);
     evaluation->diagnostics = bp_steal_pointer(&job->diagnostics);
+    bp_evidence_free(evaluation->evidence);
+    evaluation->evidence = bp_steal_pointer(&job->evidence);
     bp_close_fd(&flight->candidate->object_fd);
     flight->candidate->object_fd = bp_steal_fd(&job->object_fd);
     flight->candidate->object_bytes = job->object_bytes;
@@ -369,6 +392,7 @@ static int run_trial(struct bp_session *session, struct flight *flight, struct b
     uint64_t asked_ns = bp_clock_ns();
     if (take_ring(session, BP_RING_A, err) < 0)
         return -1;
+    bp_session_position(session, &flight->position);
     add_overhead(flight, bp_ns_to_ms(bp_clock_ns() - asked_ns));
     if (bp_trial_start(flight->trial, &object, err) < 0)
         return -1;
@@ -395,6 +419,18 @@ static int back_off(struct bp_session *session, uint32_t attempt, struct bp_erro
     return pause_for(session, ceiling * bp_random_unit(&random), err);
 }
 
+/* What only the session knows: the object, and where the secrets stood. */
+static void add_evidence(struct flight *flight)
+{
+    struct bp_evidence *evidence = flight->candidate->evaluation->evidence;
+    if (!evidence)
+        return;
+    evidence->position = flight->position;
+    evidence->position.evaluation = flight->secret;
+    if (flight->candidate->object_fd >= 0)
+        evidence->object_fd = fcntl(flight->candidate->object_fd, F_DUPFD_CLOEXEC, 3);
+}
+
 static void add_attempt(struct flight *flight, double before_ms)
 {
     struct bp_evaluation *evaluation = flight->candidate->evaluation;
@@ -404,6 +440,7 @@ static void add_attempt(struct flight *flight, double before_ms)
     evaluation->verdict = flight->attempt.outcome;
     evaluation->stage = flight->attempt.stage;
     memcpy(evaluation->message, flight->attempt.message, sizeof evaluation->message);
+    add_evidence(flight);
 }
 
 /* A harness fault says nothing of the candidate: the whole way again, alone, after a pause. */
@@ -483,10 +520,30 @@ static void fill_contender(const struct bp_candidate *candidate, struct bp_conte
         contender->per_call_ms[i] = evaluation->timings[i].median_ms;
 }
 
+/* A challenger that failed a match: the match's evidence takes the place of the trial's, but for the
+ * object and where its evaluation began. */
+static void keep_match_evidence(const struct bp_candidate *candidate, struct bp_match *match,
+                                const struct bp_secret_position *began)
+{
+    struct bp_evidence *evidence = bp_match_take_evidence(match);
+    struct bp_evaluation *evaluation = candidate->evaluation;
+    if (evidence && evaluation->evidence) {
+        evidence->position = evaluation->evidence->position;
+        evidence->object_fd = bp_steal_fd(&evaluation->evidence->object_fd);
+        evidence->in_match = true;
+        evidence->match = *began;
+        bp_evidence_free(evaluation->evidence);
+        evaluation->evidence = bp_steal_pointer(&evidence);
+    }
+    bp_evidence_free(evidence);
+}
+
 int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
                      const struct bp_candidate *b, uint32_t rounds, bool stop_early,
                      struct bp_match_result *result, struct bp_error *err)
 {
+    struct bp_secret_position began;
+    bp_session_position(session, &began);
     struct bp_match_options options = {
         .bench = session->bench,
         .batch_ms = session->timing.batch_ms,
@@ -508,6 +565,8 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
         }
     }
     bp_match_result(match, result);
+    if (result->outcome.verdict != BP_VERDICT_PASS && result->failed_side == BP_RING_A)
+        keep_match_evidence(a, match, &began);
     bp_match_free(&match);
     return 0;
 }
