@@ -14,6 +14,7 @@
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 static const struct bp_object *watched;
+volatile uint64_t bp_object_bias;
 
 void bp_crash_enter_thread(struct bp_crash_stack *stack)
 {
@@ -172,6 +173,7 @@ void bp_crash_watch(const struct bp_object *object)
     struct sigaction action = {.sa_sigaction = report,
                                .sa_flags = (int)(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND)};
     watched = object;
+    bp_object_bias = (uint64_t)(uintptr_t)object->base - (object->segments[0].address & ~(PAGE - 1));
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         sigaction(signals[i], &action, NULL);
 }

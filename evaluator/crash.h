@@ -29,6 +29,9 @@ struct bp_crash_stack {
 void bp_crash_enter_thread(struct bp_crash_stack *stack);
 void bp_crash_leave_thread(struct bp_crash_stack *stack);
 
+/* Address in memory - address before relocation, of the object that is watched: for debuggers. */
+extern volatile uint64_t bp_object_bias;
+
 /* Installs the handlers. The object, mapped and with its bytes, must outlive every crash. */
 void bp_crash_watch(const struct bp_object *object);
 /* Takes them away again. */

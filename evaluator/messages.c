@@ -97,6 +97,7 @@ RECORD(compile_request_record, bp_msg_compile_request, TEXT(bp_msg_compile_reque
 RECORD(compile_result_record, bp_msg_compile_result,
        BELOW(bp_msg_compile_result, verdict, BP_VERDICT_COUNT),
        U64(bp_msg_compile_result, object_bytes), TEXT(bp_msg_compile_result, compiler),
+       TEXT(bp_msg_compile_result, command),
        TEXT(bp_msg_compile_result, message), TEXT(bp_msg_compile_result, diagnostics));
 RECORD(make_request_record, bp_msg_make_request, NESTED(bp_msg_make_request, shape, shape_record),
        BELOW(bp_msg_make_request, family, BP_FAMILY_COUNT),

@@ -18,6 +18,8 @@ static const struct {
 } verbs[] = {
     {"eval", bp_cmd_eval, "evaluate one kernel source: compile, run, judge, time"},
     {"evolve", bp_cmd_evolve, "search a kernel's knobs for a faster one"},
+    {"replay", bp_cmd_replay, "evaluate a saved failure again, with the inputs of then"},
+    {"export", bp_cmd_export, "pack a saved failure into one file"},
     {"config", bp_cmd_config, "print the reference of a run's configuration"},
 };
 
@@ -31,7 +33,7 @@ static void print_usage(FILE *out)
         fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
     fprintf(out, "\n'bulletproof VERB --help' tells the rest.\n\n"
                  "exit status: 0 success or PASS, 1 the run failed, 2 usage, config or input,\n"
-                 "10 the candidate's fault, 20 device or harness, 130 interrupted\n");
+                 "10 the candidate's fault, 11 a replay differs, 20 device or harness, 130 interrupted\n");
 }
 
 static int run(int argc, char **argv)

@@ -15,6 +15,7 @@
 #include "harness/evolve/recorder.h"
 #include "harness/evolve/run_dir.h"
 #include "harness/evolve/session.h"
+#include "harness/evolve/setting.h"
 #include "harness/evolve/standings.h"
 #include "harness/exit_codes.h"
 #include "harness/report/progress.h"
@@ -465,7 +466,9 @@ static int open_run(struct engine *engine, struct bp_error *err)
     if (bp_recorder_open(&engine->recorder, engine->dir, engine->config, err) < 0)
         return -1;
     bp_store_run_key(engine->recorder.store, &run_key);
-    return bp_session_open(&engine->session, &run_key, err);
+    if (bp_session_open(&engine->session, &run_key, err) < 0)
+        return -1;
+    return bp_setting_of(&engine->session, &engine->recorder.setting, err);
 }
 
 static int work(struct engine *engine, struct bp_error *err)

@@ -28,6 +28,7 @@ int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)
         return 0;
     int result = bp_store_close(recorder->store, err);
     recorder->store = NULL;
+    bp_replay_setting_free(&recorder->setting);
     return result;
 }
 
@@ -36,14 +37,28 @@ int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)
 struct evaluation_job {
     char dir[4096];
     struct bp_evaluation *evaluation; /* owned copy */
+    const struct bp_replay_setting *setting;
     bool is_best;
 };
+
+/* A bundle is worth no run: the record has the verdict already. */
+static void write_bundle(const struct evaluation_job *job)
+{
+    struct bp_error err;
+    const struct bp_evaluation *evaluation = job->evaluation;
+    bool seen = evaluation->evidence || evaluation->verdict == BP_VERDICT_INVALID_CONFIG;
+    if (job->setting->config && seen &&
+        bp_bundle_write_failure(job->dir, job->setting, evaluation, &err) < 0)
+        bp_log(BP_LOG_WARNING, "recorder", "no bundle of evaluation %u: %s", evaluation->number,
+               err.msg);
+}
 
 static int write_evaluation(void *context, struct bp_error *err)
 {
     const struct evaluation_job *job = context;
     if (bp_artifacts_evaluation(job->dir, job->evaluation, err) < 0)
         return -1;
+    write_bundle(job);
     return job->is_best ? bp_artifacts_best(job->dir, job->evaluation, err) : 0;
 }
 
@@ -65,6 +80,7 @@ int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluat
         return bp_fail(err, BP_ERR_MEMORY, "no memory to record an evaluation");
     }
     memcpy(job->dir, recorder->dir, sizeof job->dir);
+    job->setting = &recorder->setting;
     job->is_best = is_best;
     struct bp_store_job work = {.run = write_evaluation,
                                 .release = release_evaluation,

@@ -5,11 +5,15 @@
 
 #include "harness/config/config.h"
 #include "harness/report/artifacts.h"
+#include "harness/report/bundle.h"
 #include "harness/store/store.h"
 
 struct bp_recorder {
     struct bp_store *store; /* owned */
     char dir[4096];
+    /* Owned; set once the session is there (bp_setting_of), bundles are written from then on. Not to
+     * change while anything is queued. */
+    struct bp_replay_setting setting;
 };
 
 /* Opens run.db, log.txt and config.yaml in dir, which exists and is empty. */
@@ -18,7 +22,7 @@ int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct
 /* Waits for everything queued. */
 int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err) BP_MUST_CHECK;
 
-/* The evaluation into run.db, then its artifacts; best/ too when it is the champion now. */
+/* The evaluation into run.db, then its artifacts and, of a failure, its bundle; best/ too when it is the champion now. */
 int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
                            bool is_best, struct bp_error *err) BP_MUST_CHECK;
 

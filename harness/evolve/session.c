@@ -422,9 +422,13 @@ static int back_off(struct bp_session *session, uint32_t attempt, struct bp_erro
 /* What only the session knows: the object, and where the secrets stood. */
 static void add_evidence(struct flight *flight)
 {
-    struct bp_evidence *evidence = flight->candidate->evaluation->evidence;
+    struct bp_evaluation *evaluation = flight->candidate->evaluation;
+    if (!evaluation->evidence)
+        evaluation->evidence = bp_evidence_new(); /* no child got as far as leaving any */
+    struct bp_evidence *evidence = evaluation->evidence;
     if (!evidence)
         return;
+    memcpy(evidence->compile_command, flight->job.command, sizeof evidence->compile_command);
     evidence->position = flight->position;
     evidence->position.evaluation = flight->secret;
     if (flight->candidate->object_fd >= 0)
@@ -529,6 +533,8 @@ static void keep_match_evidence(const struct bp_candidate *candidate, struct bp_
     struct bp_evaluation *evaluation = candidate->evaluation;
     if (evidence && evaluation->evidence) {
         evidence->position = evaluation->evidence->position;
+        memcpy(evidence->compile_command, evaluation->evidence->compile_command,
+               sizeof evidence->compile_command);
         evidence->object_fd = bp_steal_fd(&evaluation->evidence->object_fd);
         evidence->in_match = true;
         evidence->match = *began;

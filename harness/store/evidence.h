@@ -44,6 +44,7 @@ struct bp_evidence {
     char *backtrace;          /* owned, lines; null: none */
     int object_fd;            /* owned, the sealed code object; -1 when there is none */
 
+    char compile_command[BP_COMPILE_COMMAND]; /* with every option; empty: not compiled */
     struct bp_secret_position position;
     bool in_match;                   /* the failure came in a match, after a PASS */
     struct bp_secret_position match; /* then: where the secrets stood as it began */

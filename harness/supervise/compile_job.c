@@ -46,6 +46,7 @@ static void take_result(struct bp_compile_job *job, const struct bp_msg_compile_
     bp_outcome_of_claim(BP_STAGE_compile, result->verdict, result->message, &job->outcome);
     job->object_bytes = result->object_bytes;
     memcpy(job->compiler, result->compiler, sizeof job->compiler);
+    memcpy(job->command, result->command, sizeof job->command);
     job->diagnostics = strdup(result->diagnostics);
     job->answered = true;
     /* Only a dead compiler can no longer change the object: it is sealed in `ended`. */

@@ -23,6 +23,7 @@ struct bp_compile_job {
     uint64_t object_bytes;
     char object_hash[BP_HASH_TEXT];
     char compiler[BP_TEXT_LINE];
+    char command[BP_COMPILE_COMMAND];
     char *diagnostics;            /* owned, may be null */
     struct bp_evidence *evidence; /* owned, may be null */
     double compiler_ms;           /* the child's work */
