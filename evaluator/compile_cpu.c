@@ -363,7 +363,10 @@ static void describe_command(const struct arguments *clang, const struct argumen
     for (size_t s = 0; s < 2; s++)
         for (size_t i = 0; i < steps[s]->count && used < size; i++)
             used += (size_t)snprintf(text + used, size - used, "%s%s",
-                                     i ? " " : s ? " && " : "", steps[s]->list[i]);
+                                     i   ? " "
+                                     : s ? " && "
+                                         : "",
+                                     steps[s]->list[i]);
 }
 
 int bp_compile_cpu(const struct bp_msg_compile_request *request, const char *source, int object_fd,

@@ -173,7 +173,8 @@ void bp_crash_watch(const struct bp_object *object)
     struct sigaction action = {.sa_sigaction = report,
                                .sa_flags = (int)(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND)};
     watched = object;
-    bp_object_bias = (uint64_t)(uintptr_t)object->base - (object->segments[0].address & ~(PAGE - 1));
+    bp_object_bias =
+        (uint64_t)(uintptr_t)object->base - (object->segments[0].address & ~(PAGE - 1));
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         sigaction(signals[i], &action, NULL);
 }

@@ -15,8 +15,8 @@ static void print_help(const struct bp_cli_verb *verb)
         char letter[8] = "";
         if (option->letter)
             snprintf(letter, sizeof letter, ", -%c", option->letter);
-        snprintf(left, sizeof left, "--%s%s%s%s", option->name, letter,
-                 option->argument ? " " : "", option->argument ? option->argument : "");
+        snprintf(left, sizeof left, "--%s%s%s%s", option->name, letter, option->argument ? " " : "",
+                 option->argument ? option->argument : "");
         printf("  %-24s %s\n", left, option->doc);
     }
     printf("  %-24s %s\n", "--help", "this text");

@@ -258,7 +258,8 @@ static int run(const struct arguments *arguments, struct bp_session *session,
                struct bp_config *config, struct bp_evaluation *evaluation, struct bp_error *err)
 {
     struct bp_session_callbacks callbacks = {.prepared = show_preparation};
-    if (check_bundle(arguments, err) < 0 || load(arguments, config, err) < 0 || bp_session_init(session, config, &callbacks, err) < 0 ||
+    if (check_bundle(arguments, err) < 0 || load(arguments, config, err) < 0 ||
+        bp_session_init(session, config, &callbacks, err) < 0 ||
         evaluate(session, config, &arguments->knobs, evaluation, err) < 0 ||
         write_bundle(arguments, session, evaluation, err) < 0)
         return -1;

@@ -34,9 +34,10 @@ static int run(const char *const *positionals, int count, const char *file, stru
         return bp_fail(err, BP_ERR_USAGE, "export: --out FILE is missing");
     if (find_bundle(positionals, count, path, err) < 0 || bp_bundle_pack(path, file, err) < 0)
         return -1;
-    printf("%s\nNOTE: it holds the session key, and so every hidden input of the session that wrote "
-           "it.\n",
-           file);
+    printf(
+        "%s\nNOTE: it holds the session key, and so every hidden input of the session that wrote "
+        "it.\n",
+        file);
     return 0;
 }
 

@@ -31,9 +31,11 @@ static void print_usage(FILE *out)
             BP_VERSION);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
-    fprintf(out, "\n'bulletproof VERB --help' tells the rest.\n\n"
-                 "exit status: 0 success or PASS, 1 the run failed, 2 usage, config or input,\n"
-                 "10 the candidate's fault, 11 a replay differs, 20 device or harness, 130 interrupted\n");
+    fprintf(
+        out,
+        "\n'bulletproof VERB --help' tells the rest.\n\n"
+        "exit status: 0 success or PASS, 1 the run failed, 2 usage, config or input,\n"
+        "10 the candidate's fault, 11 a replay differs, 20 device or harness, 130 interrupted\n");
 }
 
 static int run(int argc, char **argv)

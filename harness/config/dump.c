@@ -81,9 +81,9 @@ static int add_space(const struct bp_config *config, struct bp_buffer *json, str
     if (result == 0)
         result = bp_buffer_printf(json, err, "]}, \"baseline\": {");
     for (uint32_t k = 0; k < space->knob_count && result == 0; k++)
-        result = bp_buffer_printf(json, err, "%s\"%s\": %" PRId64, k ? ", " : "",
-                                  space->knobs[k].name,
-                                  bp_space_value(space, &head->default_point, k));
+        result =
+            bp_buffer_printf(json, err, "%s\"%s\": %" PRId64, k ? ", " : "", space->knobs[k].name,
+                             bp_space_value(space, &head->default_point, k));
     return result < 0 ? -1 : bp_buffer_add(json, "}", 1, err);
 }
 

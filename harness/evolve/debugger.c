@@ -26,7 +26,8 @@ int bp_debugger_find(struct bp_debugger *debugger, struct bp_error *err)
             return 0;
         path += length + (path[length] == ':');
     }
-    return bp_fail(err, BP_ERR_USAGE, "--gdb needs gdb, which is not in PATH (apt-get install gdb)");
+    return bp_fail(err, BP_ERR_USAGE,
+                   "--gdb needs gdb, which is not in PATH (apt-get install gdb)");
 }
 
 /* gdb reads symbols from a file with a name. */
@@ -118,12 +119,16 @@ int bp_debugger_attach(struct bp_debugger *debugger, pid_t pid, struct bp_error 
     snprintf(number, sizeof number, "%d", (int)pid);
     snprintf(symbols, sizeof symbols, "add-symbol-file %s -o *(long*)&bp_object_bias",
              debugger->object_path);
-    const char *arguments[] = {"gdb", "-q", "-p", number, "-ex", symbols, "-ex",
-                               "set variable *(int*)&bp_run_held = 0", "-ex",
-                               "break gqa_kernel0", NULL};
-    fprintf(stderr, "the run child %s is held before the candidate's first instruction; no deadline "
-                    "is running.\nNOTE: its confinement stays on: seccomp, Landlock, namespaces and "
-                    "limits hold for what you make it call, too.\ngdb",
+    const char *arguments[] = {"gdb", "-q",
+                               "-p",  number,
+                               "-ex", symbols,
+                               "-ex", "set variable *(int*)&bp_run_held = 0",
+                               "-ex", "break gqa_kernel0",
+                               NULL};
+    fprintf(stderr,
+            "the run child %s is held before the candidate's first instruction; no deadline "
+            "is running.\nNOTE: its confinement stays on: seccomp, Landlock, namespaces and "
+            "limits hold for what you make it call, too.\ngdb",
             number);
     for (size_t i = 1; arguments[i]; i++)
         fprintf(stderr, strchr(arguments[i], ' ') ? " '%s'" : " %s", arguments[i]);

@@ -7,16 +7,16 @@
 
 struct bp_replay_options {
     const struct bp_bundle *bundle;
-    uint32_t times; /* at least 1 */
-    bool gdb;       /* with the debugger attached */
+    uint32_t times;                                                 /* at least 1 */
+    bool gdb;                                                       /* with the debugger attached */
     void (*prepared)(void *context, uint32_t done, uint32_t total); /* may be null */
 };
 
 struct bp_replay_report {
-    uint32_t times;                       /* done */
-    uint32_t verdicts[BP_VERDICT_COUNT];  /* count of each */
-    struct bp_evaluation *evaluation;     /* owned: the first with another verdict, else the last */
-    char differences[4096];               /* what is not as it was then, a line each; may be empty */
+    uint32_t times;                      /* done */
+    uint32_t verdicts[BP_VERDICT_COUNT]; /* count of each */
+    struct bp_evaluation *evaluation;    /* owned: the first with another verdict, else the last */
+    char differences[4096];              /* what is not as it was then, a line each; may be empty */
 };
 
 /* Each time starts where the secrets stood then, without retries. A failure of a match is followed up

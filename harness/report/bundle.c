@@ -226,8 +226,8 @@ int bp_bundle_write(const char *path, const struct bp_replay_setting *setting,
     if (mkdir(fresh, 0755) < 0)
         return bp_fail_errno(err, "cannot create %s", fresh);
     BP_AUTO_FD int dir = open(fresh, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int result = dir < 0 ? bp_fail_errno(err, "cannot open %s", fresh)
-                         : fill(dir, setting, evaluation, err);
+    int result =
+        dir < 0 ? bp_fail_errno(err, "cannot open %s", fresh) : fill(dir, setting, evaluation, err);
     if (result == 0)
         result = bp_directory_replace(fresh, path, err);
     if (result < 0)

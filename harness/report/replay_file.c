@@ -63,9 +63,8 @@ json_t *bp_replay_json(const struct bp_replay_setting *setting, const struct bp_
         setting_json(setting),
         json_pack("{s:o, s:o, s:o, s:o, s:o}", "knobs", bp_json_knobs(e), "config",
                   json_loads(outside ? setting->config_with_space : setting->config, 0, &ignored),
-                  "compile_command",
-                  bp_json_text(evidence ? evidence->compile_command : ""), "secrets",
-                  evidence ? position_json(&evidence->position) : json_null(), "match",
+                  "compile_command", bp_json_text(evidence ? evidence->compile_command : ""),
+                  "secrets", evidence ? position_json(&evidence->position) : json_null(), "match",
                   evidence && evidence->in_match ? position_json(&evidence->match) : json_null()),
     };
     return bp_json_joined(parts, sizeof parts / sizeof parts[0]);
@@ -164,8 +163,8 @@ static int read_knobs(json_t *object, struct bp_replay *replay, struct bp_error 
         struct bp_define *knob = &replay->knobs[replay->knob_count++];
         size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
                                      "0123456789");
-        if (!json_is_integer(value) || length == 0 || name[length] ||
-            length >= sizeof knob->name || isdigit((unsigned char)name[0]))
+        if (!json_is_integer(value) || length == 0 || name[length] || length >= sizeof knob->name ||
+            isdigit((unsigned char)name[0]))
             return refuse(err, "a knob is not NAME: INTEGER");
         memcpy(knob->name, name, length + 1);
         snprintf(knob->value, sizeof knob->value, "%" JSON_INTEGER_FORMAT,
@@ -246,20 +245,21 @@ static int unpack(json_t *root, struct parts *p, struct bp_error *err)
     if (json_unpack_ex(root, &why, 0, "{s:i}", "schema", &schema) < 0)
         return refuse(err, why.text);
     if (schema != BP_REPLAY_SCHEMA)
-        return bp_fail(err, BP_ERR_USAGE,
-                       "replay.json has schema %d, this program reads schema %d: replay it with the "
-                       "version of bulletproof that wrote it",
-                       schema, BP_REPLAY_SCHEMA);
+        return bp_fail(
+            err, BP_ERR_USAGE,
+            "replay.json has schema %d, this program reads schema %d: replay it with the "
+            "version of bulletproof that wrote it",
+            schema, BP_REPLAY_SCHEMA);
     if (json_unpack_ex(root, &why, JSON_STRICT,
                        "{s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:I, s:I, "
                        "s:o, s:o, s:s, s:o, s:o}",
                        "schema", &schema, "number", &p->number, "kernel", &p->kernel, "verdict",
                        &p->verdict, "stage", &p->stage, "message", &p->message, "object_sha256",
-                       &p->object, "compiler", &p->compiler, "binary", &p->binary, "host",
-                       &p->host, "device", &p->device, "arch", &p->arch, "ring_bytes",
-                       &p->ring_bytes, "lanes", &p->lanes, "knobs", &p->knobs, "config",
-                       &p->config, "compile_command", &p->command, "secrets", &p->secrets,
-                       "match", &p->match) < 0)
+                       &p->object, "compiler", &p->compiler, "binary", &p->binary, "host", &p->host,
+                       "device", &p->device, "arch", &p->arch, "ring_bytes", &p->ring_bytes,
+                       "lanes", &p->lanes, "knobs", &p->knobs, "config", &p->config,
+                       "compile_command", &p->command, "secrets", &p->secrets, "match",
+                       &p->match) < 0)
         return refuse(err, why.text);
     return 0;
 }

@@ -14,10 +14,10 @@
 
 /* The same for every evaluation of a session. */
 struct bp_replay_setting {
-    char version[BP_TEXT_SHORT];       /* of bulletproof */
-    char worker_sha256[BP_HASH_TEXT];  /* of bulletproof-worker, which makes the inputs */
-    char cpu[BP_TEXT_LINE];            /* host facts from here on */
-    char kernel[BP_TEXT_LINE];         /* release of the operating system's */
+    char version[BP_TEXT_SHORT];      /* of bulletproof */
+    char worker_sha256[BP_HASH_TEXT]; /* of bulletproof-worker, which makes the inputs */
+    char cpu[BP_TEXT_LINE];           /* host facts from here on */
+    char kernel[BP_TEXT_LINE];        /* release of the operating system's */
     uint64_t processors, cache_bytes, memory_bytes;
     char device[BP_TEXT_SHORT], arch[BP_TEXT_SHORT];
     uint64_t ring_bytes;

@@ -312,8 +312,7 @@ class Runs(Case):
         body = """
     if (DELAY == 0) {
         static unsigned calls;
-        if (gqa_block_x() + gqa_block_y() + gqa_block_z() + gqa_thread_x() == 0 &&
-            ++calls > LIMIT)
+        if (blockIdx.x == 0 && threadIdx.x == 0 && ++calls > LIMIT)
             *(volatile int *)nullptr = 1;
     } else {
         for (volatile unsigned i = 0; i < 20000; i++)
