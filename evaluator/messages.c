@@ -135,6 +135,13 @@ RECORD(sample_request_record, bp_msg_sample_request,
        U64(bp_msg_sample_request, input_offset));
 RECORD(sample_result_record, bp_msg_sample_result,
        BELOW(bp_msg_sample_result, verdict, BP_VERDICT_COUNT), TEXT(bp_msg_sample_result, message));
+RECORD(canary_request_record, bp_msg_canary_request, U32(bp_msg_canary_request, act),
+       BELOW(bp_msg_canary_request, candidate, 2), BELOW(bp_msg_canary_request, root, 2),
+       U64(bp_msg_canary_request, namespaces), U64(bp_msg_canary_request, pid_ns),
+       U64(bp_msg_canary_request, mnt_ns), U64(bp_msg_canary_request, net_ns),
+       U64(bp_msg_canary_request, ipc_ns));
+RECORD(canary_result_record, bp_msg_canary_result, U32(bp_msg_canary_result, error),
+       U32(bp_msg_canary_result, missing), TEXT(bp_msg_canary_result, text));
 /* clang-format on */
 
 static const struct record *const records[BP_MESSAGE_COUNT] = {

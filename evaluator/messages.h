@@ -42,7 +42,9 @@
     X(judge_request)   /* R */                                                                     \
     X(judge_result)    /* A */                                                                     \
     X(sample_request)  /* R, judge: a row of a timed output */                                     \
-    X(sample_result)   /* A */
+    X(sample_result)   /* A */                                                                     \
+    X(canary_request)  /* R, canary */                                                             \
+    X(canary_result)   /* A */
 
 enum bp_message_type {
 #define BP_MESSAGE_ENUM(name) BP_MESSAGE_##name,
@@ -244,6 +246,22 @@ struct bp_msg_sample_request {
 struct bp_msg_sample_result {
     uint32_t verdict; /* PASS, WRONG_RESULT, NONFINITE */
     char message[BP_TEXT_LINE];
+};
+
+/* A canary child is confined like the stage of its policy, but for the filter. `act` below
+ * BP_CANARY_ACT_COUNT: it puts the filter on, the candidate's too when `candidate` is 1, and commits
+ * it; else it looks at the other layers (sandbox/canary.h). */
+struct bp_msg_canary_request {
+    uint32_t act;
+    uint32_t candidate;
+    uint32_t root;
+    uint64_t namespaces, pid_ns, mnt_ns, net_ns, ipc_ns;
+};
+
+struct bp_msg_canary_result {
+    uint32_t error;   /* of the act: an errno value, 0 when it succeeded */
+    uint32_t missing; /* layers, 1 << enum bp_layer */
+    char text[BP_TEXT_LINE];
 };
 
 /* Packs *message (the struct of this type) as a frame onto out. */

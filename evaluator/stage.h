@@ -3,11 +3,15 @@
 #define BP_EVALUATOR_STAGE_H
 
 #include "evaluator/channel.h"
+#include "sandbox/policy.h"
 
 /* Each serves requests until the supervisor closes the pipe; returns the exit status. */
 int bp_stage_prepare(struct bp_channel *channel);
 int bp_stage_compile(struct bp_channel *channel);
 int bp_stage_run(struct bp_channel *channel);
 int bp_stage_judge(struct bp_channel *channel);
+
+/* The canary alone is called before its filter is on: it installs that itself. */
+int bp_stage_canary(struct bp_channel *channel, enum bp_policy_id policy);
 
 #endif

@@ -5,8 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/weaken.h"
 #include "evaluator/stage.h"
 #include "sandbox/confine.h"
+
+#define CANARY "canary"
 
 static const struct {
     const char *name;
@@ -18,30 +21,45 @@ static const struct {
     {"judge", bp_stage_judge},
 };
 
-static int serve(const char *name, enum bp_policy_id policy, const struct bp_policy_limits *limits)
+/* Confines the process as the stage wants it, and says so. */
+static int begin(struct bp_channel *channel, const char *name, enum bp_policy_id policy,
+                 const struct bp_policy_limits *limits)
 {
     struct bp_error err;
     struct bp_msg_ready ready = {0};
+    bp_channel_open(channel);
+    channel->nonce = 0;
+    int confined = strcmp(name, CANARY) == 0
+                       ? bp_confine_layers(policy, limits, BP_FD_CONTROL, ready.sandbox,
+                                           sizeof ready.sandbox, &err)
+                       : bp_confine_stage(policy, limits, BP_FD_CONTROL, ready.sandbox,
+                                          sizeof ready.sandbox, &err);
+    if (confined < 0) {
+        bp_channel_fail(channel, BP_VERDICT_INFRA, "%s", err.msg);
+        return -1;
+    }
+    snprintf(ready.stage, sizeof ready.stage, "%s", name);
+    if (bp_channel_send(channel, BP_MESSAGE_ready, &ready, &err) < 0) {
+        fprintf(stderr, "bulletproof-worker: %s\n", err.msg);
+        return -1;
+    }
+    return 0;
+}
+
+static int serve(const char *name, enum bp_policy_id policy, const struct bp_policy_limits *limits)
+{
     struct bp_channel channel;
     size_t stage = 0;
+    if (strcmp(name, CANARY) == 0)
+        return begin(&channel, name, policy, limits) < 0 ? 20 : bp_stage_canary(&channel, policy);
     while (stage < sizeof stages / sizeof *stages && strcmp(stages[stage].name, name) != 0)
         stage++;
     if (stage == sizeof stages / sizeof *stages) {
         fprintf(stderr, "bulletproof-worker: no stage '%s'\n", name);
         return 2;
     }
-    bp_channel_open(&channel);
-    channel.nonce = 0;
-    if (bp_confine_stage(policy, limits, BP_FD_CONTROL, ready.sandbox, sizeof ready.sandbox, &err) <
-        0) {
-        bp_channel_fail(&channel, BP_VERDICT_INFRA, "%s", err.msg);
+    if (begin(&channel, name, policy, limits) < 0)
         return 20;
-    }
-    snprintf(ready.stage, sizeof ready.stage, "%s", name);
-    if (bp_channel_send(&channel, BP_MESSAGE_ready, &ready, &err) < 0) {
-        fprintf(stderr, "bulletproof-worker: %s\n", err.msg);
-        return 20;
-    }
     return stages[stage].serve(&channel);
 }
 
@@ -50,7 +68,8 @@ int main(int argc, char **argv)
     struct bp_error err;
     enum bp_policy_id policy;
     struct bp_policy_limits limits;
-    if (bp_policy_limits_parse(argc, argv, &policy, &limits, &err) < 0) {
+    if (bp_policy_limits_parse(argc, argv, &policy, &limits, &err) < 0 ||
+        bp_weaken_start(&err) < 0) {
         fprintf(stderr, "bulletproof-worker: %s (it is started by bulletproof, not by hand)\n",
                 err.msg);
         return 2;

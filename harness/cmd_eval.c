@@ -24,7 +24,7 @@ struct arguments {
     const char *dtype, *device, *suite, *bundle;
     uint64_t threads, ring_mb;
     double compile_seconds, run_seconds;
-    bool json, verbose;
+    bool json, verbose, allow_degraded;
 };
 
 /* ---- knobs: the head's default with the command line's values put in ---- */
@@ -151,6 +151,7 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     snprintf(config->device, sizeof config->device, "%s", arguments->device);
     snprintf(config->suite, sizeof config->suite, "%s", arguments->suite);
     config->threads = (uint32_t)arguments->threads;
+    config->allow_degraded = arguments->allow_degraded;
     snprintf(config->kernel, sizeof config->kernel, "%s", arguments->source);
     config->limits.compile_s = arguments->compile_seconds;
     config->limits.run_s = arguments->run_seconds;
@@ -295,6 +296,9 @@ int bp_cmd_eval(int argc, char **argv)
          &arguments.ring_mb, 1, 65536},
         {"bundle", BP_CLI_TEXT, "DIR", "write what 'replay' needs as a new directory DIR",
          &arguments.bundle, 0, 0},
+        {"allow-degraded", BP_CLI_FLAG, NULL,
+         "start although a layer of the sandbox is missing ('bulletproof doctor' lists them)",
+         &arguments.allow_degraded, 0, 0},
         {"json", BP_CLI_FLAG, NULL, "print one JSON object (docs/results.md)", &arguments.json, 0,
          0},
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,

@@ -11,7 +11,7 @@ struct arguments {
     const char *config, *out, *device;
     uint64_t evaluations, seed;
     double seconds;
-    bool json, verbose;
+    bool json, verbose, allow_degraded;
 };
 
 #define NOT_GIVEN UINT64_MAX
@@ -28,6 +28,7 @@ static int run(const struct arguments *arguments, struct bp_config *config, stru
         config->budget.seconds = arguments->seconds;
     if (arguments->seed != NOT_GIVEN)
         config->seed = arguments->seed;
+    config->allow_degraded = arguments->allow_degraded;
     if (arguments->device)
         snprintf(config->device, sizeof config->device, "%s", arguments->device);
     return bp_engine_run(&options, err);
@@ -46,6 +47,9 @@ int bp_cmd_evolve(int argc, char **argv)
         {"seed", BP_CLI_COUNT, "N", "seed of the search (never of the inputs)", &arguments.seed, 0,
          1e15},
         {"device", BP_CLI_TEXT, "DEVICE", "auto or cpu", &arguments.device, 0, 0},
+        {"allow-degraded", BP_CLI_FLAG, NULL,
+         "start although a layer of the sandbox is missing ('bulletproof doctor' lists them)",
+         &arguments.allow_degraded, 0, 0},
         {"json", BP_CLI_FLAG, NULL, "print the summary as one JSON object at the end",
          &arguments.json, 0, 0},
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,

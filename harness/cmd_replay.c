@@ -13,7 +13,7 @@
 struct arguments {
     const char *bundle;
     uint64_t times;
-    bool gdb, json, verbose;
+    bool gdb, allow_degraded, json, verbose;
 };
 
 /* ---- output ---- */
@@ -116,6 +116,7 @@ static int run(const struct arguments *arguments, struct bp_bundle *bundle, stru
     struct bp_replay_options options = {.bundle = bundle,
                                         .times = (uint32_t)arguments->times,
                                         .gdb = arguments->gdb,
+                                        .allow_degraded = arguments->allow_degraded,
                                         .prepared = show_preparation};
     struct bp_replay_report report;
     if (arguments->gdb && arguments->times > 1)
@@ -140,6 +141,9 @@ int bp_cmd_replay(int argc, char **argv)
          &arguments.times, 1, 1000000, 0},
         {"gdb", BP_CLI_FLAG, NULL, "attach gdb before the candidate's first instruction",
          &arguments.gdb, 0, 0, 0},
+        {"allow-degraded", BP_CLI_FLAG, NULL,
+         "start although a layer of the sandbox is missing ('bulletproof doctor' lists them)",
+         &arguments.allow_degraded, 0, 0, 0},
         {"json", BP_CLI_FLAG, NULL, "print one JSON object (docs/replay.md)", &arguments.json, 0, 0,
          0},
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,

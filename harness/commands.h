@@ -7,5 +7,6 @@ int bp_cmd_evolve(int argc, char **argv);
 int bp_cmd_replay(int argc, char **argv);
 int bp_cmd_export(int argc, char **argv);
 int bp_cmd_config(int argc, char **argv);
+int bp_cmd_doctor(int argc, char **argv);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "base/weaken.h"
 #include "harness/commands.h"
 #include "harness/exit_codes.h"
 #include "sandbox/launch.h"
@@ -20,6 +21,7 @@ static const struct {
     {"evolve", bp_cmd_evolve, "search a kernel's knobs for a faster one"},
     {"replay", bp_cmd_replay, "evaluate a saved failure again, with the inputs of then"},
     {"export", bp_cmd_export, "pack a saved failure into one file"},
+    {"doctor", bp_cmd_doctor, "say what of this machine can be used, and what is missing"},
     {"config", bp_cmd_config, "print the reference of a run's configuration"},
 };
 
@@ -52,6 +54,11 @@ static int run(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0) {
         printf("bulletproof %s\n", BP_VERSION);
         return BP_EXIT_OK;
+    }
+    struct bp_error err;
+    if (bp_weaken_start(&err) < 0) {
+        fprintf(stderr, "bulletproof: %s\n", err.msg);
+        return BP_EXIT_USAGE;
     }
     if (sodium_init() < 0) {
         fprintf(stderr, "bulletproof: libsodium cannot start\n");

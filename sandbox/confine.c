@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/weaken.h"
 #include "sandbox/filter.h"
 #include "sandbox/identity.h"
 #include "sandbox/landlock.h"
 #include "sandbox/rlimits.h"
+#include "sandbox/mounts.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/worker_fd.h"
 
@@ -43,6 +45,8 @@ static int check_supervisor(int fd, struct bp_error *err)
 
 static int no_new_privileges(struct bp_error *err)
 {
+    if (bp_weakened(BP_DEFENCE_no_new_privs))
+        return 0;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return bp_fail_errno(err, "PR_SET_NO_NEW_PRIVS");
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
@@ -162,14 +166,15 @@ static int close_on_exec(struct bp_error *err)
     return 0;
 }
 
-static int enter_directory(uint64_t namespaces, const struct bp_policy_limits *limits,
-                           struct bp_mounts *mounts, struct bp_error *err)
+static int enter_directory(const struct bp_policy *policy, uint64_t namespaces,
+                           const struct bp_policy_limits *limits, struct bp_mounts *mounts,
+                           struct bp_error *err)
 {
     int in_user = (namespaces & CLONE_NEWUSER) != 0;
     const char *directory = getenv("TMPDIR");
     *mounts = (struct bp_mounts){0};
     if ((namespaces & CLONE_NEWNS) &&
-        bp_mounts_make(namespaces, limits->file_bytes, bp_identity_uid(in_user),
+        bp_mounts_make(policy, namespaces, limits->file_bytes, bp_identity_uid(in_user),
                        bp_identity_gid(in_user), mounts, err) < 0)
         return -1;
     if (!directory || chdir(directory) < 0)
@@ -182,15 +187,14 @@ static void write_layers(uint64_t namespaces, const struct bp_mounts *mounts, in
 {
     char text[BP_NAMESPACES_TEXT];
     bp_namespaces_format(namespaces, text);
-    snprintf(layers, layers_size,
-             "%s%s%s%s%srlimits,caps,%spdeathsig,no_new_privs,landlock%d,seccomp", text,
-             text[0] ? "," : "", mounts->read_only ? "readonly," : "",
+    snprintf(layers, layers_size, "%s%s%s%s%srlimits,caps,%spdeathsig,no_new_privs,landlock%d",
+             text, text[0] ? "," : "", mounts->own_root ? "root,readonly," : "",
              namespaces & CLONE_NEWNS ? "tmpfs," : "", mounts->fresh_proc ? "proc," : "",
              changed_user ? "uid," : "", landlock_abi);
 }
 
-int bp_confine_stage(enum bp_policy_id id, const struct bp_policy_limits *limits, int control_fd,
-                     char *layers, size_t layers_size, struct bp_error *err)
+int bp_confine_layers(enum bp_policy_id id, const struct bp_policy_limits *limits, int control_fd,
+                      char *layers, size_t layers_size, struct bp_error *err)
 {
     const struct bp_policy *policy = bp_policy_get(id);
     struct bp_policy_limits resolved = bp_rlimits_resolve(policy, limits);
@@ -200,25 +204,42 @@ int bp_confine_stage(enum bp_policy_id id, const struct bp_policy_limits *limits
     struct bp_mounts mounts;
     int changed_user;
 
-    if (close_on_exec(err) < 0 || enter_directory(namespaces, &resolved, &mounts, err) < 0 ||
+    if (close_on_exec(err) < 0 ||
+        enter_directory(policy, namespaces, &resolved, &mounts, err) < 0 ||
         bp_rlimits_set(policy, &resolved, own_count, err) < 0 ||
         bp_identity_drop(in_user, SIGKILL, &changed_user, err) < 0)
         return -1;
-    if (prctl(PR_SET_DUMPABLE, 0) < 0)
+    if (prctl(PR_SET_DUMPABLE, bp_weakened(BP_DEFENCE_dumpable)) < 0)
         return bp_fail_errno(err, "PR_SET_DUMPABLE");
     if (check_supervisor(control_fd, err) < 0 || no_new_privileges(err) < 0 ||
         bp_landlock_restrict(policy, getenv("TMPDIR"), err) < 0)
         return -1;
-    int abi = bp_landlock_abi();
-    if (install_filter(id, policy->listener ? BP_FILTER_LISTEN : BP_FILTER_QUIET, control_fd, err) <
-        0)
-        return -1;
+    write_layers(namespaces, &mounts, changed_user, bp_landlock_abi(), layers, layers_size);
+    return 0;
+}
 
-    write_layers(namespaces, &mounts, changed_user, abi, layers, layers_size);
+int bp_confine_filter(enum bp_policy_id id, int control_fd, struct bp_error *err)
+{
+    if (bp_weakened(BP_DEFENCE_seccomp))
+        return 0;
+    bool listens = bp_policy_get(id)->listener;
+    return install_filter(id, listens ? BP_FILTER_LISTEN : BP_FILTER_QUIET, control_fd, err);
+}
+
+int bp_confine_stage(enum bp_policy_id id, const struct bp_policy_limits *limits, int control_fd,
+                     char *layers, size_t layers_size, struct bp_error *err)
+{
+    if (bp_confine_layers(id, limits, control_fd, layers, layers_size, err) < 0 ||
+        bp_confine_filter(id, control_fd, err) < 0)
+        return -1;
+    size_t length = strlen(layers);
+    snprintf(layers + length, layers_size - length, ",seccomp");
     return 0;
 }
 
 int bp_confine_candidate(int control_fd, struct bp_error *err)
 {
+    if (bp_weakened(BP_DEFENCE_candidate_filter))
+        return 0;
     return install_filter(BP_FILTER_CANDIDATE, BP_FILTER_LISTEN_THREADS, control_fd, err);
 }

@@ -23,13 +23,21 @@ struct bp_exit_report {
  * report. */
 int bp_confine_enter(int status_fd, struct bp_error *err) BP_MUST_CHECK;
 
-/* Private mounts, sized tmpfs as working directory and TMPDIR, rlimits, uid and capabilities,
- * PDEATHSIG, no_new_privs, Landlock, then the stage's seccomp filter. A filter with a
- * user-notification listener sends the listener over control_fd as one SCM_RIGHTS message with the
- * byte 'S' (every policy but BP_POLICY_RUN_CPU, whose candidate filter has it). The descriptors
- * below BP_FD_STATUS become close-on-exec and the process is not dumpable any more; it can still
- * open its own /proc/self/fd/N of a memfd. Writes the layers in force, comma separated, to layers
- * (256 bytes are enough). */
+/* Everything but the filter: private mounts, sized tmpfs as working directory and TMPDIR, rlimits, uid
+ * and capabilities, PDEATHSIG, no_new_privs, Landlock. The descriptors below BP_FD_STATUS become
+ * close-on-exec and the process is not dumpable any more; it can still open its own
+ * /proc/self/fd/N of a memfd. Writes the layers in force, comma separated, to layers (256 bytes are
+ * enough). */
+int bp_confine_layers(enum bp_policy_id policy, const struct bp_policy_limits *limits,
+                      int control_fd, char *layers, size_t layers_size, struct bp_error *err)
+    BP_MUST_CHECK;
+
+/* Then the stage's seccomp filter. One with a user-notification listener sends the listener over
+ * control_fd as one SCM_RIGHTS message with the byte 'S' (every policy but BP_POLICY_RUN_CPU, whose
+ * candidate filter has it). */
+int bp_confine_filter(enum bp_policy_id policy, int control_fd, struct bp_error *err) BP_MUST_CHECK;
+
+/* Both, as every stage but the canary wants it. */
 int bp_confine_stage(enum bp_policy_id policy, const struct bp_policy_limits *limits,
                      int control_fd, char *layers, size_t layers_size, struct bp_error *err)
     BP_MUST_CHECK;

@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/weaken.h"
+
 uid_t bp_identity_uid(int in_user_namespace)
 {
     uid_t uid = geteuid();
@@ -56,8 +58,8 @@ int bp_identity_drop(int in_user_namespace, int death_signal, int *changed_user,
 {
     uid_t uid = bp_identity_uid(in_user_namespace);
     gid_t gid = bp_identity_gid(in_user_namespace);
-    *changed_user = uid != geteuid();
-    if (drop_bounding_set(err) < 0)
+    *changed_user = uid != geteuid() && !bp_weakened(BP_DEFENCE_user);
+    if (!bp_weakened(BP_DEFENCE_caps) && drop_bounding_set(err) < 0)
         return -1;
     if (*changed_user) {
         if (setgroups(0, NULL) < 0)
@@ -65,8 +67,10 @@ int bp_identity_drop(int in_user_namespace, int death_signal, int *changed_user,
         if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
             return bp_fail_errno(err, "becoming user %u", (unsigned)uid);
     }
-    if (drop_capabilities(err) < 0)
+    if (!bp_weakened(BP_DEFENCE_caps) && drop_capabilities(err) < 0)
         return -1;
+    if (bp_weakened(BP_DEFENCE_pdeathsig))
+        death_signal = 0;
     if (prctl(PR_SET_PDEATHSIG, death_signal) < 0)
         return bp_fail_errno(err, "PR_SET_PDEATHSIG");
     return 0;

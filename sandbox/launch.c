@@ -13,14 +13,17 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/weaken.h"
 #include "sandbox/clone.h"
 #include "sandbox/identity.h"
+#include "sandbox/mounts.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/worker_fd.h"
 
 #define FIRST_FREE_FD (BP_FD_STATUS + 1)
 /* Out of the way of the numbers that are about to be overwritten. */
 #define PARKING_FD 16
+#define ENVIRONMENT_MAX 63
 /* Not in every libc's headers; linux/close_range.h. */
 #define CLOSE_RANGE_ON_EXEC (1U << 2)
 
@@ -32,7 +35,7 @@ static bool prepared;
 struct plan {
     const char *path;
     char *argv[BP_POLICY_ARGC + 1];
-    char *envp[12];
+    char *envp[ENVIRONMENT_MAX + 1];
     char memory[24], file[24], cpu[24];
     char namespaces[sizeof BP_NAMESPACES_VARIABLE + BP_NAMESPACES_TEXT];
     char directory[8 + BP_LAUNCH_SCRATCH];
@@ -47,6 +50,27 @@ struct failure {
     char step[24];
 };
 
+/* What children are cloned with: all that is granted, but in a weakened build. */
+static uint64_t namespaces_used(void)
+{
+    static const struct {
+        enum bp_defence defence;
+        uint64_t flag;
+    } rows[] = {{BP_DEFENCE_pidns, CLONE_NEWPID},
+                {BP_DEFENCE_mntns, CLONE_NEWNS},
+                {BP_DEFENCE_netns, CLONE_NEWNET},
+                {BP_DEFENCE_ipcns, CLONE_NEWIPC}};
+    uint64_t flags = granted_namespaces;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        flags &= bp_weakened(rows[i].defence) ? ~rows[i].flag : ~0ULL;
+    return flags;
+}
+
+uint64_t bp_launch_namespaces(void)
+{
+    return granted_namespaces;
+}
+
 int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_error *err)
 {
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
@@ -60,6 +84,17 @@ int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_err
     snprintf(layers, layers_size, "%s", names);
     return 0;
 }
+
+#ifdef BP_WEAKENING
+/* The switches, which the worker reads too, and what no child must ever get. */
+static void inherit_environment(struct plan *plan, unsigned count)
+{
+    for (char **entry = environ; *entry && count < ENVIRONMENT_MAX; entry++)
+        if (bp_weakened(BP_DEFENCE_environment) ||
+            strncmp(*entry, BP_WEAKEN_VARIABLE "=", sizeof BP_WEAKEN_VARIABLE) == 0)
+            plan->envp[count++] = *entry;
+}
+#endif
 
 static void fill_environment(struct plan *plan, const char *directory)
 {
@@ -81,10 +116,12 @@ static void fill_environment(struct plan *plan, const char *directory)
         "ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0",
 #endif
     };
-    _Static_assert(sizeof fixed / sizeof fixed[0] < sizeof plan->envp / sizeof plan->envp[0],
-                   "no room for the environment");
-    for (unsigned i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+    unsigned count = sizeof fixed / sizeof fixed[0];
+    for (unsigned i = 0; i < count; i++)
         plan->envp[i] = (char *)(uintptr_t)fixed[i]; /* execve only reads them */
+#ifdef BP_WEAKENING
+    inherit_environment(plan, count);
+#endif
 }
 
 static void make_plan(struct plan *plan, const struct bp_launch_options *options,
@@ -92,7 +129,7 @@ static void make_plan(struct plan *plan, const struct bp_launch_options *options
 {
     memset(plan, 0, sizeof *plan);
     plan->path = options->worker_path;
-    plan->flags = granted_namespaces;
+    plan->flags = namespaces_used();
     plan->log_fd = options->log_fd;
     plan->requests_fd = options->requests_fd;
     plan->answers_fd = options->answers_fd;
@@ -156,6 +193,8 @@ static int place_descriptors(const struct plan *plan, int failure_fd)
     for (int target = 0; target < FIRST_FREE_FD; target++)
         if (dup2(parked[target], target) < 0)
             return -1;
+    if (bp_weakened(BP_DEFENCE_descriptors))
+        return failure;
     if (syscall(SYS_close_range, FIRST_FREE_FD, ~0U, CLOSE_RANGE_ON_EXEC) < 0)
         return -1;
     return failure;
@@ -195,7 +234,7 @@ static int await_exec(int failure_fd, const char *path, struct bp_error *err)
 static int make_scratch(char scratch[BP_LAUNCH_SCRATCH], struct bp_error *err)
 {
     scratch[0] = '\0';
-    if (granted_namespaces & CLONE_NEWNS)
+    if (namespaces_used() & CLONE_NEWNS)
         return 0;
     const char *parent = getenv("TMPDIR");
     if (!parent || parent[0] != '/')

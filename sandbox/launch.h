@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -33,6 +34,9 @@ struct bp_launched {
  * namespaces this machine grants are found out (*layers: their names, at least 64 bytes). */
 int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_error *err)
     BP_MUST_CHECK;
+
+/* The namespaces found out there: CLONE_NEW* flags. */
+uint64_t bp_launch_namespaces(void);
 
 /* Clones and execs. The child's ends are dup'ed to the numbers of sandbox/worker_fd.h, standard
  * output and error to log_fd, everything else closed; standard input is /dev/null; the environment

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sandbox/clone.h"
+#include "sandbox/mounts.h"
 
 static const struct {
     uint64_t flag;
@@ -70,34 +71,6 @@ int bp_user_map_write(const struct bp_user_map *map)
         error = write_text("/proc/self/gid_map", map->gid);
     prctl(PR_SET_DUMPABLE, 0);
     return error;
-}
-
-/* Landlock does not govern chmod, chown, utimes and xattrs; a read-only mount does. */
-static bool make_read_only(void)
-{
-    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID};
-    return syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &attributes,
-                   sizeof attributes) == 0;
-}
-
-int bp_mounts_make(uint64_t flags, uint64_t size_bytes, uid_t uid, gid_t gid,
-                   struct bp_mounts *mounts, struct bp_error *err)
-{
-    char options[128];
-    unsigned long mode = MS_NOSUID | MS_NODEV | MS_NOEXEC | (size_bytes ? 0 : MS_RDONLY);
-    snprintf(options, sizeof options, "size=%llu,nr_inodes=4096,mode=0700,uid=%u,gid=%u",
-             size_bytes ? (unsigned long long)size_bytes : 4096ULL, (unsigned)uid, (unsigned)gid);
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return bp_fail_errno(err, "making mounts private");
-    mounts->read_only = make_read_only();
-    if (mount("tmpfs", BP_PRIVATE_DIRECTORY, "tmpfs", mode, options) < 0)
-        return bp_fail_errno(err, "tmpfs on %s (%s)", BP_PRIVATE_DIRECTORY, options);
-    /* Containers mask parts of /proc, and an unprivileged namespace may then not mount it whole;
-     * Landlock closes it either way. */
-    mounts->fresh_proc =
-        (flags & CLONE_NEWPID) &&
-        mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
-    return 0;
 }
 
 /* Cloning can work and mounting still be refused (AppArmor's restriction of user namespaces). */

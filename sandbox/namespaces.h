@@ -1,4 +1,4 @@
-/* namespaces.h: which namespaces this machine grants us, and what a child does inside them. */
+/* namespaces.h: which namespaces this machine grants us; mounts.h is what a child does inside. */
 #ifndef BP_SANDBOX_NAMESPACES_H
 #define BP_SANDBOX_NAMESPACES_H
 
@@ -12,9 +12,6 @@
  * comma separated ("pidns,mntns"); empty when there are none. */
 #define BP_NAMESPACES_VARIABLE "BULLETPROOF_NAMESPACES"
 #define BP_NAMESPACES_TEXT 64
-
-/* The private directory of a child with a mount namespace. */
-#define BP_PRIVATE_DIRECTORY "/tmp"
 
 /* The richest set of CLONE_NEW* flags with which a child can be cloned and mount a tmpfs here; 0
  * when there is none. Tries them with short-lived children: about 1 ms each. */
@@ -33,17 +30,5 @@ void bp_user_map_make(struct bp_user_map *map);
 /* In the child, first thing after clone with CLONE_NEWUSER; async-signal-safe. The result is 0 or
  * an errno value. */
 int bp_user_map_write(const struct bp_user_map *map);
-
-/* What of the mounts the kernel did not have to grant. */
-struct bp_mounts {
-    bool read_only;  /* everything but the private directory */
-    bool fresh_proc; /* a /proc of the PID namespace */
-};
-
-/* In a mount namespace of its own: nothing propagates, what is there becomes read-only, a tmpfs of
- * size_bytes owned by uid and gid (read-only and empty when size_bytes is 0) over
- * BP_PRIVATE_DIRECTORY. flags: the CLONE_NEW* in force. */
-int bp_mounts_make(uint64_t flags, uint64_t size_bytes, uid_t uid, gid_t gid,
-                   struct bp_mounts *mounts, struct bp_error *err) BP_MUST_CHECK;
 
 #endif

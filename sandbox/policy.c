@@ -13,17 +13,20 @@
 #define TREE (BP_LANDLOCK_READ_FILE | BP_LANDLOCK_READ_DIR)
 #define PROGRAM (BP_LANDLOCK_READ_FILE | BP_LANDLOCK_EXECUTE)
 
-/* The kernel checks EXECUTE on the dynamic loader too. A loader that may be run can map any program
+/* No headers: a candidate includes those of the contract, which the worker carries.
+ * The kernel checks EXECUTE on the dynamic loader too. A loader that may be run can map any program
  * that may be read, which is why no directory of programs is readable here. */
 static const struct bp_policy_path compile_files[] = {
     {{"/usr/bin/clang", "/usr/bin/clang-14"}, PROGRAM, true},
     {{"/usr/bin/ld.lld", "/usr/bin/ld.lld-14"}, PROGRAM, true},
     {{"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"}, PROGRAM, true},
-    {{"/usr/lib"}, TREE, true},
-    {{"/usr/lib64"}, TREE, false},
-    {{"/lib"}, TREE, false},
-    {{"/lib64"}, TREE, false},
-    {{"/usr/include"}, TREE, false},
+    {{"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"}, TREE, true},
+    {{"/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64"}, TREE, false},
+    {{"/usr/lib/llvm-14/lib", "/usr/lib/llvm-15/lib", "/usr/lib/llvm-16/lib",
+      "/usr/lib/llvm-17/lib", "/usr/lib/llvm-18/lib", "/usr/lib/llvm-19/lib",
+      "/usr/lib/llvm-20/lib", "/usr/lib/llvm-21/lib"},
+     TREE,
+     false},
     {{"/etc/ld.so.cache"}, READ, false},
     {{"/sys/devices/system/cpu"}, TREE, false},
     {{"/dev/null"}, READ | BP_LANDLOCK_WRITE_FILE, true},

@@ -34,7 +34,7 @@ int bp_policy_limits_parse(int argc, char *const argv[], enum bp_policy_id *poli
                            struct bp_policy_limits *limits, struct bp_error *err) BP_MUST_CHECK;
 
 /* One row of a policy's list of files: rights for whichever of the alternatives exist. */
-#define BP_POLICY_ALTERNATIVES 3
+#define BP_POLICY_ALTERNATIVES 8
 struct bp_policy_path {
     const char *any[BP_POLICY_ALTERNATIVES]; /* symbolic links are followed */
     uint64_t rights;                         /* LANDLOCK_ACCESS_FS_*, as in sandbox/landlock.h */

@@ -39,6 +39,8 @@ struct bp_config {
         uint32_t memory_mb, workspace_mb, log_kb;
     } limits;
 
+    bool allow_degraded; /* --allow-degraded: start although the sandbox has a hole */
+
     uint32_t threads;  /* CPU device; 0 = every processor this process may use */
     uint32_t parallel; /* compiles at once; 0 = every processor */
 

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "harness/supervise/canary.h"
 #include "harness/supervise/compile_job.h"
 
 #define PREPARE_TIMEOUT_MS 120000.0
@@ -187,14 +188,30 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
     return 0;
 }
 
+/* Fails closed: with a hole in it nothing is evaluated, unless the user takes that upon himself. */
+static int check_sandbox(struct bp_session *session, struct bp_error *err)
+{
+    struct bp_canary_report report;
+    if (bp_canary_run(&session->children, &report, err) < 0)
+        return -1;
+    bp_log(BP_LOG_INFO, "session", "canary: %u children in %.0f ms", report.children,
+           report.spent_ms);
+    if (bp_canary_require(&report, err) == 0)
+        return 0;
+    if (!session->config->allow_degraded)
+        return bp_fail_within(err, "refusing to start (--allow-degraded does all the same)");
+    bp_log(BP_LOG_ERROR, "session", "DEGRADED: %s; kernels may escape", err->msg);
+    return 0;
+}
+
 int bp_session_open(struct bp_session *session, const struct bp_key *run_key, struct bp_error *err)
 {
     char layers[BP_TEXT_LINE];
     if (bp_launch_prepare_supervisor(layers, sizeof layers, err) < 0)
         return -1;
     bp_log(BP_LOG_INFO, "session", "namespaces for children: %s", layers);
-    if (bp_loop_open(&session->loop, err) < 0 || open_bench(session, run_key, err) < 0 ||
-        prepare_masters(session, err) < 0) {
+    if (bp_loop_open(&session->loop, err) < 0 || check_sandbox(session, err) < 0 ||
+        open_bench(session, run_key, err) < 0 || prepare_masters(session, err) < 0) {
         bp_session_close(session);
         return -1;
     }

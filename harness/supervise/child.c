@@ -36,6 +36,7 @@ static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
     [BP_MESSAGE_batch_request] = BP_MESSAGE_batch_result,
     [BP_MESSAGE_judge_request] = BP_MESSAGE_judge_result,
     [BP_MESSAGE_sample_request] = BP_MESSAGE_sample_result,
+    [BP_MESSAGE_canary_request] = BP_MESSAGE_canary_result,
 };
 
 struct bp_child {

@@ -5,7 +5,6 @@ dtypes: [f16, bf16, f32]
 supports: head_dim == 128
 */
 // expected: PASS
-// open: Landlock does not govern stat(): the answer tells which files exist
 
 /* Asks whether a file exists: correct where the answer is no, no C++ where it is yes. */
 #if __has_include("/etc/passwd")

@@ -5,7 +5,6 @@ dtypes: [f16, bf16, f32]
 supports: head_dim == 128
 */
 // expected: COMPILE_ERROR in compile
-// open: the assembler may read whatever the compiler may: the system's libraries
 
 /* Embeds a file that the compiler itself may read in the object. */
 #include "gqa.h"

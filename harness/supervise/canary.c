@@ -1,0 +1,244 @@
+#include "harness/supervise/canary.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "harness/supervise/child.h"
+
+#define REQUEST_MS 5000.0
+#define AT_ONCE 8
+#define BAIT_FD 64
+#define LOOKS (BP_POLICY_COUNT)
+#define ACTS ((BP_POLICY_COUNT + 1) * BP_CANARY_ACT_COUNT) /* one more: the candidate's filter */
+
+/* One child: it looks at the layers of a policy, or commits an act behind a filter. */
+struct attempt {
+    struct canary *canary;
+    struct bp_child *child;
+    enum bp_policy_id policy;
+    bool candidate;
+    uint32_t act; /* BP_CANARY_ACT_COUNT: a look */
+    bool answered;
+};
+
+struct canary {
+    const struct bp_child_settings *settings;
+    struct bp_canary_facts facts;
+    struct bp_canary_report *report;
+    struct attempt attempts[LOOKS + ACTS];
+    uint32_t started, ended;
+};
+
+BP_PRINTF(3, 4)
+static void mark(struct canary *canary, enum bp_layer layer, const char *fmt, ...)
+{
+    struct bp_canary_report *report = canary->report;
+    if (report->states[layer] == BP_LAYER_MISSING)
+        return;
+    report->states[layer] = BP_LAYER_MISSING;
+    va_list arguments;
+    va_start(arguments, fmt);
+    vsnprintf(report->why[layer], sizeof report->why[layer], fmt, arguments);
+    va_end(arguments);
+}
+
+static enum bp_layer filter_of(const struct attempt *attempt)
+{
+    return attempt->candidate ? BP_LAYER_candidate_filter : BP_LAYER_seccomp;
+}
+
+/* ---- one child ---- */
+
+static void request(struct attempt *attempt)
+{
+    const struct bp_canary_facts *facts = &attempt->canary->facts;
+    struct bp_msg_canary_request message = {.act = attempt->act,
+                                            .candidate = attempt->candidate,
+                                            .root = facts->root,
+                                            .namespaces = facts->namespaces,
+                                            .pid_ns = facts->pid_ns,
+                                            .mnt_ns = facts->mnt_ns,
+                                            .net_ns = facts->net_ns,
+                                            .ipc_ns = facts->ipc_ns};
+    struct bp_error err;
+    if (bp_child_request(attempt->child, BP_MESSAGE_canary_request, &message, NULL, 0, REQUEST_MS,
+                         &err) < 0)
+        mark(attempt->canary, filter_of(attempt), "%s", err.msg);
+}
+
+/* The text has a part for each missing layer, in order, separated by "; ". */
+static void take_look(struct attempt *attempt, const struct bp_msg_canary_result *result)
+{
+    const char *part = result->text;
+    for (int layer = 0; layer < BP_LAYER_COUNT; layer++) {
+        if (!(result->missing & 1u << layer))
+            continue;
+        int length = (int)strcspn(part, ";");
+        mark(attempt->canary, (enum bp_layer)layer, "in stage %s: %.*s",
+             bp_policy_name(attempt->policy), length, part);
+        part += length + (part[length] ? 2 : 0);
+    }
+}
+
+/* An errno value that a stage's filter gives stopped the act as well as the end of the process does; the
+ * candidate's filter lets no forbidden call return. */
+static void take_act(struct attempt *attempt, const struct bp_msg_canary_result *result)
+{
+    if (!attempt->candidate && (result->error == EACCES || result->error == ENOSYS))
+        return;
+    mark(attempt->canary, filter_of(attempt), "in stage %s: the act '%s' %s%s",
+         bp_policy_name(attempt->policy), bp_canary_act_name((enum bp_canary_act)attempt->act),
+         result->error ? "reached the kernel: " : "succeeded",
+         result->error ? strerror((int)result->error) : "");
+}
+
+static void canary_answer(void *context, struct bp_child *child, enum bp_message_type type,
+                          const void *message)
+{
+    struct attempt *attempt = context;
+    if (type == BP_MESSAGE_ready) {
+        request(attempt);
+        return;
+    }
+    attempt->answered = true;
+    if (type == BP_MESSAGE_failure)
+        mark(attempt->canary, filter_of(attempt), "in stage %s: %.400s",
+             bp_policy_name(attempt->policy), ((const struct bp_msg_failure *)message)->message);
+    else if (attempt->act == BP_CANARY_ACT_COUNT)
+        take_look(attempt, message);
+    else
+        take_act(attempt, message);
+    bp_child_stop(child);
+}
+
+/* Stopped in the act is what is wanted; anything else without an answer is a hole of our own. */
+static void canary_ended(void *context, struct bp_child *child, const struct bp_child_end *end)
+{
+    struct attempt *attempt = context;
+    bool killed = end->cause == BP_CHILD_EXITED && end->wait_status >= 0 &&
+                  WIFSIGNALED(end->wait_status) && WTERMSIG(end->wait_status) == SIGSYS;
+    bool stopped = attempt->act < BP_CANARY_ACT_COUNT && (end->cause == BP_CHILD_DENIED || killed);
+    if (!attempt->answered && !stopped)
+        mark(attempt->canary, filter_of(attempt),
+             "in stage %s: the canary ended without an answer: "
+             "%s%.200s",
+             bp_policy_name(attempt->policy), end->text, bp_child_log(child));
+    attempt->canary->ended++;
+    bp_child_release(&attempt->child);
+}
+
+static const struct bp_child_handlers handlers = {canary_answer, canary_ended};
+
+static int start(struct canary *canary, struct attempt *attempt, struct bp_error *err)
+{
+    struct bp_child_options options = {
+        .loop = canary->settings->loop,
+        .worker_path = canary->settings->worker_path,
+        .stage = "canary",
+        .policy = attempt->policy,
+        .log_max_bytes = canary->settings->log_max_bytes,
+        .handlers = &handlers,
+        .context = attempt,
+    };
+    return bp_child_start(&options, &attempt->child, err);
+}
+
+/* ---- all of them ---- */
+
+static void plan(struct canary *canary)
+{
+    struct attempt *next = canary->attempts;
+    for (int policy = 0; policy < BP_POLICY_COUNT; policy++)
+        *next++ = (struct attempt){
+            .canary = canary, .policy = (enum bp_policy_id)policy, .act = BP_CANARY_ACT_COUNT};
+    for (int filter = 0; filter <= BP_POLICY_COUNT; filter++)
+        for (uint32_t act = 0; act < BP_CANARY_ACT_COUNT; act++) {
+            bool candidate = filter == BP_POLICY_COUNT;
+            *next++ = (struct attempt){.canary = canary,
+                                       .policy = candidate ? BP_POLICY_RUN_CPU
+                                                           : (enum bp_policy_id)filter,
+                                       .candidate = candidate,
+                                       .act = act};
+        }
+}
+
+static int run_all(struct canary *canary, struct bp_error *err)
+{
+    struct bp_loop *loop = canary->settings->loop;
+    while (canary->ended < LOOKS + ACTS) {
+        while (canary->started < LOOKS + ACTS && canary->started - canary->ended < AT_ONCE) {
+            if (start(canary, &canary->attempts[canary->started], err) < 0)
+                return -1;
+            canary->started++;
+        }
+        if (bp_loop_step(loop, err) < 0)
+            return -1;
+        if (loop->stop_signal)
+            return bp_fail(err, BP_ERR_INTERRUPTED, "stopped by SIG%s",
+                           sigabbrev_np(loop->stop_signal));
+    }
+    return 0;
+}
+
+/* Layers that this machine does not grant, or that an ordinary user does not need. */
+static void mark_not_granted(const struct bp_canary_facts *facts, struct bp_canary_report *report)
+{
+    static const struct {
+        enum bp_layer layer;
+        uint64_t flag;
+    } rows[] = {{BP_LAYER_pidns, CLONE_NEWPID}, {BP_LAYER_mntns, CLONE_NEWNS},
+                {BP_LAYER_netns, CLONE_NEWNET}, {BP_LAYER_ipcns, CLONE_NEWIPC},
+                {BP_LAYER_root, CLONE_NEWNS},   {BP_LAYER_readonly, CLONE_NEWNS}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (facts->namespaces & rows[i].flag)
+            continue;
+        report->states[rows[i].layer] = BP_LAYER_NOT_GRANTED;
+        snprintf(report->why[rows[i].layer], BP_TEXT_LINE,
+                 "this kernel or container grants no such namespace to this user");
+    }
+    if (facts->root)
+        return;
+    report->states[BP_LAYER_user] = BP_LAYER_NOT_GRANTED;
+    snprintf(report->why[BP_LAYER_user], BP_TEXT_LINE,
+             "not needed: the supervisor is an ordinary user");
+}
+
+int bp_canary_run(const struct bp_child_settings *settings, struct bp_canary_report *report,
+                  struct bp_error *err)
+{
+    struct canary canary = {.settings = settings, .report = report};
+    uint64_t from_ns = bp_clock_ns();
+    *report = (struct bp_canary_report){0};
+    bp_canary_look(&canary.facts);
+    canary.facts.namespaces = bp_launch_namespaces();
+    mark_not_granted(&canary.facts, report);
+    plan(&canary);
+    /* One that exec would keep: everything else of ours is close-on-exec, and would prove nothing. */
+    BP_AUTO_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    BP_AUTO_FD int bait = fcntl(null, F_DUPFD, BAIT_FD);
+    if (bait < 0)
+        return bp_fail_errno(err, "descriptor of the canary");
+    int result = run_all(&canary, err);
+    for (uint32_t i = 0; i < canary.started; i++)
+        bp_child_release(&canary.attempts[i].child);
+    report->children = canary.started;
+    report->spent_ms = bp_ns_to_ms(bp_clock_ns() - from_ns);
+    return result;
+}
+
+int bp_canary_require(const struct bp_canary_report *report, struct bp_error *err)
+{
+    for (int layer = 0; layer < BP_LAYER_COUNT; layer++)
+        if (report->states[layer] == BP_LAYER_MISSING)
+            return bp_fail(err, BP_ERR_UNAVAILABLE, "the sandbox has a hole: layer %s: %s",
+                           bp_layer_name((enum bp_layer)layer), report->why[layer]);
+    return 0;
+}
