@@ -171,6 +171,7 @@ static int load_config(struct replay *replay, struct bp_error *err)
         return -1;
     replay->config.retry.attempts = 1; /* a second attempt would have other inputs */
     replay->config.parallel = 1;
+    replay->config.allow_degraded = replay->options->allow_degraded;
     return 0;
 }
 

@@ -7,8 +7,9 @@
 
 struct bp_replay_options {
     const struct bp_bundle *bundle;
-    uint32_t times;                                                 /* at least 1 */
-    bool gdb;                                                       /* with the debugger attached */
+    uint32_t times;      /* at least 1 */
+    bool gdb;            /* with the debugger attached */
+    bool allow_degraded; /* as in struct bp_config; a bundle cannot ask for it */
     void (*prepared)(void *context, uint32_t done, uint32_t total); /* may be null */
 };
 

@@ -349,9 +349,9 @@ def main():
     parser.add_argument("root", type=pathlib.Path)
     parser.add_argument("--count", type=int, default=24, help="failures that are replayed")
     parser.add_argument("--sanitized", action="store_true", help="built with a sanitizer: slower")
-    parser.add_argument("tests", nargs="*", help="names of tests, such as Packed (default: all)")
+    parser.add_argument("--only", action="append", default=[], help="a test, such as Packed")
     ARGUMENTS = parser.parse_args()
-    unittest.main(argv=[sys.argv[0], "-v", *ARGUMENTS.tests])
+    unittest.main(argv=[sys.argv[0], "-v", *ARGUMENTS.only])
 
 
 if __name__ == "__main__":
