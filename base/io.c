@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -103,6 +105,16 @@ static int write_and_sync(const char *path, const void *data, size_t size, struc
     return 0;
 }
 
+static int take_name(const char *temporary, const char *path, struct bp_error *err)
+{
+    if (rename(temporary, path) < 0) {
+        bp_fail_errno(err, "cannot rename %s", temporary);
+        unlink(temporary);
+        return -1;
+    }
+    return sync_directory_of(path, err);
+}
+
 int bp_io_write_file_atomic(const char *path, const void *data, size_t size, struct bp_error *err)
 {
     char temporary[4096];
@@ -113,12 +125,46 @@ int bp_io_write_file_atomic(const char *path, const void *data, size_t size, str
         unlink(temporary);
         return -1;
     }
-    if (rename(temporary, path) < 0) {
-        bp_fail_errno(err, "cannot rename %s", temporary);
-        unlink(temporary);
+    return take_name(temporary, path, err);
+}
+
+int bp_io_replace_open(struct bp_io_replacement *replacement, const char *path,
+                       struct bp_error *err)
+{
+    int length = snprintf(replacement->path, sizeof replacement->path, "%s", path);
+    if ((size_t)length >= sizeof replacement->path)
+        return bp_fail(err, BP_ERR_USAGE, "path too long: %.200s", path);
+    snprintf(replacement->temporary, sizeof replacement->temporary, "%s.tmp", path);
+    BP_AUTO_FD int fd =
+        open(replacement->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    replacement->file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!replacement->file)
+        return bp_fail_errno(err, "cannot create %s", replacement->temporary);
+    bp_steal_fd(&fd); /* the stream's now */
+    return 0;
+}
+
+int bp_io_replace_commit(struct bp_io_replacement *replacement, struct bp_error *err)
+{
+    FILE *file = replacement->file;
+    bool failed = fflush(file) != 0 || fsync(fileno(file)) < 0;
+    if (!failed && ferror(file)) { /* a write before, whose reason is gone */
+        errno = EIO;
+        failed = true;
+    }
+    if (failed) {
+        bp_fail_errno(err, "cannot write %s", replacement->temporary);
+        bp_io_replace_drop(replacement);
         return -1;
     }
-    return sync_directory_of(path, err);
+    fclose(file);
+    return take_name(replacement->temporary, replacement->path, err);
+}
+
+void bp_io_replace_drop(struct bp_io_replacement *replacement)
+{
+    fclose(replacement->file);
+    unlink(replacement->temporary);
 }
 
 int bp_io_memfd(const char *name, size_t size, struct bp_error *err)
@@ -154,6 +200,15 @@ int bp_io_reopen_readonly(int fd, struct bp_error *err)
     if (readonly < 0)
         return bp_fail_errno(err, "cannot reopen a memfd read-only");
     return readonly;
+}
+
+int bp_io_disk_free(const char *path, uint64_t *bytes, struct bp_error *err)
+{
+    struct statvfs status;
+    if (statvfs(path, &status) < 0)
+        return bp_fail_errno(err, "cannot ask for the free space of %s", path);
+    *bytes = (uint64_t)status.f_bavail * status.f_frsize;
+    return 0;
 }
 
 int bp_io_set_nonblocking(int fd, struct bp_error *err)

@@ -93,12 +93,16 @@ RECORD(compile_request_record, bp_msg_compile_request, TEXT(bp_msg_compile_reque
        TEXT(bp_msg_compile_request, arch), U64(bp_msg_compile_request, source_bytes),
        U64(bp_msg_compile_request, object_max_bytes),
        BELOW(bp_msg_compile_request, dtype, BP_DTYPE_COUNT),
+       BELOW(bp_msg_compile_request, gates, BP_GATES_ALL + 1),
        LIST(bp_msg_compile_request, defines, define_count, BP_MAX_DEFINES, define_record));
 RECORD(compile_result_record, bp_msg_compile_result,
        BELOW(bp_msg_compile_result, verdict, BP_VERDICT_COUNT),
        U64(bp_msg_compile_result, object_bytes), TEXT(bp_msg_compile_result, compiler),
        TEXT(bp_msg_compile_result, command),
        TEXT(bp_msg_compile_result, message), TEXT(bp_msg_compile_result, diagnostics));
+RECORD(arenas_request_record, bp_msg_arenas_request, U64(bp_msg_arenas_request, masters_bytes),
+       U64(bp_msg_arenas_request, references_bytes));
+RECORD(arenas_result_record, bp_msg_arenas_result, U64(bp_msg_arenas_result, bytes));
 RECORD(make_request_record, bp_msg_make_request, NESTED(bp_msg_make_request, shape, shape_record),
        BELOW(bp_msg_make_request, family, BP_FAMILY_COUNT),
        BELOW(bp_msg_make_request, dtype, BP_DTYPE_COUNT), BELOW(bp_msg_make_request, strictness, 2),
@@ -135,6 +139,29 @@ RECORD(sample_request_record, bp_msg_sample_request,
        U64(bp_msg_sample_request, input_offset));
 RECORD(sample_result_record, bp_msg_sample_result,
        BELOW(bp_msg_sample_result, verdict, BP_VERDICT_COUNT), TEXT(bp_msg_sample_result, message));
+RECORD(probe_request_record, bp_msg_probe_request, TEXT(bp_msg_probe_request, device),
+       BELOW(bp_msg_probe_request, dtype, BP_DTYPE_COUNT), U32(bp_msg_probe_request, threads),
+       U64(bp_msg_probe_request, object_bytes));
+RECORD(probe_result_record, bp_msg_probe_result,
+       BELOW(bp_msg_probe_result, verdict, BP_VERDICT_COUNT), F64(bp_msg_probe_result, max_ratio),
+       F64(bp_msg_probe_result, launch_ms), TEXT(bp_msg_probe_result, message));
+RECORD(gate_request_record, bp_msg_gate_request, BELOW(bp_msg_gate_request, dtype, BP_DTYPE_COUNT),
+       BELOW(bp_msg_gate_request, gates, BP_GATES_ALL + 1),
+       U64(bp_msg_gate_request, object_bytes), U64(bp_msg_gate_request, workspace_max_bytes),
+       F64(bp_msg_gate_request, budget_ms),
+       LIST(bp_msg_gate_request, shapes, shape_count, BP_GATE_MAX_SHAPES, shape_record));
+RECORD(gate_site_record, bp_gate_site, TEXT(bp_gate_site, text), U64(bp_gate_site, code));
+RECORD(gate_result_record, bp_msg_gate_result,
+       BELOW(bp_msg_gate_result, verdict, BP_VERDICT_COUNT), U32(bp_msg_gate_result, shapes),
+       TEXT(bp_msg_gate_result, cause), TEXT(bp_msg_gate_result, tail),
+       TEXT(bp_msg_gate_result, refusal),
+       LIST(bp_msg_gate_result, sites, site_count, BP_GATE_SITES, gate_site_record));
+RECORD(gate_code_record, bp_gate_code, U64(bp_gate_code, address));
+RECORD(lines_request_record, bp_msg_lines_request, U64(bp_msg_lines_request, object_bytes),
+       LIST(bp_msg_lines_request, codes, code_count, BP_GATE_SITES, gate_code_record));
+RECORD(source_line_record, bp_source_line, TEXT(bp_source_line, text));
+RECORD(lines_result_record, bp_msg_lines_result,
+       LIST(bp_msg_lines_result, lines, line_count, BP_GATE_SITES, source_line_record));
 RECORD(canary_request_record, bp_msg_canary_request, U32(bp_msg_canary_request, act),
        BELOW(bp_msg_canary_request, candidate, 2), BELOW(bp_msg_canary_request, root, 2),
        U64(bp_msg_canary_request, namespaces), U64(bp_msg_canary_request, pid_ns),

@@ -13,6 +13,7 @@
 
 #include "base/random.h"
 #include "evaluator/frame.h"
+#include "evaluator/gates.h"
 #include "evaluator/suite.h"
 #include "evaluator/verdict.h"
 
@@ -29,6 +30,8 @@
     X(failure)         /* A, every stage: the stage could not do its work; ends the child */       \
     X(compile_request) /* R */                                                                     \
     X(compile_result)  /* A */                                                                     \
+    X(arenas_request)  /* R, prepare: where masters and references lie, before all else */         \
+    X(arenas_result)   /* A */                                                                     \
     X(make_request)    /* R, prepare: one master input slot and its reference */                   \
     X(make_result)     /* A */                                                                     \
     X(fill_request)    /* R, prepare: inputs of one evaluation or timed batch */                   \
@@ -43,6 +46,12 @@
     X(judge_result)    /* A */                                                                     \
     X(sample_request)  /* R, judge: a row of a timed output */                                     \
     X(sample_result)   /* A */                                                                     \
+    X(probe_request)   /* R, probe: a known-good object on a device under suspicion */             \
+    X(probe_result)    /* A */                                                                     \
+    X(gate_request)    /* R, gate: an instrumented object through the gates */                     \
+    X(gate_result)     /* A */                                                                     \
+    X(lines_request)   /* R, lines: source lines of code addresses */                              \
+    X(lines_result)    /* A */                                                                     \
     X(canary_request)  /* R, canary */                                                             \
     X(canary_result)   /* A */
 
@@ -77,6 +86,7 @@ struct bp_msg_compile_request {
     uint64_t source_bytes;
     uint64_t object_max_bytes;
     uint32_t dtype;
+    uint32_t gates; /* a set of gates.h: instrumented for them, not for speed; 0: neither */
     uint32_t define_count;
     struct bp_define defines[BP_MAX_DEFINES]; /* knobs */
 };
@@ -90,8 +100,17 @@ struct bp_msg_compile_result {
     char diagnostics[BP_TEXT_DIAGNOSTICS]; /* cleaned of control bytes, cut at the cap */
 };
 
-/* Descriptors, with the first make_request only: masters arena, references arena (both writable,
- * already of their final size). */
+/* Once, before any other request: also to a prepare child that replaces one, which then finds there
+ * what the other made. Descriptors: masters arena, references arena (both writable, already of their
+ * final size, at least as announced). */
+struct bp_msg_arenas_request {
+    uint64_t masters_bytes, references_bytes;
+};
+
+struct bp_msg_arenas_result {
+    uint64_t bytes; /* of both */
+};
+
 struct bp_msg_make_request {
     struct bp_shape shape;
     uint32_t family;
@@ -246,6 +265,72 @@ struct bp_msg_sample_request {
 struct bp_msg_sample_result {
     uint32_t verdict; /* PASS, WRONG_RESULT, NONFINITE */
     char message[BP_TEXT_LINE];
+};
+
+/* Descriptor: the object of the project's own eager kernel (sealed). */
+struct bp_msg_probe_request {
+    char device[BP_TEXT_SHORT];
+    uint32_t dtype;
+    uint32_t threads; /* CPU device: pool size */
+    uint64_t object_bytes;
+};
+
+struct bp_msg_probe_result {
+    uint32_t verdict; /* PASS, or what a candidate with this behaviour would get */
+    double max_ratio; /* largest error / bound */
+    double launch_ms; /* of both calls */
+    char message[BP_TEXT_LINE];
+};
+
+/* Descriptors: object (sealed), compiled for `gates`. Inputs are the stage's own: nothing of them is
+ * judged, and nothing secret is near. */
+#define BP_GATE_MAX_SHAPES 8
+struct bp_msg_gate_request {
+    uint32_t dtype;
+    uint32_t gates;
+    uint64_t object_bytes;
+    uint64_t workspace_max_bytes;
+    double budget_ms; /* of processor time; no further shape is begun after so much */
+    uint32_t shape_count;
+    struct bp_shape shapes[BP_GATE_MAX_SHAPES];
+};
+
+/* One access or wait that a finding is made of. */
+struct bp_gate_site {
+    char text[BP_TEXT_LINE / 4]; /* "write of 4 bytes to static LDS+64 by thread 3" */
+    uint64_t code; /* address of the instruction in the object, before relocation; 0: unknown */
+};
+
+#define BP_GATE_SITES 2
+/* A finding reads: cause ": " site [" and " site] [", " tail]. */
+struct bp_msg_gate_result {
+    uint32_t verdict; /* PASS: no objection; RACE, CRASH */
+    uint32_t shapes;  /* that were gone through */
+    char cause[BP_TEXT_LINE / 2];
+    char tail[BP_TEXT_LINE / 4];
+    char refusal[BP_TEXT_LINE]; /* of the last shape that the plan refuses, else empty */
+    uint32_t site_count;
+    struct bp_gate_site sites[BP_GATE_SITES];
+};
+
+struct bp_gate_code {
+    uint64_t address; /* as in struct bp_gate_site */
+};
+
+/* Descriptors: object (sealed). */
+struct bp_msg_lines_request {
+    uint64_t object_bytes;
+    uint32_t code_count;
+    struct bp_gate_code codes[BP_GATE_SITES];
+};
+
+struct bp_source_line {
+    char text[BP_TEXT_SHORT]; /* "kernel.hip:41", empty when it is not known */
+};
+
+struct bp_msg_lines_result {
+    uint32_t line_count;
+    struct bp_source_line lines[BP_GATE_SITES];
 };
 
 /* A canary child is confined like the stage of its policy, but for the filter. `act` below

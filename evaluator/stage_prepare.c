@@ -35,6 +35,22 @@ static int map_two(struct bp_channel *channel, const char *first_name, struct bp
     return 0;
 }
 
+static int serve_arenas(struct server *server, const struct bp_msg_arenas_request *request,
+                        struct bp_error *err)
+{
+    if (server->mapped)
+        return bp_fail(err, BP_ERR_PROTOCOL, "a second pair of arenas");
+    if (map_two(server->channel, "masters", &server->masters, "references", &server->references,
+                err) < 0)
+        return -1;
+    server->mapped = true;
+    if (request->masters_bytes > server->masters.size ||
+        request->references_bytes > server->references.size)
+        return bp_fail(err, BP_ERR_PROTOCOL, "arenas smaller than announced");
+    struct bp_msg_arenas_result result = {server->masters.size + server->references.size};
+    return bp_channel_send(server->channel, BP_MESSAGE_arenas_result, &result, err);
+}
+
 static int check_kind(uint32_t dtype, uint32_t family, uint32_t strictness, struct bp_error *err)
 {
     if (dtype < BP_DTYPE_COUNT && family < BP_FAMILY_COUNT && strictness < BP_STRICTNESS_COUNT)
@@ -51,10 +67,6 @@ static int serve_make(struct server *server, const struct bp_msg_make_request *r
         return -1;
     if (request->max_rows == 0)
         return bp_fail(err, BP_ERR_PROTOCOL, "a case without rows");
-    if (!server->mapped && map_two(server->channel, "masters", &server->masters, "references",
-                                   &server->references, err) < 0)
-        return -1;
-    server->mapped = true;
 
     struct bp_case item = {request->shape, (enum bp_family)request->family, request->max_rows};
     enum bp_dtype dtype = (enum bp_dtype)request->dtype;
@@ -203,6 +215,8 @@ static int serve_fill(struct server *server, const struct bp_msg_fill_request *r
 static int serve(struct server *server, enum bp_message_type type, const void *message,
                  struct bp_error *err)
 {
+    if (type == BP_MESSAGE_arenas_request)
+        return serve_arenas(server, message, err);
     if (type == BP_MESSAGE_make_request)
         return serve_make(server, message, err);
     return serve_fill(server, message, err);
@@ -210,7 +224,8 @@ static int serve(struct server *server, enum bp_message_type type, const void *m
 
 int bp_stage_prepare(struct bp_channel *channel)
 {
-    static const enum bp_message_type allowed[] = {BP_MESSAGE_make_request, BP_MESSAGE_fill_request,
+    static const enum bp_message_type allowed[] = {BP_MESSAGE_arenas_request,
+                                                   BP_MESSAGE_make_request, BP_MESSAGE_fill_request,
                                                    BP_MESSAGE_COUNT};
     struct server server = {.channel = channel};
     struct bp_error err;

@@ -13,7 +13,7 @@
 struct arguments {
     const char *bundle;
     uint64_t times;
-    bool gdb, allow_degraded, json, verbose;
+    bool gdb, sanitize, allow_degraded, json, verbose;
 };
 
 /* ---- output ---- */
@@ -34,6 +34,28 @@ static void print_counts(const struct bp_replay_report *report)
             printf("%-16s %5u\n", bp_verdict_name((enum bp_verdict)v), report->verdicts[v]);
 }
 
+static void print_gate(const struct bp_replay_report *report)
+{
+    const struct bp_gate_note *note = &report->gate_note;
+    if (note->skipped_because[0])
+        printf("gates skipped: %s\n", note->skipped_because);
+    else if (report->gate.verdict == BP_VERDICT_PASS)
+        printf("gates find nothing on %u shape%s\n", note->shapes, note->shapes == 1 ? "" : "s");
+    else
+        printf("gates: %s: %s\n", bp_verdict_name(report->gate.verdict), report->gate.message);
+}
+
+static json_t *gate_json(const struct bp_replay_report *report)
+{
+    const struct bp_gate_note *note = &report->gate_note;
+    if (note->gates == 0)
+        return json_null();
+    return json_pack("{s:s, s:o, s:I, s:o}", "verdict", bp_verdict_name(report->gate.verdict),
+                     "message", bp_json_text(report->gate.message), "shapes",
+                     (json_int_t)note->shapes, "skipped",
+                     bp_json_text_or_null(note->skipped_because));
+}
+
 static void print_text(const struct bp_replay *then, const struct bp_replay_report *report)
 {
     const struct bp_evaluation *now = report->evaluation;
@@ -45,6 +67,8 @@ static void print_text(const struct bp_replay *then, const struct bp_replay_repo
         printf("not as it was then:\n%s", report->differences);
     if (compared(then))
         printf("note: %s\n", compared(then));
+    if (report->gate_note.gates != 0)
+        print_gate(report);
     if (report->times > 1)
         print_counts(report);
     printf("%s\n", bp_replay_is_same(report, then) ? "same verdict" : "different verdict");
@@ -77,12 +101,12 @@ static int print_json(const struct bp_replay *then, const struct bp_replay_repor
                       struct bp_error *err)
 {
     json_t *object = json_pack(
-        "{s:b, s:{s:s, s:s, s:o}, s:o, s:i, s:o, s:o, s:o}", "same",
+        "{s:b, s:{s:s, s:s, s:o}, s:o, s:i, s:o, s:o, s:o, s:o}", "same",
         bp_replay_is_same(report, then), "then", "verdict", bp_verdict_name(then->verdict), "stage",
         bp_stage_name(then->stage), "message", bp_json_text(then->message), "now",
         bp_evaluation_json(report->evaluation), "times", (int)report->times, "verdicts",
-        verdicts_json(report), "differences", differences_json(report->differences), "note",
-        bp_json_text_or_null(compared(then)));
+        verdicts_json(report), "differences", differences_json(report->differences), "gates",
+        gate_json(report), "note", bp_json_text_or_null(compared(then)));
     if (!object)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the result");
     json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether all of it could be written */
@@ -111,11 +135,12 @@ static int status_of(const struct bp_replay *then, const struct bp_replay_report
     return same + ours == report->times ? BP_EXIT_HARNESS : BP_EXIT_DIFFERENT;
 }
 
-static int run(const struct arguments *arguments, struct bp_bundle *bundle, struct bp_error *err)
+static int run(const struct arguments *arguments, struct bp_saved *bundle, struct bp_error *err)
 {
     struct bp_replay_options options = {.bundle = bundle,
                                         .times = (uint32_t)arguments->times,
                                         .gdb = arguments->gdb,
+                                        .sanitize = arguments->sanitize,
                                         .allow_degraded = arguments->allow_degraded,
                                         .prepared = show_preparation};
     struct bp_replay_report report;
@@ -141,6 +166,9 @@ int bp_cmd_replay(int argc, char **argv)
          &arguments.times, 1, 1000000, 0},
         {"gdb", BP_CLI_FLAG, NULL, "attach gdb before the candidate's first instruction",
          &arguments.gdb, 0, 0, 0},
+        {"sanitize", BP_CLI_FLAG, NULL,
+         "then rebuild it with every CPU gate and print the cause (docs/gates.md)",
+         &arguments.sanitize, 0, 0, 0},
         {"allow-degraded", BP_CLI_FLAG, NULL,
          "start although a layer of the sandbox is missing ('bulletproof doctor' lists them)",
          &arguments.allow_degraded, 0, 0, 0},
@@ -165,7 +193,7 @@ int bp_cmd_replay(int argc, char **argv)
     int got = bp_cli_parse(&verb, argc, argv, &arguments.bundle, &err);
     if (got == -2)
         return BP_EXIT_OK;
-    struct bp_bundle *bundle = calloc(1, sizeof *bundle);
+    struct bp_saved *bundle = calloc(1, sizeof *bundle);
     if (got >= 0 && !bundle)
         got = bp_fail(&err, BP_ERR_MEMORY, "no memory");
     bp_log_set_level(arguments.verbose ? BP_LOG_DEBUG : BP_LOG_WARNING);

@@ -21,6 +21,8 @@ static const struct {
     {"evolve", bp_cmd_evolve, "search a kernel's knobs for a faster one"},
     {"replay", bp_cmd_replay, "evaluate a saved failure again, with the inputs of then"},
     {"export", bp_cmd_export, "pack a saved failure into one file"},
+    {"status", bp_cmd_status, "say where a run stands, also while it is going on"},
+    {"clean", bp_cmd_clean, "remove old run directories and what dead runs left over"},
     {"doctor", bp_cmd_doctor, "say what of this machine can be used, and what is missing"},
     {"config", bp_cmd_config, "print the reference of a run's configuration"},
 };

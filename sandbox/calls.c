@@ -144,15 +144,23 @@ static const struct bp_call_rule threads_rules[] = {
 };
 SET(threads);
 
-/* Stages without files: libc asks for /sys/devices/system/cpu and the like; it can do without. */
+/* Stages without files: libc asks for /sys/devices/system/cpu and the like, libdw for the name of the
+ * file that it was not given; they can do without. */
 static const struct bp_call_rule no_files_rules[] = {
     {"openat", BP_CALL_DENY, 0, {{0}}},
     {"open", BP_CALL_DENY, 0, {{0}}},
+    {"readlink", BP_CALL_DENY, 0, {{0}}},
 };
 SET(no_files);
 
-/* Loading the candidate's object: files are Landlock's business; code is mapped or protected
- * executable, never writable at the same time. Then the second filter. */
+/* Code is mapped or protected executable, never writable at the same time. */
+static const struct bp_call_rule executable_rules[] = {
+    ARG(mmap, 2, PROT_WRITE, 0),
+    ARG(mprotect, 2, PROT_WRITE, 0),
+};
+SET(executable);
+
+/* Loading the candidate's object: files are Landlock's business. Then the second filter. */
 static const struct bp_call_rule loading_rules[] = {
     ALL(openat),
     ALL(open),
@@ -161,8 +169,6 @@ static const struct bp_call_rule loading_rules[] = {
     ALL(newfstatat),
     ALL(statx),
     ALL(stat),
-    ARG(mmap, 2, PROT_WRITE, 0),
-    ARG(mprotect, 2, PROT_WRITE, 0),
     ALL(memfd_create),
     ALL(mlock),
     ALL(munlock),
@@ -302,10 +308,14 @@ const struct bp_filter_calls bp_filter_calls[BP_FILTER_COUNT] = {
     /* ENOSYS rather than death as the default, also clone3's, by an action that gives way to the
      * candidate filter's notification: else a candidate's forbidden call would be nameless. */
     [BP_POLICY_RUN_CPU] = {BP_CALL_TRACE,
-                           {&basic, &descriptors, &process, &threads, &loading, &escapes}},
+                           {&basic, &descriptors, &process, &threads, &executable, &loading,
+                            &escapes}},
     [BP_POLICY_JUDGE] = {BP_CALL_NOTIFY,
                          {&basic, &descriptors, &process, &threads, &no_files, &fallbacks,
                           &escapes}},
+    [BP_POLICY_PROBE_CPU] = {BP_CALL_NOTIFY,
+                             {&basic, &descriptors, &process, &threads, &executable, &no_files,
+                              &fallbacks, &escapes}},
     [BP_FILTER_CANDIDATE] = {BP_CALL_NOTIFY, {&basic, &frames, &escapes}},
     [BP_FILTER_INIT] = {BP_CALL_KILL, {&init}},
 };

@@ -70,6 +70,14 @@ static const struct bp_policy policies[BP_POLICY_COUNT] = {
             .defaults = {.memory_bytes = 16 * GIB, .cpu_s = 600},
             .descriptors = 64,
         },
+    [BP_POLICY_PROBE_CPU] =
+        {
+            .name = "probe_cpu",
+            .threads = true,
+            .listener = true,
+            .defaults = {.memory_bytes = 1 * GIB, .cpu_s = 60},
+            .descriptors = 64,
+        },
 };
 /* clang-format on */
 

@@ -6,7 +6,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "evaluator/gates.h"
 #include "harness/evolve/debugger.h"
+#include "harness/evolve/gates.h"
 #include "harness/evolve/session.h"
 #include "harness/evolve/setting.h"
 
@@ -28,7 +30,7 @@ struct replay {
 
 static struct bp_evaluation *make_evaluation(const struct replay *replay, struct bp_error *err)
 {
-    const struct bp_bundle *bundle = replay->options->bundle;
+    const struct bp_saved *bundle = replay->options->bundle;
     struct bp_evaluation *evaluation = bp_evaluation_new();
     if (evaluation)
         evaluation->source = malloc(bundle->source_bytes + 1);
@@ -128,6 +130,26 @@ static int evaluate_once(struct replay *replay, struct bp_replay_report *report,
     return 0;
 }
 
+/* Instrumented, on the gates' own small shapes: names the cause where it is one that they look for. */
+static int sanitize(struct replay *replay, struct bp_replay_report *report, struct bp_error *err)
+{
+    struct bp_session_gates request = {.gates = BP_GATES_ALL};
+    if (!replay->options->sanitize)
+        return 0;
+    if (!replay->session.bench)
+        return bp_fail(err, BP_ERR_USAGE,
+                       "--sanitize: a candidate whose knobs are refused cannot be "
+                       "compiled");
+    struct bp_evaluation *evaluation = make_evaluation(replay, err);
+    if (!evaluation)
+        return -1;
+    struct bp_candidate candidate = {.evaluation = evaluation, .object_fd = -1};
+    int result = bp_session_gate(&replay->session, &candidate, &request, &report->gate,
+                                 &report->gate_note, err);
+    bp_evaluation_free(evaluation);
+    return result;
+}
+
 /* ---- the debugger ---- */
 
 static void held(void *context, pid_t pid)
@@ -164,7 +186,7 @@ static int prepare_debugger(struct replay *replay, struct bp_error *err)
 
 static int load_config(struct replay *replay, struct bp_error *err)
 {
-    const struct bp_bundle *bundle = replay->options->bundle;
+    const struct bp_saved *bundle = replay->options->bundle;
     const char *text = replay->then->setting.config;
     if (bp_config_parse("replay.json", text, strlen(text), bundle->source, bundle->source_bytes,
                         &replay->config, err) < 0)
@@ -222,7 +244,7 @@ static int run(struct replay *replay, struct bp_replay_report *report, struct bp
         if (evaluate_once(replay, report, err) < 0)
             return fail_attached(replay, err);
     add_compile_differences(replay, report);
-    return 0;
+    return sanitize(replay, report, err);
 }
 
 int bp_replay_run(const struct bp_replay_options *options, struct bp_replay_report *report,

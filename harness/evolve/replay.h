@@ -4,11 +4,13 @@
 
 #include "harness/config/config.h"
 #include "harness/report/bundle.h"
+#include "harness/supervise/outcome.h"
 
 struct bp_replay_options {
-    const struct bp_bundle *bundle;
+    const struct bp_saved *bundle;
     uint32_t times;      /* at least 1 */
     bool gdb;            /* with the debugger attached */
+    bool sanitize;       /* afterwards through every CPU gate (docs/gates.md) */
     bool allow_degraded; /* as in struct bp_config; a bundle cannot ask for it */
     void (*prepared)(void *context, uint32_t done, uint32_t total); /* may be null */
 };
@@ -17,7 +19,9 @@ struct bp_replay_report {
     uint32_t times;                      /* done */
     uint32_t verdicts[BP_VERDICT_COUNT]; /* count of each */
     struct bp_evaluation *evaluation;    /* owned: the first with another verdict, else the last */
-    char differences[4096];              /* what is not as it was then, a line each; may be empty */
+    struct bp_outcome gate;              /* with sanitize: PASS, or what the gates found */
+    struct bp_gate_note gate_note;
+    char differences[4096]; /* what is not as it was then, a line each; may be empty */
 };
 
 /* Each time starts where the secrets stood then, without retries. A failure of a match is followed up

@@ -1,86 +1,26 @@
 #include "harness/evolve/session.h"
 
-#include <fcntl.h>
-#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "harness/evolve/attempts.h"
+#include "harness/evolve/gates.h"
 #include "harness/supervise/canary.h"
-#include "harness/supervise/compile_job.h"
 
 #define PREPARE_TIMEOUT_MS 120000.0
 #define CLOSE_TIMEOUT_NS 2000000000u
-#define WAIT_POLL_MS 1.0
 
-/* ---- running the loop until something holds ---- */
-
-static int check_stop(struct bp_session *session, struct bp_error *err)
+void bp_session_now(struct bp_session *session, const char *fmt, ...)
 {
-    if (session->loop.stop_signal == 0)
-        return 0;
-    return bp_fail(err, BP_ERR_INTERRUPTED, "stopped by SIG%s",
-                   sigabbrev_np(session->loop.stop_signal));
-}
-
-static int step(struct bp_session *session, struct bp_error *err)
-{
-    return bp_loop_step(&session->loop, err) < 0 ? -1 : check_stop(session, err);
-}
-
-struct wait {
-    uint32_t left;
-    bool failed;
-    struct bp_error err;
-};
-
-static void order_done(void *context, const struct bp_error *err)
-{
-    struct wait *wait = context;
-    wait->left--;
-    if (err && !wait->failed) {
-        wait->failed = true;
-        wait->err = *err;
-    }
-}
-
-static int wait_for(struct bp_session *session, struct wait *wait, struct bp_error *err)
-{
-    while (wait->left > 0 && !wait->failed)
-        if (step(session, err) < 0)
-            return -1;
-    if (wait->failed)
-        *err = wait->err;
-    return wait->failed ? -1 : 0;
-}
-
-static void wake(void *context)
-{
-    struct wait *wait = context;
-    wait->left = 0;
-}
-
-/* Serves events for a while. */
-static int pause_for(struct bp_session *session, double ms, struct bp_error *err)
-{
-    struct wait wait = {.left = 1};
-    struct bp_timer timer = {.expired = wake, .context = &wait};
-    if (bp_loop_start_timer(&session->loop, &timer, bp_clock_ns() + (uint64_t)(ms * 1e6), err) < 0)
-        return -1;
-    int result = wait_for(session, &wait, err);
-    bp_loop_stop_timer(&session->loop, &timer);
-    return result;
-}
-
-int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), void *context,
-                    struct bp_error *err)
-{
-    while (!ready(context))
-        if (pause_for(session, WAIT_POLL_MS, err) < 0)
-            return -1;
-    return 0;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(session->activity, sizeof session->activity, fmt, args);
+    va_end(args);
 }
 
 /* ---- opening ---- */
@@ -133,7 +73,8 @@ static void apply_limits(struct bp_session *session)
                                                  : 2 * session->host.cache_bytes;
     session->timing = (struct bp_timing_options){.batch_ms = config->timing.batch_ms,
                                                  .warmup_batches = config->timing.warmup_batches,
-                                                 .batches = config->timing.batches};
+                                                 .batches = config->timing.batches,
+                                                 .limit_ms = config->limits.time_s * 1e3};
 }
 
 static int open_bench(struct bp_session *session, const struct bp_key *run_key,
@@ -155,11 +96,16 @@ static int open_bench(struct bp_session *session, const struct bp_key *run_key,
 
 static int prepare_masters(struct bp_session *session, struct bp_error *err)
 {
+    bp_session_now(session, "preparing inputs and references");
     for (uint32_t i = 0; i < session->suite.case_count; i++) {
-        struct wait wait = {.left = 1};
-        if (bp_bench_make(session->bench, i, order_done, &wait, err) < 0 ||
-            wait_for(session, &wait, err) < 0)
+        struct bp_orders orders = {.left = 1};
+        if (bp_bench_make(session->bench, i, bp_orders_done, &orders, err) < 0 ||
+            bp_waiting_orders(session, &orders, err) < 0)
             return -1;
+        if (orders.failed) {
+            *err = orders.err;
+            return -1;
+        }
         if (session->callbacks.prepared)
             session->callbacks.prepared(session->callbacks.context, i + 1,
                                         session->suite.case_count);
@@ -172,6 +118,7 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
 {
     memset(session, 0, sizeof *session);
     session->loop.epoll_fd = session->loop.signal_fd = -1;
+    bp_guard_open(session);
     session->config = config;
     session->callbacks = *callbacks;
     bp_host_describe(&session->host);
@@ -210,8 +157,11 @@ int bp_session_open(struct bp_session *session, const struct bp_key *run_key, st
     if (bp_launch_prepare_supervisor(layers, sizeof layers, err) < 0)
         return -1;
     bp_log(BP_LOG_INFO, "session", "namespaces for children: %s", layers);
-    if (bp_loop_open(&session->loop, err) < 0 || check_sandbox(session, err) < 0 ||
-        open_bench(session, run_key, err) < 0 || prepare_masters(session, err) < 0) {
+    const struct bp_session_callbacks *callbacks = &session->callbacks;
+    if (bp_loop_open(&session->loop, err) < 0 ||
+        (callbacks->opened && callbacks->opened(callbacks->context, err) < 0) ||
+        check_sandbox(session, err) < 0 || open_bench(session, run_key, err) < 0 ||
+        prepare_masters(session, err) < 0) {
         bp_session_close(session);
         return -1;
     }
@@ -227,6 +177,7 @@ void bp_session_close(struct bp_session *session)
         if (bp_loop_step(&session->loop, &err) < 0)
             break;
     bp_loop_close(&session->loop);
+    bp_guard_close(session);
 }
 
 void bp_session_position(const struct bp_session *session, struct bp_secret_position *position)
@@ -256,246 +207,111 @@ void bp_session_describe(const struct bp_session *session, struct bp_evaluation 
 
 /* ---- evaluation ---- */
 
-struct flight {
-    struct bp_candidate *candidate;
-    struct bp_compile_job job;
-    struct bp_trial *trial; /* opened with the compiler, so that its children are ready after it */
-    uint64_t secret;        /* number that keys its permutation and canaries */
-    struct bp_secret_position position;
-    struct bp_attempt attempt;
-};
-
-static void note(struct flight *flight, enum bp_stage stage, const struct bp_outcome *outcome)
-{
-    flight->attempt.stage = stage;
-    flight->attempt.outcome = outcome->verdict;
-    memcpy(flight->attempt.message, outcome->message, sizeof flight->attempt.message);
-}
-
-static int start_compile(struct bp_session *session, struct flight *flight, struct bp_error *err)
-{
-    struct bp_evaluation *evaluation = flight->candidate->evaluation;
-    struct bp_compile_options options = {
-        .children = session->children,
-        .dtype = session->dtype,
-        .source = evaluation->source,
-        .source_bytes = evaluation->source_bytes,
-        .define_count = evaluation->knob_count,
-        .defines = evaluation->knobs,
-    };
-    memcpy(options.device, session->device, sizeof options.device);
-    memcpy(options.arch, session->arch, sizeof options.arch);
-    return bp_compile_start(&flight->job, &options, err);
-}
-
-static int open_trial(struct bp_session *session, struct flight *flight, uint32_t lane,
-                      struct bp_error *err)
-{
-    struct bp_trial_options options = {
-        .bench = session->bench,
-        .lane = lane,
-        .evaluation = flight->secret,
-        .timing = session->timing,
-        .draws = &session->draws,
-        .held = session->held,
-        .held_context = session->held_context,
-    };
-    return bp_trial_open(&options, &flight->trial, err);
-}
-
-/* What the last candidate left in a ring of outputs is gone before the next one maps it. */
-static int order_scrub(struct bp_session *session, enum bp_ring_side side, struct wait *wait,
-                       struct bp_error *err)
-{
-    if (!session->written[side])
-        return 0;
-    wait->left++;
-    session->written[side] = false;
-    return bp_bench_scrub_ring(session->bench, side, order_done, wait, err);
-}
-
-/* What the prepare child does while compilers work: the case arenas of every flight, and the rings. */
-static int order_fills(struct bp_session *session, struct flight *flights, uint32_t count,
-                       struct wait *wait, struct bp_error *err)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        wait->left++;
-        if (bp_bench_fill_cases(session->bench, i, flights[i].secret, order_done, wait, err) < 0)
-            return -1;
-    }
-    if (order_scrub(session, BP_RING_A, wait, err) < 0)
-        return -1;
-    return order_scrub(session, BP_RING_B, wait, err);
-}
-
-/* Time of a flight in which neither compiler, kernel nor judge works for it. */
-static void add_overhead(struct flight *flight, double spent_ms)
-{
-    flight->candidate->evaluation->duration.total_ms += spent_ms;
-    flight->candidate->evaluation->duration.overhead_ms += spent_ms;
-}
-
-/* Compiles every flight, and meanwhile prepares all that its trial needs beside the object. */
-static int compile_all(struct bp_session *session, struct flight *flights, uint32_t count,
-                       struct bp_error *err)
-{
-    struct wait wait = {0};
-    double prepared_ms = bp_bench_prepare_ms(session->bench);
-    for (uint32_t i = 0; i < count; i++) {
-        bp_session_position(session, &flights[i].position);
-        flights[i].secret = ++session->evaluations;
-        if (start_compile(session, &flights[i], err) < 0)
-            return -1;
-    }
-    /* The rest would only delay the compilers' start: all of it fits into their time. */
-    for (uint32_t i = 0; i < count; i++)
-        while (!flights[i].job.working && !flights[i].job.done)
-            if (step(session, err) < 0)
-                return -1;
-    if (order_fills(session, flights, count, &wait, err) < 0)
-        return -1;
-    for (uint32_t i = 0; i < count; i++)
-        if (open_trial(session, &flights[i], i, err) < 0)
-            return -1;
-    for (uint32_t i = 0; i < count; i++)
-        while (!flights[i].job.done)
-            if (step(session, err) < 0)
-                return -1;
-    uint64_t compiled_ns = bp_clock_ns();
-    if (wait_for(session, &wait, err) < 0)
-        return -1;
-    double waited_ms = bp_ns_to_ms(bp_clock_ns() - compiled_ns);
-    bp_log(BP_LOG_DEBUG, "session", "batch waited %.2f ms for fills", waited_ms);
-    add_overhead(&flights[0], waited_ms);
-    prepared_ms = bp_bench_prepare_ms(session->bench) - prepared_ms;
-    for (uint32_t i = 0; i < count; i++)
-        flights[i].candidate->evaluation->duration.prepare_ms += prepared_ms / count;
-    return 0;
-}
-
-static void take_compile(struct flight *flight)
-{
-    struct bp_evaluation *evaluation = flight->candidate->evaluation;
-    struct bp_compile_job *job = &flight->job;
-    evaluation->duration.compile_ms += job->compiler_ms;
-    evaluation->duration.total_ms += job->total_ms;
-    evaluation->duration.overhead_ms += job->total_ms - job->compiler_ms;
-    memcpy(evaluation->device_driver, job->compiler, sizeof evaluation->device_driver);
-    memcpy(evaluation->object_hash, job->object_hash, sizeof evaluation->object_hash);
-    free(evaluation->diagnostics);
-    evaluation->diagnostics = bp_steal_pointer(&job->diagnostics);
-    bp_evidence_free(evaluation->evidence);
-    evaluation->evidence = bp_steal_pointer(&job->evidence);
-    bp_close_fd(&flight->candidate->object_fd);
-    flight->candidate->object_fd = bp_steal_fd(&job->object_fd);
-    flight->candidate->object_bytes = job->object_bytes;
-    note(flight, BP_STAGE_compile, &job->outcome);
-}
-
-/* A side of the ring for a new candidate. */
-static int take_ring(struct bp_session *session, enum bp_ring_side side, struct bp_error *err)
-{
-    struct wait wait = {0};
-    if (order_scrub(session, side, &wait, err) < 0 || wait_for(session, &wait, err) < 0)
-        return -1;
-    session->written[side] = true;
-    return 0;
-}
-
-static int run_trial(struct bp_session *session, struct flight *flight, struct bp_error *err)
-{
-    struct bp_trial_object object = {.fd = flight->candidate->object_fd,
-                                     .bytes = flight->candidate->object_bytes};
-    uint64_t asked_ns = bp_clock_ns();
-    if (take_ring(session, BP_RING_A, err) < 0)
-        return -1;
-    bp_session_position(session, &flight->position);
-    add_overhead(flight, bp_ns_to_ms(bp_clock_ns() - asked_ns));
-    if (bp_trial_start(flight->trial, &object, err) < 0)
-        return -1;
-    while (!bp_trial_done(flight->trial))
-        if (step(session, err) < 0)
-            return -1;
-    struct bp_outcome outcome;
-    enum bp_stage stage;
-    bp_trial_finish(flight->trial, &outcome, &stage, flight->candidate->evaluation);
-    note(flight, stage, &outcome);
-    return 0;
-}
-
-/* Waits as `retry` says before attempt number `attempt` (from 1 on): exponential, full jitter. */
-static int back_off(struct bp_session *session, uint32_t attempt, struct bp_error *err)
+static struct bp_attempts_policy policy_of(const struct bp_session *session)
 {
     const struct bp_config *config = session->config;
-    double ceiling =
-        fmin(config->retry.cap_ms, config->retry.base_ms * pow(config->retry.factor, attempt - 1));
+    return (struct bp_attempts_policy){.attempts = config->retry.attempts,
+                                       .base_ms = config->retry.base_ms,
+                                       .factor = config->retry.factor,
+                                       .cap_ms = config->retry.cap_ms};
+}
+
+/* Full jitter: any share of the longest pause. */
+static int back_off(struct bp_session *session, uint32_t retry, struct bp_error *err)
+{
+    struct bp_attempts_policy policy = policy_of(session);
     struct bp_key key;
     struct bp_random random;
     bp_key_random(&key);
     bp_random_start(&random, &key);
-    return pause_for(session, ceiling * bp_random_unit(&random), err);
+    double pause_ms = bp_attempts_longest_pause_ms(&policy, retry) * bp_random_unit(&random);
+    bp_log(BP_LOG_INFO, "session", "retry %u after %.0f ms", retry, pause_ms);
+    return bp_waiting_pause(session, pause_ms, err);
 }
 
-/* What only the session knows: the object, and where the secrets stood. */
-static void add_evidence(struct flight *flight)
+/* After something ran on the device: does it look as if the device had a part in how it ended? Then
+ * nothing more runs on it before a probe has passed; where the first one fails, the outcome was the
+ * device's. */
+static int check_device(struct bp_session *session, enum bp_stage stage, bool unreaped,
+                        struct bp_outcome *outcome, struct bp_error *err)
 {
-    struct bp_evaluation *evaluation = flight->candidate->evaluation;
-    if (!evaluation->evidence)
-        evaluation->evidence = bp_evidence_new(); /* no child got as far as leaving any */
-    struct bp_evidence *evidence = evaluation->evidence;
-    if (!evidence)
-        return;
-    memcpy(evidence->compile_command, flight->job.command, sizeof evidence->compile_command);
-    evidence->position = flight->position;
-    evidence->position.evaluation = flight->secret;
-    if (flight->candidate->object_fd >= 0)
-        evidence->object_fd = fcntl(flight->candidate->object_fd, F_DUPFD_CLOEXEC, 3);
+    enum bp_health_event event;
+    struct bp_outcome probe;
+    bool suspects = bp_attempts_suspects(stage, outcome->verdict, &event);
+    if (suspects)
+        bp_guard_suspect(session, event, outcome->message);
+    if (unreaped)
+        bp_guard_suspect(session, BP_HEALTH_EVENT_unreaped,
+                         "a child is not gone a second after SIGKILL");
+    if (bp_guard_clear(session, &probe, err) < 0)
+        return -1;
+    if (suspects && probe.verdict != BP_VERDICT_PASS)
+        bp_attempts_blame_device(outcome, probe.message);
+    return 0;
 }
 
-static void add_attempt(struct flight *flight, double before_ms)
+static int fly(struct bp_session *session, struct bp_flight *flight, struct bp_error *err)
 {
-    struct bp_evaluation *evaluation = flight->candidate->evaluation;
-    flight->attempt.duration_ms = evaluation->duration.total_ms - before_ms;
-    if (evaluation->attempt_count < BP_MAX_ATTEMPTS)
-        evaluation->attempts[evaluation->attempt_count++] = flight->attempt;
-    evaluation->verdict = flight->attempt.outcome;
-    evaluation->stage = flight->attempt.stage;
-    memcpy(evaluation->message, flight->attempt.message, sizeof evaluation->message);
-    add_evidence(flight);
+    if (flight->outcome.verdict == BP_VERDICT_PASS && bp_gates_pass(session, flight, err) < 0)
+        return -1;
+    if (flight->outcome.verdict != BP_VERDICT_PASS)
+        return 0;
+    if (bp_flight_try(session, flight, err) < 0)
+        return -1;
+    return check_device(session, flight->stage, flight->unreaped, &flight->outcome, err);
 }
 
-/* A harness fault says nothing of the candidate: the whole way again, alone, after a pause. */
-static int retry(struct bp_session *session, struct flight *flight, struct bp_error *err)
+static void add_attempt(struct bp_flight *flight, double before_ms)
 {
     struct bp_evaluation *evaluation = flight->candidate->evaluation;
-    while (bp_verdict_retry(evaluation->verdict) == BP_RETRY_BACKOFF &&
-           evaluation->attempt_count < session->config->retry.attempts) {
-        bp_log(BP_LOG_WARNING, "session", "evaluation %u, attempt %u: %s; trying again",
-               evaluation->number, evaluation->attempt_count, evaluation->message);
-        if (back_off(session, evaluation->attempt_count, err) < 0)
+    struct bp_attempt *attempt = &evaluation->attempts[evaluation->attempt_count++];
+    attempt->outcome = evaluation->verdict = flight->outcome.verdict;
+    attempt->stage = evaluation->stage = flight->stage;
+    attempt->duration_ms = evaluation->duration.total_ms - before_ms;
+    memcpy(attempt->message, flight->outcome.message, sizeof attempt->message);
+    memcpy(evaluation->message, flight->outcome.message, sizeof evaluation->message);
+    bp_flight_add_evidence(flight);
+}
+
+static enum bp_attempts_next next_of(const struct bp_session *session,
+                                     const struct bp_evaluation *evaluation)
+{
+    enum bp_verdict outcomes[BP_MAX_ATTEMPTS];
+    struct bp_attempts_policy policy = policy_of(session);
+    for (uint32_t i = 0; i < evaluation->attempt_count; i++)
+        outcomes[i] = evaluation->attempts[i].outcome;
+    return bp_attempts_next(&policy, outcomes, evaluation->attempt_count);
+}
+
+/* Again the whole way, alone. */
+static int retry(struct bp_session *session, struct bp_flight *flight, struct bp_error *err)
+{
+    struct bp_evaluation *evaluation = flight->candidate->evaluation;
+    enum bp_attempts_next next;
+    while ((next = next_of(session, evaluation)) != BP_ATTEMPTS_STAND) {
+        bp_log(BP_LOG_WARNING, "session", "evaluation %u, attempt %u: %s: %s; trying again",
+               evaluation->number, evaluation->attempt_count, bp_verdict_name(evaluation->verdict),
+               evaluation->message);
+        if (next == BP_ATTEMPTS_BACK_OFF && back_off(session, evaluation->attempt_count, err) < 0)
             return -1;
         double before_ms = evaluation->duration.total_ms;
-        bp_compile_free(&flight->job);
-        bp_trial_free(&flight->trial);
-        if (compile_all(session, flight, 1, err) < 0)
-            return -1;
-        take_compile(flight);
-        if (flight->attempt.outcome == BP_VERDICT_PASS && run_trial(session, flight, err) < 0)
+        bp_flight_close(session, flight);
+        bp_flight_open(flight, flight->candidate);
+        if (bp_flight_compile(session, flight, 1, err) < 0 || fly(session, flight, err) < 0)
             return -1;
         add_attempt(flight, before_ms);
     }
     return 0;
 }
 
-static int try_candidate(struct bp_session *session, struct flight *flight, struct bp_error *err)
+static int try_candidate(struct bp_session *session, struct bp_flight *flight, struct bp_error *err)
 {
     struct bp_candidate *candidate = flight->candidate;
     const struct bp_session_callbacks *callbacks = &session->callbacks;
-    take_compile(flight);
-    bool compiled = flight->attempt.outcome == BP_VERDICT_PASS;
-    if (!compiled || !callbacks->known_object ||
-        !callbacks->known_object(callbacks->context, candidate)) {
-        if (compiled && run_trial(session, flight, err) < 0)
+    bool known = candidate->object_fd >= 0 && callbacks->known_object &&
+                 callbacks->known_object(callbacks->context, candidate);
+    if (!known) {
+        if (fly(session, flight, err) < 0)
             return -1;
         add_attempt(flight, 0);
         if (retry(session, flight, err) < 0)
@@ -512,21 +328,71 @@ int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candida
 {
     if (count > session->parallel)
         return bp_fail(err, BP_ERR_STATE, "%u candidates for %u lanes", count, session->parallel);
-    struct flight *flights = calloc(count, sizeof *flights);
+    struct bp_flight *flights = calloc(count, sizeof *flights);
     if (!flights)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for %u candidates", count);
-    for (uint32_t i = 0; i < count; i++) {
-        flights[i].candidate = &candidates[i];
-        flights[i].job.object_fd = -1;
-    }
-    int result = compile_all(session, flights, count, err);
+    for (uint32_t i = 0; i < count; i++)
+        bp_flight_open(&flights[i], &candidates[i]);
+    int result = bp_flight_compile(session, flights, count, err);
     for (uint32_t i = 0; i < count && result == 0; i++)
         result = try_candidate(session, &flights[i], err);
-    for (uint32_t i = 0; i < count; i++) {
-        bp_compile_free(&flights[i].job);
-        bp_trial_free(&flights[i].trial);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        bp_flight_close(session, &flights[i]);
     free(flights);
+    return result;
+}
+
+/* ---- objects again ---- */
+
+static void take_object(struct bp_candidate *candidate, struct bp_candidate *again)
+{
+    if (strcmp(again->evaluation->object_hash, candidate->evaluation->object_hash) != 0)
+        bp_log(BP_LOG_WARNING, "session", "evaluation %u compiles to another object now, by %s",
+               candidate->evaluation->number, again->evaluation->device_driver);
+    candidate->object_fd = bp_steal_fd(&again->object_fd);
+    candidate->object_bytes = again->object_bytes;
+}
+
+/* Until it has an object, or another attempt makes no sense. */
+static int compile_again(struct bp_session *session, struct bp_candidate *candidate,
+                         struct bp_outcome *outcome, struct bp_error *err)
+{
+    struct bp_attempts_policy policy = policy_of(session);
+    enum bp_verdict outcomes[BP_MAX_ATTEMPTS];
+    for (uint32_t count = 1; count <= BP_MAX_ATTEMPTS; count++) {
+        struct bp_flight flight;
+        bp_flight_open(&flight, candidate);
+        int result = bp_flight_compile(session, &flight, 1, err);
+        *outcome = flight.outcome;
+        bp_flight_close(session, &flight);
+        outcomes[count - 1] = outcome->verdict;
+        if (result < 0)
+            return -1;
+        if (candidate->object_fd >= 0 ||
+            bp_attempts_next(&policy, outcomes, count) != BP_ATTEMPTS_BACK_OFF)
+            break;
+        if (back_off(session, count, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int bp_session_compile(struct bp_session *session, struct bp_candidate *candidate,
+                       struct bp_error *err)
+{
+    struct bp_candidate again = {.evaluation = bp_evaluation_copy(candidate->evaluation),
+                                 .object_fd = -1};
+    struct bp_outcome outcome;
+    if (!again.evaluation)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory to compile again");
+    int result = compile_again(session, &again, &outcome, err);
+    if (again.object_fd >= 0)
+        take_object(candidate, &again);
+    else if (result == 0)
+        result = bp_fail(err, BP_ERR_UNAVAILABLE, "evaluation %u cannot be compiled again: %s: %s",
+                         candidate->evaluation->number, bp_verdict_name(outcome.verdict),
+                         outcome.message);
+    bp_evaluation_free(again.evaluation);
     return result;
 }
 
@@ -561,35 +427,88 @@ static void keep_match_evidence(const struct bp_candidate *candidate, struct bp_
     bp_evidence_free(evidence);
 }
 
+/* Once; what goes wrong is the result's outcome. */
+static int play(struct bp_session *session, struct bp_match_options *options,
+                const struct bp_candidate *challenger, struct bp_match_result *result,
+                struct bp_error *err)
+{
+    struct bp_secret_position began;
+    struct bp_match *match;
+    struct bp_error why;
+    *result = (struct bp_match_result){.failed_side = BP_RING_A};
+    for (int side = BP_RING_A; side <= BP_RING_B; side++) {
+        if (bp_flight_take_ring(session, (enum bp_ring_side)side, &result->outcome, err) < 0)
+            return -1;
+        if (result->outcome.verdict != BP_VERDICT_PASS)
+            return 0;
+    }
+    bp_session_position(session, &began);
+    options->number = ++session->matches;
+    if (bp_match_start(options, &match, &why) < 0) {
+        bp_outcome_of_error(&why, &result->outcome);
+        return 0;
+    }
+    int status = 0;
+    while (!bp_match_done(match) && status == 0)
+        status = bp_waiting_step(session, err);
+    bool unreaped = bp_match_left_unreaped(match);
+    bp_match_result(match, result);
+    if (result->outcome.verdict != BP_VERDICT_PASS && result->failed_side == BP_RING_A)
+        keep_match_evidence(challenger, match, &began);
+    bp_match_free(&match);
+    return status < 0 ? -1 : check_device(session, BP_STAGE_time, unreaped, &result->outcome, err);
+}
+
+/* Whether it is to be played again, after the pause if one is due: 1, 0 or -1. An incumbent that
+ * failed was well before: it gets a second chance for what would be a challenger's end. */
+static int play_again(struct bp_session *session, const enum bp_verdict *outcomes, uint32_t count,
+                      bool incumbent_failed, struct bp_error *err)
+{
+    struct bp_attempts_policy policy = policy_of(session);
+    switch (bp_attempts_next(&policy, outcomes, count)) {
+    case BP_ATTEMPTS_BACK_OFF:
+        return back_off(session, count, err) < 0 ? -1 : 1;
+    case BP_ATTEMPTS_AGAIN:
+        return 1;
+    case BP_ATTEMPTS_STAND:
+        break;
+    }
+    return incumbent_failed;
+}
+
 int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
                      const struct bp_candidate *b, uint32_t rounds, bool stop_early,
                      struct bp_match_result *result, struct bp_error *err)
 {
-    struct bp_secret_position began;
-    bp_session_position(session, &began);
     struct bp_match_options options = {
         .bench = session->bench,
         .batch_ms = session->timing.batch_ms,
+        /* As much a batch as in a trial, and a warm-up round. */
+        .limit_ms = session->timing.limit_ms * (rounds + 1.0) / session->timing.batches,
         .rounds = rounds,
         .stop_early = stop_early,
-        .number = ++session->matches,
         .draws = &session->draws,
     };
+    enum bp_verdict outcomes[BP_MAX_ATTEMPTS];
+    uint32_t incumbent_failures = 0;
+    bp_session_now(session, "match of #%u and #%u", a->evaluation->number, b->evaluation->number);
     fill_contender(a, &options.sides[BP_RING_A]);
     fill_contender(b, &options.sides[BP_RING_B]);
-    struct bp_match *match;
-    if (take_ring(session, BP_RING_A, err) < 0 || take_ring(session, BP_RING_B, err) < 0 ||
-        bp_match_start(&options, &match, err) < 0)
-        return -1;
-    while (!bp_match_done(match)) {
-        if (step(session, err) < 0) {
-            bp_match_free(&match);
+    for (uint32_t count = 1;; count++) {
+        if (play(session, &options, a, result, err) < 0)
             return -1;
-        }
+        outcomes[count - 1] = result->outcome.verdict;
+        bool incumbent_failed = bp_verdict_blame(result->outcome.verdict) == BP_BLAME_CANDIDATE &&
+                                result->failed_side == BP_RING_B;
+        incumbent_failures += incumbent_failed;
+        int again = count == BP_MAX_ATTEMPTS
+                        ? 0
+                        : play_again(session, outcomes, count,
+                                     incumbent_failed && incumbent_failures == 1, err);
+        if (again <= 0)
+            return again;
+        bp_log(BP_LOG_WARNING, "session", "match %u, play %u: %s: %s; once more",
+               a->evaluation->number, count, bp_verdict_name(result->outcome.verdict),
+               result->outcome.message);
     }
-    bp_match_result(match, result);
-    if (result->outcome.verdict != BP_VERDICT_PASS && result->failed_side == BP_RING_A)
-        keep_match_evidence(a, match, &began);
-    bp_match_free(&match);
-    return 0;
 }

@@ -5,6 +5,7 @@
 #define BP_HARNESS_EVOLVE_SESSION_H
 
 #include "harness/config/config.h"
+#include "harness/evolve/guard.h"
 #include "harness/evolve/host.h"
 #include "harness/store/evaluation.h"
 #include "harness/supervise/match.h"
@@ -17,7 +18,21 @@ struct bp_candidate {
     uint64_t object_bytes;
 };
 
+/* A device got into another state of supervise/health.h. Texts are valid during the callback. */
+struct bp_device_change {
+    const char *device, *from, *to, *why;
+};
+
+struct bp_probe_record {
+    const char *device;
+    bool passed;
+    double ms;
+    const char *message; /* why it failed, else empty */
+};
+
 struct bp_session_callbacks {
+    /* Once the loop is open, before anything is prepared. May be null. */
+    int (*opened)(void *context, struct bp_error *err);
     /* Progress of preparing references: done of total cases. May be null. */
     void (*prepared)(void *context, uint32_t done, uint32_t total);
     /* After a compile that gave an object: true to skip run and judge (the verdict was filled in from
@@ -25,7 +40,19 @@ struct bp_session_callbacks {
     bool (*known_object)(void *context, struct bp_candidate *candidate);
     /* After each candidate's verdict, in order; nothing is running then, matches may be played. */
     int (*evaluated)(void *context, struct bp_candidate *candidate, struct bp_error *err);
+    /* For the record; may be null. */
+    void (*device_changed)(void *context, const struct bp_device_change *change);
+    void (*probed)(void *context, const struct bp_probe_record *probe);
+    /* Nothing goes on for a while; text is a line that says why and how long. May be null. */
+    void (*waiting)(void *context, const char *text);
     void *context;
+};
+
+/* Orders for the prepare child that are awaited together (waiting.h). */
+struct bp_orders {
+    uint32_t left;
+    bool failed;
+    struct bp_error err; /* of the first that failed */
 };
 
 struct bp_session {
@@ -33,8 +60,10 @@ struct bp_session {
     struct bp_host host;
     struct bp_suite suite;
     struct bp_bench *bench;
-    bool
-        written[2]; /* sides of the ring of outputs that a candidate has had since the last scrub */
+    struct bp_guard guard;
+    /* By side of the ring of outputs: whether a candidate has had it since the last scrub. */
+    bool written[2];
+    struct bp_orders scrubs[2];
     struct bp_child_settings children;
     struct bp_timing_options timing;
     const struct bp_config *config; /* borrowed */
@@ -44,6 +73,7 @@ struct bp_session {
     char device[BP_TEXT_SHORT];
     char arch[BP_TEXT_SHORT];
     char worker_path[4096];
+    char activity[BP_TEXT_SHORT]; /* what goes on now, for a person who asks */
     uint64_t draws;
     uint64_t evaluations; /* numbers the secrets of each attempt */
     uint64_t matches;
@@ -66,6 +96,8 @@ void bp_session_position(const struct bp_session *session, struct bp_secret_posi
  * session's. Only for replaying: in a run no secret is used twice. */
 void bp_session_seek(struct bp_session *session, const struct bp_secret_position *position);
 
+/* Notes what goes on now (session->activity). */
+void bp_session_now(struct bp_session *session, const char *fmt, ...) BP_PRINTF(2, 3);
 /* Kills what still runs and waits until it is reaped (two seconds at most). May be repeated. */
 void bp_session_close(struct bp_session *session);
 
@@ -77,11 +109,19 @@ void bp_session_describe(const struct bp_session *session, struct bp_evaluation 
 int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candidates, uint32_t count,
                         struct bp_error *err) BP_MUST_CHECK;
 
+/* Compiles a candidate that passed before again, for its object alone; nothing else of it changes.
+ * BP_ERR_UNAVAILABLE when that does not succeed any more. */
+int bp_session_compile(struct bp_session *session, struct bp_candidate *candidate,
+                       struct bp_error *err) BP_MUST_CHECK;
+
 /* Serves events until ready(context) holds, asked every millisecond. */
 int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), void *context,
                     struct bp_error *err) BP_MUST_CHECK;
 
-/* Plays a match; a and b must have objects and timings. When a fails it, that is in its evidence. */
+/* Plays a match; a and b must have objects and timings. The incumbent is b. Failures of ours and of
+ * the device are retried as those of evaluations are. When the incumbent fails, the match is played
+ * once more; when it fails again the match is void: result->outcome says why, failed_side is
+ * BP_RING_B, and nobody has won or lost anything. When a fails it, that is in its evidence. */
 int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
                      const struct bp_candidate *b, uint32_t rounds, bool stop_early,
                      struct bp_match_result *result, struct bp_error *err) BP_MUST_CHECK;

@@ -44,7 +44,7 @@ int bp_bundle_write_failure(const char *dir, const struct bp_replay_setting *set
 void bp_bundle_name(const struct bp_evaluation *evaluation, char *name, size_t size);
 
 /* What a replay takes from a bundle. */
-struct bp_bundle {
+struct bp_saved {
     char *source; /* owned, source_bytes long plus NUL */
     size_t source_bytes;
     struct bp_replay replay;
@@ -53,8 +53,8 @@ struct bp_bundle {
 /* Reads a bundle: a directory, or one packed file (bundle_pack.h). It may come from anywhere: links
  * and unknown names are refused, sizes capped, no path in it is followed. BP_ERR_USAGE names what is
  * missing or wrong. On failure nothing needs freeing. */
-int bp_bundle_read(const char *path, struct bp_bundle *bundle, struct bp_error *err) BP_MUST_CHECK;
-void bp_bundle_free(struct bp_bundle *bundle);
+int bp_bundle_read(const char *path, struct bp_saved *bundle, struct bp_error *err) BP_MUST_CHECK;
+void bp_bundle_free(struct bp_saved *bundle);
 
 /* One file of a bundle's directory, appended to bytes. 1, or 0 when it has none of that name. */
 int bp_bundle_read_file(int dir_fd, const struct bp_bundle_row *row, struct bp_buffer *bytes,

@@ -85,7 +85,7 @@ static int pack(int dir, const char *path, int fd, struct bp_error *err)
 int bp_bundle_pack(const char *path, const char *file, struct bp_error *err)
 {
     char temporary[4096];
-    struct bp_bundle bundle;
+    struct bp_saved bundle;
     if ((size_t)snprintf(temporary, sizeof temporary, "%s.tmp", file) >= sizeof temporary)
         return bp_fail(err, BP_ERR_USAGE, "path too long: %.200s", file);
     /* What could not be replayed is not worth sending. */

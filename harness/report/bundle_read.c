@@ -98,7 +98,7 @@ static int read_directory(const char *path, struct bp_buffer *contents, struct b
     return 0;
 }
 
-static int take(const char *path, struct bp_buffer *contents, struct bp_bundle *bundle,
+static int take(const char *path, struct bp_buffer *contents, struct bp_saved *bundle,
                 struct bp_error *err)
 {
     const struct bp_buffer *replay = &contents[BP_BUNDLE_REPLAY];
@@ -114,7 +114,7 @@ static int take(const char *path, struct bp_buffer *contents, struct bp_bundle *
     return 0;
 }
 
-int bp_bundle_read(const char *path, struct bp_bundle *bundle, struct bp_error *err)
+int bp_bundle_read(const char *path, struct bp_saved *bundle, struct bp_error *err)
 {
     struct bp_buffer contents[BP_BUNDLE_FILES];
     struct stat info;
@@ -132,7 +132,7 @@ int bp_bundle_read(const char *path, struct bp_bundle *bundle, struct bp_error *
     return result;
 }
 
-void bp_bundle_free(struct bp_bundle *bundle)
+void bp_bundle_free(struct bp_saved *bundle)
 {
     free(bundle->source);
     bundle->source = NULL;

@@ -30,7 +30,6 @@ struct bp_bench {
     uint64_t fresh_fill; /* number of the last fill of a batch, keys its inputs */
 
     struct bp_prepare *prepare; /* owned */
-    bool arenas_sent;
 };
 
 /* ---- layout ---- */
@@ -140,13 +139,8 @@ int bp_bench_make(struct bp_bench *bench, uint32_t index, bp_prepare_done done, 
         .canary = canary_of(bench, "master canary", index),
     };
     bp_key_derive(&bench->options.run_key, "inputs", index, &request.inputs_key);
-    struct bp_prepare_order order = {.type = BP_MESSAGE_make_request,
-                                     .message = &request,
-                                     .fds = {bench->masters_fd, bench->references_fd},
-                                     .fd_count = bench->arenas_sent ? 0 : 2,
-                                     .done = done,
-                                     .context = context};
-    bench->arenas_sent = true;
+    struct bp_prepare_order order = {
+        .type = BP_MESSAGE_make_request, .message = &request, .done = done, .context = context};
     return bp_prepare_add(bench->prepare, &order, err);
 }
 
@@ -257,6 +251,18 @@ void bp_bench_forget(struct bp_bench *bench, const void *context)
 
 /* ---- opening and closing ---- */
 
+static int start_prepare(struct bp_bench *bench, struct bp_error *err)
+{
+    struct bp_prepare_options options = {
+        .children = bench->options.children,
+        .masters_fd = bench->masters_fd,
+        .references_fd = bench->references_fd,
+        .masters_bytes = bench->masters_bytes,
+        .references_bytes = bench->references_bytes,
+    };
+    return bp_prepare_start(&options, &bench->prepare, err);
+}
+
 int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **slot,
                   struct bp_error *err)
 {
@@ -271,8 +277,7 @@ int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **slot
         bench->lanes[i] = (struct lane){-1, -1};
     lay_out_cases(bench);
     lay_out_rings(bench);
-    if (open_arenas(bench, err) < 0 ||
-        bp_prepare_start(&bench->options.children, &bench->prepare, err) < 0) {
+    if (open_arenas(bench, err) < 0 || start_prepare(bench, err) < 0) {
         bp_bench_close(&bench);
         return -1;
     }

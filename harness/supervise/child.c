@@ -24,11 +24,13 @@
 #define READY_TIMEOUT_MS 10000.0
 #define REAP_TIMEOUT_NS 1000000000u
 #define RELEASE_RETRY_NS 2000000u
+#define WAIT_RETRY_NS 20000000u
 #define CONTROL_ROOM (CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct ucred)))
 
 /* Which answer a request allows; `failure` is always allowed beside it. */
 static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
     [BP_MESSAGE_compile_request] = BP_MESSAGE_compile_result,
+    [BP_MESSAGE_arenas_request] = BP_MESSAGE_arenas_result,
     [BP_MESSAGE_make_request] = BP_MESSAGE_make_result,
     [BP_MESSAGE_fill_request] = BP_MESSAGE_fill_result,
     [BP_MESSAGE_run_request] = BP_MESSAGE_plan_result,
@@ -36,6 +38,9 @@ static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
     [BP_MESSAGE_batch_request] = BP_MESSAGE_batch_result,
     [BP_MESSAGE_judge_request] = BP_MESSAGE_judge_result,
     [BP_MESSAGE_sample_request] = BP_MESSAGE_sample_result,
+    [BP_MESSAGE_probe_request] = BP_MESSAGE_probe_result,
+    [BP_MESSAGE_gate_request] = BP_MESSAGE_gate_result,
+    [BP_MESSAGE_lines_request] = BP_MESSAGE_lines_result,
     [BP_MESSAGE_canary_request] = BP_MESSAGE_canary_result,
 };
 
@@ -49,7 +54,7 @@ struct bp_child {
     int requests_fd, answers_fd, control_fd, log_fd, status_fd, listener_fd, stage_pidfd;
     struct bp_watch requests_watch, answers_watch, control_watch, log_watch, listener_watch,
         pid_watch;
-    struct bp_timer deadline, reap_deadline, release_retry;
+    struct bp_timer deadline, reap_deadline, bury_retry;
 
     struct bp_buffer out, in, log, frames;
     uint32_t sent, received;
@@ -281,7 +286,7 @@ static int take_listener(struct bp_child *child, int fd, pid_t pid, struct bp_er
     child->listener_fd = fd;
     if (child->stage_pidfd < 0)
         child->stage_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    child->candidate_ran = strcmp(child->stage, "run") == 0;
+    child->candidate_ran = strcmp(child->stage, "run") == 0 || strcmp(child->stage, "gate") == 0;
     watch_init(&child->listener_watch, fd, listener_ready, child);
     if (bp_loop_watch(child->loop, &child->listener_watch, EPOLLIN, err) < 0)
         return -1;
@@ -350,7 +355,7 @@ static void destroy(struct bp_child *child)
     unwatch_all(child);
     bp_loop_unwatch(child->loop, &child->pid_watch);
     bp_loop_stop_timer(child->loop, &child->reap_deadline);
-    bp_loop_stop_timer(child->loop, &child->release_retry);
+    bp_loop_stop_timer(child->loop, &child->bury_retry);
     bp_close_fd(&child->requests_fd);
     bp_close_fd(&child->answers_fd);
     bp_close_fd(&child->control_fd);
@@ -424,15 +429,31 @@ static void bury(struct bp_child *child)
         destroy(child);
 }
 
-static void try_release(void *context)
+static void try_later(struct bp_child *child, uint64_t pause_ns)
+{
+    struct bp_error err;
+    if (bp_loop_start_timer(child->loop, &child->bury_retry, bp_clock_ns() + pause_ns, &err) < 0)
+        bp_log(BP_LOG_ERROR, "child", "%s", err.msg);
+}
+
+/* False: it is dead but cannot be waited for yet, because another process traces it. */
+static bool take_status(struct bp_child *child)
+{
+    if (!child->waited)
+        child->waited = wait4(child->launched.pid, &child->init_status, WNOHANG,
+                              &child->init_usage) == child->launched.pid;
+    return child->waited;
+}
+
+static void try_bury(void *context)
 {
     struct bp_child *child = context;
-    struct bp_error err;
-    if (bp_launch_release(&child->launched))
+    if (!take_status(child))
+        try_later(child, WAIT_RETRY_NS);
+    else if (!bp_launch_release(&child->launched))
+        try_later(child, RELEASE_RETRY_NS);
+    else
         bury(child);
-    else if (bp_loop_start_timer(child->loop, &child->release_retry,
-                                 bp_clock_ns() + RELEASE_RETRY_NS, &err) < 0)
-        bp_log(BP_LOG_ERROR, "child", "%s", err.msg);
 }
 
 static void pid_ready(void *context, uint32_t events)
@@ -440,12 +461,8 @@ static void pid_ready(void *context, uint32_t events)
     struct bp_child *child = context;
     (void)events;
     bp_launch_kill(&child->launched); /* whatever it left behind */
-    if (wait4(child->launched.pid, &child->init_status, WNOHANG, &child->init_usage) !=
-        child->launched.pid)
-        return;
-    child->waited = true;
     bp_loop_unwatch(child->loop, &child->pid_watch);
-    try_release(child);
+    try_bury(child);
 }
 
 static void deadline_expired(void *context)
@@ -510,7 +527,7 @@ static int watch_child(struct bp_child *child, struct bp_error *err)
     watch_init(&child->pid_watch, child->launched.pidfd, pid_ready, child);
     child->deadline = (struct bp_timer){.expired = deadline_expired, .context = child};
     child->reap_deadline = (struct bp_timer){.expired = reap_expired, .context = child};
-    child->release_retry = (struct bp_timer){.expired = try_release, .context = child};
+    child->bury_retry = (struct bp_timer){.expired = try_bury, .context = child};
     if (bp_loop_watch(child->loop, &child->pid_watch, EPOLLIN, err) < 0 ||
         bp_loop_watch(child->loop, &child->answers_watch, EPOLLIN, err) < 0 ||
         bp_loop_watch(child->loop, &child->control_watch, EPOLLIN, err) < 0 ||

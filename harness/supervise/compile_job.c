@@ -21,6 +21,7 @@ static int send_request(struct bp_compile_job *job, struct bp_error *err)
     request->source_bytes = options->source_bytes;
     request->object_max_bytes = OBJECT_MAX_BYTES;
     request->dtype = options->dtype;
+    request->gates = options->gates;
     request->define_count = options->define_count;
     memcpy(request->defines, options->defines, options->define_count * sizeof *options->defines);
 

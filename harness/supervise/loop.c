@@ -1,6 +1,7 @@
 #include "harness/supervise/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
@@ -9,30 +10,100 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+/* More than 64 lanes with three children of three timers each: starting a timer then never fails for
+ * want of memory, when it matters most. */
+#define TIMERS_AT_START 1024
+
+/* ---- signals ---- */
+
+static void stop(struct bp_loop *loop, int number)
+{
+    loop->stop_signal = number;
+    loop->stop_count++;
+}
+
+static bool has_terminal(void)
+{
+    BP_AUTO_FD int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    return fd >= 0;
+}
+
+/* The kernel takes the terminal from the whole session before anyone hears of the hang-up, so that a
+ * SIGHUP which a shell hands on means the same as the kernel's own. */
+static void hang_up_or_rotate(struct bp_loop *loop, int number)
+{
+    bool gone = loop->had_terminal && !has_terminal();
+    if (!loop->outlives_terminal && (gone || !loop->notice))
+        stop(loop, number);
+    else if (loop->notice)
+        loop->notice(loop->notice_context, BP_NOTICE_ROTATE);
+}
+
+static void show_status(struct bp_loop *loop, int number)
+{
+    (void)number;
+    if (loop->notice)
+        loop->notice(loop->notice_context, BP_NOTICE_STATUS);
+}
+
+/* Pidfds tell which child ended; SIGCHLD is only blocked so that it kills no call. */
+static void pass_over(struct bp_loop *loop, int number)
+{
+    (void)loop;
+    (void)number;
+}
+
+static const struct {
+    int number;
+    void (*act)(struct bp_loop *loop, int number);
+} signals[] = {
+    {SIGINT, stop},         {SIGTERM, stop},      {SIGHUP, hang_up_or_rotate},
+    {SIGUSR1, show_status}, {SIGCHLD, pass_over},
+};
+#define SIGNAL_COUNT (sizeof signals / sizeof *signals)
+
 static void signal_ready(void *context, uint32_t events)
 {
     struct bp_loop *loop = context;
     struct signalfd_siginfo info;
     (void)events;
-    while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD)
-            continue; /* pidfds tell which child; SIGCHLD is only blocked so that it kills no call */
-        loop->stop_signal = (int)info.ssi_signo;
-        loop->stop_count++;
-    }
+    while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        for (size_t i = 0; i < SIGNAL_COUNT; i++)
+            if (signals[i].number == (int)info.ssi_signo)
+                signals[i].act(loop, signals[i].number);
+}
+
+/* nohup and its like: who ignores SIGHUP from the start wants to outlive the terminal. A blocked
+ * signal is delivered to a signalfd all the same. */
+static bool ignores_hang_up(void)
+{
+    struct sigaction action;
+    return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static int reserve_timers(struct bp_loop *loop, uint32_t capacity, struct bp_error *err)
+{
+    struct bp_timer **grown = realloc(loop->heap, capacity * sizeof *grown);
+    if (!grown)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for timers");
+    loop->heap = grown;
+    loop->timer_capacity = capacity;
+    return 0;
 }
 
 int bp_loop_open(struct bp_loop *loop, struct bp_error *err)
 {
     *loop = (struct bp_loop){.epoll_fd = -1, .signal_fd = -1};
+    loop->had_terminal = has_terminal();
+    loop->outlives_terminal = ignores_hang_up();
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGCHLD);
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        sigaddset(&set, signals[i].number);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return bp_fail_errno(err, "cannot set signals");
+    if (reserve_timers(loop, TIMERS_AT_START, err) < 0)
+        return -1;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (loop->epoll_fd < 0 || loop->signal_fd < 0) {
@@ -109,14 +180,9 @@ int bp_loop_start_timer(struct bp_loop *loop, struct bp_timer *timer, uint64_t d
                         struct bp_error *err)
 {
     bp_loop_stop_timer(loop, timer);
-    if (loop->timer_count + 2 > loop->timer_capacity) {
-        uint32_t capacity = loop->timer_capacity ? 2 * loop->timer_capacity : 32;
-        struct bp_timer **grown = realloc(loop->heap, capacity * sizeof *grown);
-        if (!grown)
-            return bp_fail(err, BP_ERR_MEMORY, "no memory for a timer");
-        loop->heap = grown;
-        loop->timer_capacity = capacity;
-    }
+    if (loop->timer_count + 2 > loop->timer_capacity &&
+        reserve_timers(loop, 2 * loop->timer_capacity, err) < 0)
+        return -1;
     timer->deadline_ns = deadline_ns;
     sift_up(loop, ++loop->timer_count, timer);
     return 0;

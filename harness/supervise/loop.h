@@ -28,11 +28,20 @@ struct bp_timer {
 
 #define BP_LOOP_BATCH 64
 
+/* What a signal asks for beside a stop. */
+enum bp_notice { BP_NOTICE_ROTATE, BP_NOTICE_STATUS };
+
 struct bp_loop {
     int epoll_fd, signal_fd; /* owned */
     struct bp_watch signal_watch;
-    int stop_signal; /* SIGINT, SIGTERM or SIGHUP once one arrived, else 0 */
+    bool had_terminal, outlives_terminal; /* a controlling one; started as by nohup */
+    int stop_signal;                      /* that asked to stop, once one did, else 0 */
     uint32_t stop_count;
+    /* SIGUSR1: status. SIGHUP: rotate; but it is a stop when the controlling terminal is gone or
+     * there is no notice, unless SIGHUP was ignored from the start (nohup). May be null; set after
+     * bp_loop_open. */
+    void (*notice)(void *context, enum bp_notice notice);
+    void *notice_context;
     struct bp_timer **heap; /* owned; heap[1..timer_count] */
     uint32_t timer_count, timer_capacity;
     struct epoll_event batch[BP_LOOP_BATCH];
@@ -40,7 +49,7 @@ struct bp_loop {
     uint32_t child_count; /* children not yet reaped (child.c) */
 };
 
-/* Blocks SIGINT, SIGTERM, SIGHUP and SIGCHLD and ignores SIGPIPE for the process. */
+/* Blocks SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGCHLD and ignores SIGPIPE for the process. */
 int bp_loop_open(struct bp_loop *loop, struct bp_error *err) BP_MUST_CHECK;
 void bp_loop_close(struct bp_loop *loop);
 

@@ -21,6 +21,7 @@ struct bp_match {
     struct side sides[2];
     struct bp_child *judge; /* looks at a row of every batch */
     bool judge_ended, judge_ready;
+    bool unreaped;     /* a child is not gone */
     int sample_fd;     /* owned */
     bool judge_mapped; /* it has its descriptors */
     double batch_ms;   /* per call, of the batch whose sample the judge looks at */
@@ -109,6 +110,11 @@ static bool is_over(struct bp_match *match)
 static int start_turn(struct bp_match *match, struct bp_error *err)
 {
     struct side *side = &match->sides[side_of_turn(match)];
+    if (bp_stopwatch_is_used_up(&side->watch, false, &match->result.outcome)) {
+        match->result.failed_side = side->watch.side;
+        decide(match);
+        return 0;
+    }
     return bp_stopwatch_start(&side->watch, match->shape, err);
 }
 
@@ -242,11 +248,14 @@ static void match_ended(void *context, struct bp_child *child, const struct bp_c
     *(is_judge ? &match->judge_ended : &match->sides[s].ended) = true;
     if (!is_judge)
         match->evidence[s] = bp_evidence_of_child(BP_STAGE_time, child, end);
+    match->unreaped |= end->unreaped;
     if (match->decided)
         return;
     match->result.failed_side = (enum bp_ring_side)s;
-    bp_outcome_of_end(is_judge ? BP_STAGE_judge : BP_STAGE_time, end,
-                      bench_options(match)->children.run_ms, &match->result.outcome);
+    if (is_judge || end->cause != BP_CHILD_DEADLINE ||
+        !bp_stopwatch_is_used_up(&match->sides[s].watch, true, &match->result.outcome))
+        bp_outcome_of_end(is_judge ? BP_STAGE_judge : BP_STAGE_time, end,
+                          bench_options(match)->children.run_ms, &match->result.outcome);
     if (!is_judge)
         bp_evidence_name_fault(match->evidence[s], &match->result.outcome);
     decide(match);
@@ -270,6 +279,7 @@ static int start_side(struct bp_match *match, uint32_t s, struct bp_error *err)
                                         .child = side->child,
                                         .side = (enum bp_ring_side)s,
                                         .batch_ms = match->options.batch_ms,
+                                        .limit_ms = match->options.limit_ms,
                                         .sample_fd = match->sample_fd,
                                         .draws = match->options.draws,
                                         .failed = batch_failed,
@@ -318,6 +328,11 @@ struct bp_evidence *bp_match_take_evidence(struct bp_match *match)
     if (match->result.outcome.verdict == BP_VERDICT_PASS)
         return NULL;
     return bp_steal_pointer(&match->evidence[match->result.failed_side]);
+}
+
+bool bp_match_left_unreaped(const struct bp_match *match)
+{
+    return match->unreaped;
 }
 
 void bp_match_free(struct bp_match **slot)

@@ -24,6 +24,7 @@ struct bp_match_options {
     uint32_t lane;                /* any; its case arenas are not read */
     struct bp_contender sides[2]; /* BP_RING_A: the challenger, BP_RING_B: the incumbent */
     double batch_ms;
+    double limit_ms; /* for all batches of one side together */
     uint32_t rounds;
     bool stop_early; /* give up once the challenger is surely slower */
     uint64_t number; /* of the match, keys its coins */
@@ -47,6 +48,8 @@ bool bp_match_done(const struct bp_match *match);
 void bp_match_result(const struct bp_match *match, struct bp_match_result *result);
 /* What is known of the run child that failed the match, the caller's from now on; null when none did. */
 struct bp_evidence *bp_match_take_evidence(struct bp_match *match);
+/* After done: whether one of its children is not gone a second after SIGKILL. */
+bool bp_match_left_unreaped(const struct bp_match *match);
 void bp_match_free(struct bp_match **match);
 
 #endif

@@ -12,6 +12,8 @@ static const uint32_t claims[BP_STAGE_COUNT] = {
     [BP_STAGE_prepare] = 0,
     [BP_STAGE_compile] = BIT(PASS) | BIT(COMPILE_ERROR) | BIT(COMPILE_LIMIT) | BIT(COMPILER_CRASH) |
                          BIT(RESOURCE_LIMIT),
+    /* PASS: no objection. It counts for nothing but that the run may begin. */
+    [BP_STAGE_gate] = BIT(PASS) | BIT(RACE) | BIT(CRASH),
     [BP_STAGE_run] = BIT(RESOURCE_LIMIT) | BIT(LAUNCH_ERROR) | BIT(UNSUPPORTED) | BIT(RACE) |
                      BIT(OOM_HOST) | BIT(OOM_DEVICE) | BIT(GPU_FAULT) | BIT(GPU_HANG) | BIT(CRASH),
     [BP_STAGE_judge] =
@@ -22,7 +24,8 @@ static const uint32_t claims[BP_STAGE_COUNT] = {
 
 static bool is_candidate_stage(enum bp_stage stage)
 {
-    return stage == BP_STAGE_compile || stage == BP_STAGE_run || stage == BP_STAGE_time;
+    return stage == BP_STAGE_compile || stage == BP_STAGE_gate || stage == BP_STAGE_run ||
+           stage == BP_STAGE_time;
 }
 
 /* A message may be a candidate's own words, and ends on terminals and in logs: no control bytes, and
@@ -154,4 +157,9 @@ void bp_outcome_of_failure(enum bp_stage stage, const struct bp_msg_failure *fai
     if (verdict == BP_VERDICT_PASS)
         verdict = BP_VERDICT_INFRA; /* no failure is a PASS: let the claim be refused below */
     bp_outcome_of_claim(stage, verdict, failure->message, outcome);
+}
+
+void bp_outcome_of_error(const struct bp_error *err, struct bp_outcome *outcome)
+{
+    set(outcome, BP_VERDICT_INFRA, err->msg);
 }

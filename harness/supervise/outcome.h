@@ -24,4 +24,7 @@ void bp_outcome_of_failure(enum bp_stage stage, const struct bp_msg_failure *fai
 void bp_outcome_of_claim(enum bp_stage stage, uint32_t verdict, const char *message,
                          struct bp_outcome *outcome);
 
+/* INFRA: something of ours failed before, beside or after the candidate. */
+void bp_outcome_of_error(const struct bp_error *err, struct bp_outcome *outcome);
+
 #endif

@@ -1,5 +1,10 @@
 /* prepare.h: the prepare child, which makes inputs and references and never sees a candidate, and the
- * queue of what it is to do. One order at a time, in the order they came. */
+ * queue of what it is to do. One order at a time, in the order they came.
+ *
+ * A child that dies or fails is replaced, after a pause that grows from 50 ms to 5 s; what it made lies
+ * in the arenas, and orders only write what their keys say, so the order it was at is given again. When
+ * an order has cost three children, or three could not be started for it, it fails, and with it all
+ * that were waiting behind it; the next order starts afresh. */
 #ifndef BP_HARNESS_SUPERVISE_PREPARE_H
 #define BP_HARNESS_SUPERVISE_PREPARE_H
 
@@ -20,12 +25,19 @@ struct bp_prepare_order {
     void *context;
 };
 
-int bp_prepare_start(const struct bp_child_settings *settings, struct bp_prepare **prepare,
+struct bp_prepare_options {
+    struct bp_child_settings children;
+    int masters_fd, references_fd; /* borrowed for the life of the queue */
+    uint64_t masters_bytes, references_bytes;
+};
+
+/* Starts a first child, or arranges to try again. */
+int bp_prepare_start(const struct bp_prepare_options *options, struct bp_prepare **prepare,
                      struct bp_error *err) BP_MUST_CHECK;
 /* Kills the child and forgets every order; no `done` is called. *prepare becomes null. */
 void bp_prepare_stop(struct bp_prepare **prepare);
 
-/* Queues an order. Once the child has failed every order fails with its error. */
+/* Queues an order. */
 int bp_prepare_add(struct bp_prepare *prepare, const struct bp_prepare_order *order,
                    struct bp_error *err) BP_MUST_CHECK;
 

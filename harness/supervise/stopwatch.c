@@ -1,6 +1,7 @@
 #include "harness/supervise/stopwatch.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -29,8 +30,10 @@ static int ask(struct bp_stopwatch *watch, struct bp_error *err)
         return 0; /* killed for something it did before it was frozen: `ended` has the verdict */
     if (bp_child_thaw(watch->child, err) < 0)
         return -1;
+    watch->timeout_ms = fmin(bp_bench_options(watch->bench)->children.run_ms,
+                             fmax(watch->limit_ms - watch->spent_ms, 1));
     return bp_child_request(watch->child, BP_MESSAGE_batch_request, &request, NULL, 0,
-                            bp_bench_options(watch->bench)->children.run_ms, err);
+                            watch->timeout_ms, err);
 }
 
 static void filled(void *context, const struct bp_error *why)
@@ -41,6 +44,18 @@ static void filled(void *context, const struct bp_error *why)
         watch->failed(watch->context, why);
     else if (ask(watch, &err) < 0)
         watch->failed(watch->context, &err);
+}
+
+bool bp_stopwatch_is_used_up(const struct bp_stopwatch *watch, bool at_deadline,
+                             struct bp_outcome *outcome)
+{
+    double spent_ms = watch->spent_ms + (at_deadline ? watch->timeout_ms : 0);
+    if (spent_ms == 0 || spent_ms < watch->limit_ms)
+        return false;
+    outcome->verdict = BP_VERDICT_RUN_TIMEOUT;
+    snprintf(outcome->message, sizeof outcome->message,
+             "timed calls took longer than %.3g s in all", watch->limit_ms / 1e3);
+    return true;
 }
 
 int bp_stopwatch_start(struct bp_stopwatch *watch, uint32_t timed, struct bp_error *err)
@@ -64,7 +79,9 @@ int bp_stopwatch_stop(struct bp_stopwatch *watch, double *per_call_ms,
     uint64_t stopped = bp_clock_ns();
     if (bp_child_freeze(watch->child, err) < 0)
         return -1;
-    *per_call_ms = bp_ns_to_ms(stopped - bp_child_requested_ns(watch->child)) / calls;
+    double batch_ms = bp_ns_to_ms(stopped - bp_child_requested_ns(watch->child));
+    *per_call_ms = batch_ms / calls;
+    watch->spent_ms += batch_ms;
     watch->next_slot[timed] = (first + calls) % bp_bench_timed(watch->bench, timed)->slots;
     size_t row_bytes = sample->shape.head_dim * bp_dtype_size((enum bp_dtype)sample->dtype);
     if (pwrite(watch->sample_fd, row, row_bytes, 0) != (ssize_t)row_bytes)

@@ -11,6 +11,7 @@
 #define BP_HARNESS_SUPERVISE_STOPWATCH_H
 
 #include "harness/supervise/bench.h"
+#include "harness/supervise/outcome.h"
 
 /* A memfd for one row, read by the judge; the caller owns it. */
 int bp_sample_arena(struct bp_error *err) BP_MUST_CHECK;
@@ -20,18 +21,25 @@ struct bp_stopwatch {
     struct bp_child *child; /* borrowed */
     enum bp_ring_side side;
     double batch_ms; /* a batch should last at least this, but takes no slot twice */
+    double limit_ms; /* that all batches together may take */
     int sample_fd;   /* borrowed: of bp_sample_arena */
     uint64_t *draws; /* counter of samples of the run, shared, incremented */
     void (*failed)(void *context, const struct bp_error *err); /* a batch could not be started */
     void *context;
     uint32_t calls[BP_SUITE_MAX_TIMED]; /* of the next batch, per timed shape; at least 1 */
     uint32_t next_slot[BP_SUITE_MAX_TIMED];
-    uint32_t timed; /* of the batch under way */
+    uint32_t timed;              /* of the batch under way */
+    double timeout_ms, spent_ms; /* of that batch; of all before it */
 };
 
 /* Chooses calls so that a batch of calls of per_call_ms lasts batch_ms; not more than the ring has
  * slots. */
 void bp_stopwatch_set_calls(struct bp_stopwatch *watch, uint32_t timed, double per_call_ms);
+
+/* The batches so far, or with the one that just met its deadline, have used up the limit: then *outcome
+ * says so. Never before the first batch. */
+bool bp_stopwatch_is_used_up(const struct bp_stopwatch *watch, bool at_deadline,
+                             struct bp_outcome *outcome);
 
 /* Freezes the child, has the slots filled, then thaws it and asks for a batch of a timed shape. The
  * child must have its candidate loaded. */

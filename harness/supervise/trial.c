@@ -25,6 +25,7 @@ struct bp_trial {
     bool run_ready, judge_ready;
     bool run_ended, judge_ended;
     bool judge_is_culprit; /* evidence is about the judge */
+    bool unreaped;         /* one of them is not gone */
 
     bool decided; /* outcome is final; waiting for the children to go */
     struct bp_outcome outcome;
@@ -157,6 +158,10 @@ static bool is_enough(const struct shape_times *times)
 static int next_batch(struct bp_trial *trial, struct bp_error *err)
 {
     enter(trial, BP_STAGE_time);
+    if (bp_stopwatch_is_used_up(&trial->watch, false, &trial->outcome)) {
+        decide(trial);
+        return 0;
+    }
     for (; trial->round < rounds(trial); trial->round++, trial->shape = 0)
         for (; trial->shape < suite_of(trial)->timed_count; trial->shape++)
             if (!is_timed_round(trial) || !is_enough(&trial->times[trial->shape]))
@@ -208,6 +213,7 @@ static int start_timing(struct bp_trial *trial, struct bp_error *err)
                                          .child = trial->run,
                                          .side = BP_RING_A,
                                          .batch_ms = trial->options.timing.batch_ms,
+                                         .limit_ms = trial->options.timing.limit_ms,
                                          .sample_fd = trial->sample_fd,
                                          .draws = trial->options.draws,
                                          .failed = batch_failed,
@@ -307,6 +313,7 @@ static void trial_ended(void *context, struct bp_child *child, const struct bp_c
     struct bp_trial *trial = context;
     bool is_run = child == trial->run;
     *(is_run ? &trial->run_ended : &trial->judge_ended) = true;
+    trial->unreaped |= end->unreaped;
     if (trial->started)
         trial->duration.total_ms = bp_ns_to_ms(bp_clock_ns() - trial->started_ns);
     /* A run child that dies while the judge works is still the candidate's doing. */
@@ -317,7 +324,9 @@ static void trial_ended(void *context, struct bp_child *child, const struct bp_c
     if (trial->decided)
         return;
     double timeout_ms = is_run ? settings_of(trial)->run_ms : settings_of(trial)->judge_ms;
-    bp_outcome_of_end(stage, end, timeout_ms, &trial->outcome);
+    if (!is_run || end->cause != BP_CHILD_DEADLINE || stage != BP_STAGE_time ||
+        !bp_stopwatch_is_used_up(&trial->watch, true, &trial->outcome))
+        bp_outcome_of_end(stage, end, timeout_ms, &trial->outcome);
     bp_evidence_name_fault(trial->evidence, &trial->outcome);
     if (is_run)
         enter(trial, stage);
@@ -394,6 +403,8 @@ void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp
 {
     *outcome = trial->outcome;
     *stage = trial->stage;
+    free(evaluation->plans); /* of an earlier attempt */
+    free(evaluation->cases);
     evaluation->plans = bp_steal_pointer(&trial->plans);
     evaluation->plan_count = trial->plan_count;
     evaluation->cases = bp_steal_pointer(&trial->cases);
@@ -416,6 +427,11 @@ void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp
     evaluation->timing_count = suite_of(trial)->timed_count;
     for (uint32_t i = 0; i < evaluation->timing_count; i++)
         put_timing(trial, i, &evaluation->timings[i]);
+}
+
+bool bp_trial_left_unreaped(const struct bp_trial *trial)
+{
+    return trial->unreaped;
 }
 
 void bp_trial_free(struct bp_trial **slot)

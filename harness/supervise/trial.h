@@ -17,6 +17,7 @@
 struct bp_timing_options {
     double batch_ms;
     uint32_t warmup_batches, batches;
+    double limit_ms; /* for all of a candidate's batches together; then it is a RUN_TIMEOUT */
 };
 
 struct bp_trial_options {
@@ -52,6 +53,9 @@ bool bp_trial_done(const struct bp_trial *trial);
  * evaluation (which takes ownership of what they point at). */
 void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp_stage *stage,
                      struct bp_evaluation *evaluation);
+
+/* After done: whether one of its children is not gone a second after SIGKILL. */
+bool bp_trial_left_unreaped(const struct bp_trial *trial);
 
 /* Safe at any time; kills what still runs. */
 void bp_trial_free(struct bp_trial **trial);

@@ -22,3 +22,14 @@ bp_build() {
     echo "building $folder/"
     bp_quietly meson setup "${again[@]}" "$folder" "$@" && bp_quietly ninja -C "$folder"
 }
+
+# bp_build_fuzzers FOLDER: the libFuzzer targets alone, with clang.
+bp_build_fuzzers() {
+    local folder=$1 again=()
+    if [ -f "$folder/build.ninja" ]; then
+        again=(--reconfigure)
+    fi
+    echo "building $folder/"
+    CC=clang bp_quietly meson setup "${again[@]}" "$folder" -Dfuzzing=true -Dtests=enabled \
+        -Db_lundef=false && bp_quietly ninja -C "$folder" fuzz_targets
+}

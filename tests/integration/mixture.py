@@ -152,6 +152,7 @@ class MixtureTest(unittest.TestCase):
         self.assertEqual(summary["duplicates"], 1)
         self.assertEqual(len(self.check_artifacts(run)), 1 + len(VERDICTS))
         self.check_modes(run, summary)
+        self.check_probes(run)
         self.check_descriptors(counts)
         self.assertEqual(mounts(), self.mounts)
 
@@ -161,6 +162,17 @@ class MixtureTest(unittest.TestCase):
         early = [count for recorded in range(1, 7) for count in counts[recorded]]
         late = [count for recorded in range(12, 17) for count in counts[recorded]]
         self.assertLessEqual(min(late), min(early) + DESCRIPTORS_KEPT)
+
+    def check_probes(self, run):
+        """The device was probed after every fault and hang, and passed."""
+        events = [(row["kind"], json.loads(row["json"])) for row in run.rows("event")]
+        probes = [event for kind, event in events if kind == "probe"]
+        moves = [(event["from"], event["to"]) for kind, event in events if kind == "device"]
+        once = [("healthy", "suspect"), ("suspect", "probing"), ("probing", "healthy")]
+        faults = VERDICTS.count("CRASH") + VERDICTS.count("RUN_TIMEOUT")
+        self.assertEqual(moves, once * faults, run.program.errors)
+        self.assertEqual([probe["passed"] for probe in probes], [True] * faults)
+        self.assertTrue(all(probe["ms"] > 0 for probe in probes))
 
     def check_modes(self, run, summary):
         seen = {}

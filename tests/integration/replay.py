@@ -161,6 +161,15 @@ class Bundles(Case):
         self.assertRegex(done.stdout, r"(?m)^code object: not the same bytes as then$")
         self.assertTrue(done.stdout.endswith("different verdict\n"))
 
+    def test_gates_name_the_cause(self):
+        bundle, _ = self.save("crash_null")
+        done = run("replay", bundle, "--sanitize")
+        self.assertEqual(done.returncode, SAME, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^gates: CRASH: .*kernel\.hip:\d+")
+        bundle, _ = self.save("wrong_scale")
+        gates = json.loads(run("replay", bundle, "--sanitize", "--json").stdout)["gates"]
+        self.assertEqual((gates["verdict"], gates["skipped"]), ("PASS", None))
+
     def test_other_facts_are_told(self):
         bundle, _ = self.save("compile_syntax")
         replay = json.loads((bundle / "replay.json").read_text())

@@ -31,6 +31,7 @@ static struct {
     int results;
     enum bp_message_type type;
     union {
+        struct bp_msg_arenas_result arenas;
         struct bp_msg_make_result make;
         struct bp_msg_fill_result fill;
         struct bp_msg_judge_result judge;
@@ -89,10 +90,11 @@ int bp_channel_send(struct bp_channel *channel, enum bp_message_type type, const
 {
     (void)channel;
     (void)err;
-    size_t size = type == BP_MESSAGE_make_result    ? sizeof answer.last.make
-                  : type == BP_MESSAGE_fill_result  ? sizeof answer.last.fill
-                  : type == BP_MESSAGE_judge_result ? sizeof answer.last.judge
-                                                    : sizeof answer.last.sample;
+    size_t size = type == BP_MESSAGE_make_result     ? sizeof answer.last.make
+                  : type == BP_MESSAGE_arenas_result ? sizeof answer.last.arenas
+                  : type == BP_MESSAGE_fill_result   ? sizeof answer.last.fill
+                  : type == BP_MESSAGE_judge_result  ? sizeof answer.last.judge
+                                                     : sizeof answer.last.sample;
     memcpy(&answer.last, message, size);
     answer.type = type;
     answer.results++;
@@ -176,6 +178,8 @@ static void fill_request(const struct evaluation *e, struct bp_msg_fill_request 
         };
 }
 
+static const struct bp_msg_arenas_request arenas = {1, 1};
+
 static void prepare(struct evaluation *e)
 {
     static struct bp_msg_make_request makes[2];
@@ -209,6 +213,7 @@ static void prepare(struct evaluation *e)
     push_fd(e->references);
     push_fd(e->inputs);
     push_fd(e->outputs);
+    push(BP_MESSAGE_arenas_request, &arenas, sizeof arenas);
     for (int i = 0; i < 2; i++) {
         makes[i] = make_request(e, i);
         push(BP_MESSAGE_make_request, &makes[i], sizeof makes[i]);
@@ -216,7 +221,7 @@ static void prepare(struct evaluation *e)
     fill_request(e, &fill);
     push(BP_MESSAGE_fill_request, &fill, sizeof fill);
     assert_int_equal(bp_stage_prepare(NULL), EXIT_SUCCESS);
-    assert_int_equal(answer.results, 3);
+    assert_int_equal(answer.results, 4);
     assert_int_equal(answer.last.fill.bytes, input + output);
 }
 
@@ -383,11 +388,10 @@ static void test_slots_differ(void **state)
 }
 
 /* A second fill of the outputs alone: poison again, inputs as they were. The masters stay mapped
- * within one stage, so the make requests come again first. */
+ * within one stage, so they are told again; what was made is still there. */
 static void test_fill_of_outputs_alone(void **state)
 {
     (void)state;
-    static struct bp_msg_make_request make;
     static struct bp_msg_fill_request fill;
     struct evaluation e;
     prepare(&e);
@@ -400,8 +404,7 @@ static void test_fill_of_outputs_alone(void **state)
     push_fd(e.references);
     push_fd(e.inputs);
     push_fd(e.outputs);
-    make = make_request(&e, 0);
-    push(BP_MESSAGE_make_request, &make, sizeof make);
+    push(BP_MESSAGE_arenas_request, &arenas, sizeof arenas);
     fill_request(&e, &fill);
     fill.fills[0].parts = fill.fills[1].parts = BP_FILL_OUTPUTS;
     push(BP_MESSAGE_fill_request, &fill, sizeof fill);
@@ -539,9 +542,10 @@ static void expect_make_failure(struct evaluation *e, struct bp_msg_make_request
     channel_reset();
     push_fd(e->masters);
     push_fd(e->references);
+    push(BP_MESSAGE_arenas_request, &arenas, sizeof arenas);
     push(BP_MESSAGE_make_request, request, sizeof *request);
     assert_int_equal(bp_stage_prepare(NULL), EXIT_FAILURE);
-    assert_int_equal(answer.results, 0);
+    assert_int_equal(answer.results, 1);
     assert_non_null(strstr(answer.failure, words));
     while (fd_next < fd_count)
         close(fds[fd_next++]);
@@ -570,6 +574,13 @@ static void test_bounds(void **state)
     request = make_request(&e, 0);
     request.family = BP_FAMILY_COUNT;
     expect_make_failure(&e, &request, "unknown");
+    channel_reset();
+    push_fd(e.masters);
+    push_fd(e.references);
+    struct bp_msg_arenas_request larger = {e.input_bytes + (1u << 30), 1};
+    push(BP_MESSAGE_arenas_request, &larger, sizeof larger);
+    assert_int_equal(bp_stage_prepare(NULL), EXIT_FAILURE);
+    assert_non_null(strstr(answer.failure, "smaller than announced"));
     finish(&e);
 }
 

@@ -97,7 +97,7 @@ static const char *write_bundle(const char *dir, const char *name)
 static void a_bundle_is_read_back(void **state)
 {
     struct bp_error err;
-    struct bp_bundle bundle;
+    struct bp_saved bundle;
     const char *path = write_bundle(*state, "b");
     must(bp_bundle_read(path, &bundle, &err), &err);
     const struct bp_replay *replay = &bundle.replay;
@@ -193,7 +193,7 @@ static void a_disk_error_leaves_nothing(void **state)
 static void refused(const char *path, const char *why)
 {
     struct bp_error err = {.msg = ""};
-    struct bp_bundle bundle;
+    struct bp_saved bundle;
     assert_int_equal(bp_bundle_read(path, &bundle, &err), -1);
     assert_int_equal(err.code, BP_ERR_USAGE);
     if (!strstr(err.msg, why))
@@ -306,7 +306,7 @@ static void json_cut_anywhere(void **state)
 static void a_packed_one_is_the_same(void **state)
 {
     struct bp_error err;
-    struct bp_bundle bundle;
+    struct bp_saved bundle;
     struct stat first, second;
     const char *dir = *state;
     write_bundle(dir, "b");

@@ -77,12 +77,36 @@ static void retries_and_fallbacks(void **state)
     assert_float_equal(e->safety.safety_score, 100, 0);
     set_attempts(e, 2, (enum bp_verdict[]){BP_VERDICT_GPU_FAULT, BP_VERDICT_GPU_FAULT});
     assert_int_equal(e->safety.memory_violations, 2);
+    assert_int_equal(e->safety.fallbacks,
+                     0); /* repeated after a probe: a verdict on the candidate */
+    e->verdict = BP_VERDICT_GPU_FAULT;
+    assert_int_equal(bp_evaluation_blame(e), BP_BLAME_CANDIDATE);
+    set_attempts(e, 2, (enum bp_verdict[]){BP_VERDICT_INFRA, BP_VERDICT_GPU_FAULT});
     assert_int_equal(e->safety.fallbacks, 1);
+    assert_int_equal(bp_evaluation_blame(e), BP_BLAME_DEVICE);
+    set_attempts(e, 2, (enum bp_verdict[]){BP_VERDICT_GPU_HANG, BP_VERDICT_GPU_FAULT});
     assert_float_equal(e->safety.safety_score, 0, 0);
     e->verdict = BP_VERDICT_CRASH;
     set_attempts(e, 0, NULL);
     assert_int_equal(e->safety.memory_violations, 1);
     assert_int_equal(e->safety.retries, 0);
+    bp_evaluation_free(e);
+}
+
+/* It passed its trial and crashed in the match: the verdict is no attempt's outcome. */
+static void verdict_that_no_attempt_had_counts(void **state)
+{
+    (void)state;
+    struct bp_evaluation *e = bp_evaluation_new();
+    assert_non_null(e);
+    set_attempts(e, 2, (enum bp_verdict[]){BP_VERDICT_INFRA, BP_VERDICT_PASS});
+    e->verdict = BP_VERDICT_CRASH;
+    bp_evaluation_safety(e);
+    assert_int_equal(e->safety.memory_violations, 1);
+    assert_int_equal(e->safety.total_errors, 1);
+    assert_int_equal(e->safety.retries, 1);
+    assert_int_equal(e->safety.fallbacks, 0);
+    assert_float_equal(e->safety.safety_score, 25, 0);
     bp_evaluation_free(e);
 }
 
@@ -130,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_attempt_of_each_verdict),
         cmocka_unit_test(retries_and_fallbacks),
+        cmocka_unit_test(verdict_that_no_attempt_had_counts),
         cmocka_unit_test(sums_of_a_run),
         cmocka_unit_test(copy_is_deep),
     };

@@ -100,6 +100,24 @@ static void claims_are_limited_by_stage(void **state)
     assert_int_equal(outcome.verdict, BP_VERDICT_INFRA);
 }
 
+/* A gate objects or does not; its PASS only lets the run begin. */
+static void gates_object_or_not(void **state)
+{
+    static const enum bp_verdict allowed[] = {BP_VERDICT_PASS, BP_VERDICT_RACE, BP_VERDICT_CRASH};
+    struct bp_outcome outcome;
+    (void)state;
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
+        bp_outcome_of_claim(BP_STAGE_gate, allowed[i], "", &outcome);
+        assert_int_equal(outcome.verdict, allowed[i]);
+    }
+    for (int claim = 0; claim < BP_VERDICT_COUNT; claim++) {
+        bool is_allowed =
+            claim == BP_VERDICT_PASS || claim == BP_VERDICT_RACE || claim == BP_VERDICT_CRASH;
+        bp_outcome_of_claim(BP_STAGE_gate, (uint32_t)claim, "", &outcome);
+        assert_true(is_allowed || outcome.verdict == BP_VERDICT_PROTOCOL);
+    }
+}
+
 /* What a candidate says is shown on terminals. */
 static void messages_cannot_steer_a_terminal(void **state)
 {
@@ -134,6 +152,7 @@ int main(void)
         cmocka_unit_test(trusted_stages_never_blame_the_candidate),
         cmocka_unit_test(denials_name_the_call),
         cmocka_unit_test(claims_are_limited_by_stage),
+        cmocka_unit_test(gates_object_or_not),
         cmocka_unit_test(messages_cannot_steer_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

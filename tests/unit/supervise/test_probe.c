@@ -1,0 +1,143 @@
+/* A probe passes with the kernel that is known to be good, in every dtype, and with no other: whatever
+ * goes wrong on the device is seen, within the deadline. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "harness/supervise/compile_job.h"
+#include "harness/supervise/probe.h"
+
+#define TIMEOUT_MS 3000.0
+
+static struct bp_loop loop;
+static const struct bp_child_settings children = {.loop = &loop,
+                                                  .worker_path = WORKER,
+                                                  .compile_ms = 60000,
+                                                  .memory_bytes = 4ull << 30,
+                                                  .log_max_bytes = 4096};
+
+static void compile(const char *path, enum bp_dtype dtype, struct bp_compile_job *job)
+{
+    struct bp_error err;
+    struct bp_buffer source;
+    const struct bp_define block = {"BLOCK", "128"};
+    char file[512];
+    snprintf(file, sizeof file, "%s/%s", ROOT, path);
+    bp_buffer_init(&source, 1 << 20);
+    assert_int_equal(bp_io_read_file(file, &source, &err), 0);
+    struct bp_compile_options options = {.children = children,
+                                         .device = "cpu",
+                                         .arch = "native",
+                                         .dtype = dtype,
+                                         .source = bp_buffer_text(&source),
+                                         .source_bytes = source.size,
+                                         .define_count = 1,
+                                         .defines = &block};
+    assert_int_equal(bp_compile_start(job, &options, &err), 0);
+    while (!job->done)
+        assert_int_equal(bp_loop_step(&loop, &err), 0);
+    bp_buffer_free(&source);
+    if (job->outcome.verdict != BP_VERDICT_PASS)
+        fail_msg("%s: %s", path, job->outcome.message);
+}
+
+static void run(const struct bp_compile_job *job, enum bp_dtype dtype, struct bp_probe *probe)
+{
+    struct bp_error err;
+    struct bp_probe_options options = {.children = children,
+                                       .device = "cpu",
+                                       .dtype = dtype,
+                                       .threads = 2,
+                                       .object_fd = job->object_fd,
+                                       .object_bytes = job->object_bytes,
+                                       .timeout_ms = TIMEOUT_MS};
+    assert_int_equal(bp_probe_start(probe, &options, &err), 0);
+    while (!probe->done)
+        assert_int_equal(bp_loop_step(&loop, &err), 0);
+    printf("%s in %.2f ms (kernel %.2f ms) %s\n", bp_verdict_name(probe->outcome.verdict),
+           probe->total_ms, probe->launch_ms, probe->outcome.message);
+    bp_probe_free(probe);
+}
+
+static void the_known_good_kernel_passes(void **state)
+{
+    (void)state;
+    for (int dtype = 0; dtype < BP_DTYPE_COUNT; dtype++) {
+        struct bp_compile_job job;
+        struct bp_probe probe;
+        compile("kernels/seeds/eager.hip", (enum bp_dtype)dtype, &job);
+        for (int i = 0; i < 3; i++) {
+            run(&job, (enum bp_dtype)dtype, &probe);
+            assert_int_equal(probe.outcome.verdict, BP_VERDICT_PASS);
+            assert_string_equal(probe.outcome.message, "");
+        }
+        bp_compile_free(&job);
+    }
+}
+
+static void nothing_else_does(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        enum bp_verdict verdict;
+        const char *words;
+    } rows[] = {
+        {"tests/badkernels/wrong_zeros.hip", BP_VERDICT_WRONG_RESULT, "row"},
+        {"tests/badkernels/wrong_nan.hip", BP_VERDICT_NONFINITE, "row"},
+        {"tests/badkernels/wrong_untouched.hip", BP_VERDICT_NONFINITE, "row"},
+        {"tests/badkernels/crash_null.hip", BP_VERDICT_INFRA, "probe child: killed by SIGSEGV"},
+        {"tests/badkernels/call_socket.hip", BP_VERDICT_INFRA, "socket("},
+        {"tests/badkernels/hang_loop.hip", BP_VERDICT_INFRA, "no answer within 3 s"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct bp_compile_job job;
+        struct bp_probe probe;
+        compile(rows[i].path, BP_DTYPE_F16, &job);
+        run(&job, BP_DTYPE_F16, &probe);
+        bp_compile_free(&job);
+        assert_int_equal(probe.outcome.verdict, rows[i].verdict);
+        assert_non_null(strstr(probe.outcome.message, rows[i].words));
+        assert_true(probe.total_ms < 2 * TIMEOUT_MS);
+    }
+}
+
+static int open_loop(void **state)
+{
+    struct bp_error err;
+    char layers[256];
+    (void)state;
+    if (bp_launch_prepare_supervisor(layers, sizeof layers, &err) == 0 &&
+        bp_loop_open(&loop, &err) == 0)
+        return 0;
+    fprintf(stderr, "%s\n", err.msg);
+    return -1;
+}
+
+static int close_loop(void **state)
+{
+    struct bp_error err;
+    (void)state;
+    while (loop.child_count > 0)
+        if (bp_loop_step(&loop, &err) < 0)
+            return -1;
+    bp_loop_close(&loop);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_known_good_kernel_passes),
+        cmocka_unit_test(nothing_else_does),
+    };
+    return cmocka_run_group_tests(tests, open_loop, close_loop);
+}
