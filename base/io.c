@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 
 int bp_io_read_full(int fd, void *data, size_t size, struct bp_error *err)
 {
@@ -34,7 +35,9 @@ int bp_io_write_full(int fd, const void *data, size_t size, struct bp_error *err
 {
     const char *at = data;
     while (size > 0) {
-        ssize_t put = write(fd, at, size);
+        ssize_t put = bp_fault(BP_FAULT_file_full) || bp_fault(BP_FAULT_file_error)
+                          ? -1
+                          : write(fd, at, size);
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0)
@@ -100,14 +103,14 @@ static int write_and_sync(const char *path, const void *data, size_t size, struc
         return bp_fail_errno(err, "cannot create %s", path);
     if (bp_io_write_full(fd, data, size, err) < 0)
         return bp_fail_within(err, "%s", path);
-    if (fsync(fd) < 0)
+    if (bp_fault(BP_FAULT_sync) || fsync(fd) < 0)
         return bp_fail_errno(err, "cannot sync %s", path);
     return 0;
 }
 
 static int take_name(const char *temporary, const char *path, struct bp_error *err)
 {
-    if (rename(temporary, path) < 0) {
+    if (bp_fault(BP_FAULT_rename) || rename(temporary, path) < 0) {
         bp_fail_errno(err, "cannot rename %s", temporary);
         unlink(temporary);
         return -1;
@@ -169,7 +172,8 @@ void bp_io_replace_drop(struct bp_io_replacement *replacement)
 
 int bp_io_memfd(const char *name, size_t size, struct bp_error *err)
 {
-    BP_AUTO_FD int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    BP_AUTO_FD int fd =
+        bp_fault(BP_FAULT_memfd) ? -1 : memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
         return bp_fail_errno(err, "cannot make a memfd of %zu bytes for %s", size, name);
     if (size > 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) < 0)

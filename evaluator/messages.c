@@ -110,7 +110,7 @@ RECORD(make_request_record, bp_msg_make_request, NESTED(bp_msg_make_request, sha
        KEY(bp_msg_make_request, rows_key), U64(bp_msg_make_request, master_offset),
        U64(bp_msg_make_request, reference_offset), U64(bp_msg_make_request, canary));
 RECORD(make_result_record, bp_msg_make_result, U64(bp_msg_make_result, rows));
-RECORD(fill_request_record, bp_msg_fill_request, BELOW(bp_msg_fill_request, scrub, 2),
+RECORD(fill_request_record, bp_msg_fill_request, BELOW(bp_msg_fill_request, scrub, BP_SCRUB_PARTS),
        LIST(bp_msg_fill_request, fills, fill_count, BP_MAX_FILLS, fill_record));
 RECORD(fill_result_record, bp_msg_fill_result, U64(bp_msg_fill_result, bytes));
 RECORD(run_request_record, bp_msg_run_request, TEXT(bp_msg_run_request, device),

@@ -147,8 +147,9 @@ struct bp_fill {
 };
 
 /* Descriptors: inputs arena, outputs arena (writable). Masters as of the make_requests. */
+enum { BP_SCRUB_INPUTS = 1, BP_SCRUB_OUTPUTS = 2, BP_SCRUB_PARTS = 4 };
 struct bp_msg_fill_request {
-    uint32_t scrub; /* 1: first zero all of both arenas; a candidate may have left anything there */
+    uint32_t scrub; /* arenas to be zeroed first, all of them: a candidate may have left anything */
     uint32_t fill_count;
     struct bp_fill fills[BP_MAX_FILLS];
 };

@@ -9,6 +9,7 @@ int bp_cmd_export(int argc, char **argv);
 int bp_cmd_status(int argc, char **argv);
 int bp_cmd_clean(int argc, char **argv);
 int bp_cmd_config(int argc, char **argv);
+int bp_cmd_inject(int argc, char **argv);
 int bp_cmd_doctor(int argc, char **argv);
 
 #endif

@@ -173,6 +173,8 @@ const struct bp_setting bp_settings[] = {
      .doc = "all timed calls of a candidate together; in a match as much a round as here a batch"},
     {"limits", "judge_s", NUMBER(REAL, limits.judge_s, 0.1, 3600, "s", "60"),
      .doc = "deadline of a judgement"},
+    {"limits", "prepare_s", NUMBER(REAL, limits.prepare_s, 0.1, 3600, "s", "120"),
+     .doc = "deadline for making one shape's inputs and references"},
     {"limits", "memory_mb", NUMBER(U32, limits.memory_mb, 64, 1048576, "MiB", "4096"),
      .doc = "host memory of a child"},
     {"limits", "workspace_mb", NUMBER(U32, limits.workspace_mb, 0, 1048576, "MiB", "1024"),

@@ -196,6 +196,8 @@ static int prepare_beside(struct bp_session *session, struct bp_flight *flights,
         order_fill(session, &flights[i], i);
     order_scrub(session, BP_RING_A);
     order_scrub(session, BP_RING_B);
+    if (session->evaluations == count)
+        bp_bench_touch_ring(session->bench, BP_RING_A);
     for (uint32_t i = 0; i < count; i++)
         open_trial(session, &flights[i], i);
     return 0;

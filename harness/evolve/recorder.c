@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
 
@@ -134,7 +135,7 @@ int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluat
 {
     if (bp_store_evaluation(recorder->store, evaluation, err) < 0)
         return -1;
-    struct evaluation_job *job = calloc(1, sizeof *job);
+    struct evaluation_job *job = bp_fault_calloc(1, sizeof *job);
     if (!job || !(job->evaluation = bp_evaluation_copy(evaluation))) {
         free(job);
         return bp_fail(err, BP_ERR_MEMORY, "no memory to record an evaluation");
@@ -194,7 +195,7 @@ int bp_recorder_summary(struct bp_recorder *recorder, const struct bp_run_summar
 {
     if (bp_clock_ns() - recorder->summary_ns < SUMMARY_SHARE * recorder->summary_cost_ns)
         return 0;
-    struct summary_job *job = calloc(1, sizeof *job);
+    struct summary_job *job = bp_fault_calloc(1, sizeof *job);
     if (!job)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the summary");
     job->recorder = recorder;

@@ -7,12 +7,12 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "harness/evolve/attempts.h"
 #include "harness/evolve/gates.h"
 #include "harness/supervise/canary.h"
 
-#define PREPARE_TIMEOUT_MS 120000.0
 #define CLOSE_TIMEOUT_NS 2000000000u
 
 void bp_session_now(struct bp_session *session, const char *fmt, ...)
@@ -64,7 +64,7 @@ static void apply_limits(struct bp_session *session)
         .compile_ms = config->limits.compile_s * 1e3,
         .run_ms = config->limits.run_s * 1e3,
         .judge_ms = config->limits.judge_s * 1e3,
-        .prepare_ms = PREPARE_TIMEOUT_MS,
+        .prepare_ms = config->limits.prepare_s * 1e3,
         .memory_bytes = (uint64_t)config->limits.memory_mb << 20,
         .workspace_max_bytes = (uint64_t)config->limits.workspace_mb << 20,
         .log_max_bytes = (size_t)config->limits.log_kb << 10,
@@ -328,7 +328,8 @@ int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candida
 {
     if (count > session->parallel)
         return bp_fail(err, BP_ERR_STATE, "%u candidates for %u lanes", count, session->parallel);
-    struct bp_flight *flights = calloc(count, sizeof *flights);
+    bp_fault_next_phase();
+    struct bp_flight *flights = bp_fault_calloc(count, sizeof *flights);
     if (!flights)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for %u candidates", count);
     for (uint32_t i = 0; i < count; i++)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "harness/store/fault_vfs.h"
 
 #define BUSY_POLL_NS 5000000  /* between two looks at a lock */
 #define BUSY_SAY_NS 500000000 /* a lock held so long is worth a line */
@@ -120,7 +121,7 @@ int bp_connection_open(struct bp_connection *connection, const char *path,
     make_uri(path, mode, uri, sizeof uri);
     if (sqlite3_open_v2(uri, &connection->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,
-                        NULL) != SQLITE_OK)
+                        bp_fault_vfs()) != SQLITE_OK)
         return bp_connection_fail(connection, "open", err);
     sqlite3_busy_handler(connection->handle, wait_for_lock, connection);
     if (sqlite3_exec(connection->handle, "PRAGMA cache_size=-2000", NULL, NULL, NULL) != SQLITE_OK)

@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
+
 struct bp_evaluation *bp_evaluation_new(void)
 {
-    return calloc(1, sizeof(struct bp_evaluation));
+    return bp_fault_calloc(1, sizeof(struct bp_evaluation));
 }
 
 void bp_evaluation_free(struct bp_evaluation *evaluation)
@@ -26,7 +28,7 @@ static bool own(void *field, size_t bytes)
     void **slot = field;
     if (!*slot)
         return true;
-    void *copy = malloc(bytes ? bytes : 1);
+    void *copy = bp_fault_malloc(bytes ? bytes : 1);
     if (copy)
         memcpy(copy, *slot, bytes);
     *slot = copy;
@@ -35,7 +37,7 @@ static bool own(void *field, size_t bytes)
 
 struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation)
 {
-    struct bp_evaluation *copy = malloc(sizeof *copy);
+    struct bp_evaluation *copy = bp_fault_malloc(sizeof *copy);
     if (!copy)
         return NULL;
     *copy = *evaluation;

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "harness/store/database.h"
 #include "harness/store/lock.h"
 #include "harness/store/reader.h"
@@ -201,7 +202,7 @@ static int start_writer(struct bp_store *store, struct bp_error *err)
 
 static struct bp_store *store_new(const char *dir, struct bp_error *err)
 {
-    struct bp_store *store = calloc(1, sizeof *store);
+    struct bp_store *store = bp_fault_calloc(1, sizeof *store);
     if (!store) {
         bp_fail(err, BP_ERR_MEMORY, "no memory for the store");
         return NULL;
@@ -346,6 +347,11 @@ uint64_t bp_store_seed(const struct bp_store *store)
     return store->facts.seed;
 }
 
+static int fail_reading_only(const struct bp_store *store, struct bp_error *err)
+{
+    return bp_fail(err, BP_ERR_STATE, "%s is open for reading only", store->path);
+}
+
 /* Takes the items, also when it fails. */
 static int enqueue(struct bp_store *store, struct list *items, struct bp_error *err)
 {
@@ -353,7 +359,7 @@ static int enqueue(struct bp_store *store, struct list *items, struct bp_error *
     size_t bytes = batch_bytes(items->first);
     pthread_mutex_lock(&store->mutex);
     if (!store->writable) {
-        result = bp_fail(err, BP_ERR_STATE, "%s is open for reading only", store->path);
+        result = fail_reading_only(store, err);
     } else if (store->failed) {
         *err = store->failure;
         result = -1;
@@ -383,7 +389,7 @@ static int enqueue_one(struct bp_store *store, struct item *item, struct bp_erro
 static struct item *item_of_texts(int type, const char *name, const char *text,
                                   struct bp_error *err)
 {
-    struct item *item = calloc(1, sizeof *item);
+    struct item *item = bp_fault_calloc(1, sizeof *item);
     if (item) {
         item->type = type;
         item->wall_ms = bp_clock_wall_ms();
@@ -400,7 +406,7 @@ static struct item *item_of_texts(int type, const char *name, const char *text,
 
 int bp_store_begin_session(struct bp_store *store, uint32_t *session, struct bp_error *err)
 {
-    struct item *item = calloc(1, sizeof *item);
+    struct item *item = bp_fault_calloc(1, sizeof *item);
     if (!item)
         return bp_fail(err, BP_ERR_MEMORY, "no memory to begin a session");
     item->type = ITEM_SESSION;
@@ -457,6 +463,8 @@ int bp_store_event(struct bp_store *store, const char *kind, const char *json, s
 int bp_store_attach(struct bp_store *store, const char *kind, const char *json,
                     struct bp_error *err)
 {
+    if (!store->writable)
+        return fail_reading_only(store, err);
     struct item *item = event_item(kind, json, err);
     if (!item)
         return -1;
@@ -476,7 +484,7 @@ int bp_store_evaluation(struct bp_store *store, const struct bp_evaluation *eval
     if (evaluation->number == 0 || !evaluation->source)
         return bp_fail(err, BP_ERR_STATE, "an evaluation without %s cannot be recorded",
                        evaluation->number == 0 ? "a number" : "its source");
-    struct item *item = calloc(1, sizeof *item);
+    struct item *item = bp_fault_calloc(1, sizeof *item);
     if (item)
         item->evaluation = bp_evaluation_copy(evaluation);
     if (!item || !item->evaluation) {
@@ -495,7 +503,7 @@ int bp_store_evaluation(struct bp_store *store, const struct bp_evaluation *eval
 
 int bp_store_run(struct bp_store *store, struct bp_store_job job, struct bp_error *err)
 {
-    struct item *item = calloc(1, sizeof *item);
+    struct item *item = bp_fault_calloc(1, sizeof *item);
     if (!item) {
         if (job.release)
             job.release(job.context);

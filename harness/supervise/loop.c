@@ -9,6 +9,11 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "harness/supervise/memory_kills.h"
+
+#define LOST_NS 1000000000u /* later than expected by this much: it did not run */
 
 /* More than 64 lanes with three children of three timers each: starting a timer then never fails for
  * want of memory, when it matters most. */
@@ -83,7 +88,8 @@ static bool ignores_hang_up(void)
 
 static int reserve_timers(struct bp_loop *loop, uint32_t capacity, struct bp_error *err)
 {
-    struct bp_timer **grown = realloc(loop->heap, capacity * sizeof *grown);
+    struct bp_timer **grown =
+        bp_fault(BP_FAULT_timer) ? NULL : realloc(loop->heap, capacity * sizeof *grown);
     if (!grown)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for timers");
     loop->heap = grown;
@@ -93,7 +99,7 @@ static int reserve_timers(struct bp_loop *loop, uint32_t capacity, struct bp_err
 
 int bp_loop_open(struct bp_loop *loop, struct bp_error *err)
 {
-    *loop = (struct bp_loop){.epoll_fd = -1, .signal_fd = -1};
+    *loop = (struct bp_loop){.epoll_fd = -1, .signal_fd = -1, .memory_kills = bp_memory_kills()};
     loop->had_terminal = has_terminal();
     loop->outlives_terminal = ignores_hang_up();
     sigset_t set;
@@ -129,7 +135,7 @@ int bp_loop_watch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
                   struct bp_error *err)
 {
     struct epoll_event event = {.events = events, .data.ptr = watch};
-    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
+    if (bp_fault(BP_FAULT_epoll) || epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
         return bp_fail_errno(err, "cannot watch descriptor %d", watch->fd);
     watch->active = true;
     return 0;
@@ -204,20 +210,20 @@ void bp_loop_stop_timer(struct bp_loop *loop, struct bp_timer *timer)
         sift_down(loop, index, last);
 }
 
-static int wait_ms(const struct bp_loop *loop)
+static int wait_ms(const struct bp_loop *loop, uint64_t now)
 {
     if (loop->timer_count == 0)
         return -1;
-    uint64_t now = bp_clock_ns(), deadline = loop->heap[1]->deadline_ns;
+    uint64_t deadline = loop->heap[1]->deadline_ns;
     if (deadline <= now)
         return 0;
     uint64_t ms = (deadline - now + 999999) / 1000000;
     return ms > 1000000 ? 1000000 : (int)ms;
 }
 
-static void run_due_timers(struct bp_loop *loop)
+/* `now` is before the events were delivered: what they took puts no deadline forward. */
+static void run_due_timers(struct bp_loop *loop, uint64_t now)
 {
-    uint64_t now = bp_clock_ns();
     while (loop->timer_count > 0 && loop->heap[1]->deadline_ns <= now) {
         struct bp_timer *timer = loop->heap[1];
         bp_loop_stop_timer(loop, timer);
@@ -225,11 +231,31 @@ static void run_due_timers(struct bp_loop *loop)
     }
 }
 
+/* A child may have stood still as long as the supervisor did, and nobody read its answer: every
+ * deadline moves by the time lost. All by the same, so the heap stays one. */
+static void make_up(struct bp_loop *loop, uint64_t expected_ns, uint64_t now)
+{
+    if (now < expected_ns + LOST_NS)
+        return;
+    bp_log(BP_LOG_WARNING, "loop", "did not run for %.1f s: deadlines are put off",
+           bp_ns_to_ms(now - expected_ns) * 1e-3);
+    for (uint32_t i = 1; i <= loop->timer_count; i++)
+        loop->heap[i]->deadline_ns += now - expected_ns;
+}
+
 int bp_loop_step(struct bp_loop *loop, struct bp_error *err)
 {
-    int count = epoll_wait(loop->epoll_fd, loop->batch, BP_LOOP_BATCH, wait_ms(loop));
+    uint64_t asked_ns = bp_clock_ns();
+    if (loop->served_ns)
+        make_up(loop, loop->served_ns, asked_ns);
+    int timeout_ms = wait_ms(loop, asked_ns);
+    int count = epoll_wait(loop->epoll_fd, loop->batch, BP_LOOP_BATCH, timeout_ms);
     if (count < 0 && errno != EINTR)
         return bp_fail_errno(err, "epoll_wait");
+    uint64_t now = bp_clock_ns();
+    if (timeout_ms >= 0)
+        make_up(loop, asked_ns + (uint64_t)timeout_ms * 1000000, now);
+    loop->served_ns = now;
     loop->batch_size = count > 0 ? count : 0;
     for (int i = 0; i < loop->batch_size; i++) {
         struct bp_watch *watch = loop->batch[i].data.ptr;
@@ -237,6 +263,6 @@ int bp_loop_step(struct bp_loop *loop, struct bp_error *err)
             watch->ready(watch->context, loop->batch[i].events);
     }
     loop->batch_size = 0;
-    run_due_timers(loop);
+    run_due_timers(loop, now);
     return 0;
 }

@@ -46,7 +46,9 @@ struct bp_loop {
     uint32_t timer_count, timer_capacity;
     struct epoll_event batch[BP_LOOP_BATCH];
     int batch_size;
-    uint32_t child_count; /* children not yet reaped (child.c) */
+    uint32_t child_count;  /* children not yet reaped (child.c) */
+    uint64_t memory_kills; /* bp_memory_kills(), when last looked at */
+    uint64_t served_ns;    /* when the last step ended; 0 before the first */
 };
 
 /* Blocks SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGCHLD and ignores SIGPIPE for the process. */
@@ -62,7 +64,8 @@ int bp_loop_start_timer(struct bp_loop *loop, struct bp_timer *timer, uint64_t d
                         struct bp_error *err) BP_MUST_CHECK;
 void bp_loop_stop_timer(struct bp_loop *loop, struct bp_timer *timer);
 
-/* Waits for the next event or timer, delivers everything that is due, returns. */
+/* Waits for the next event or timer, delivers everything that is due, returns. A time in which this
+ * process did not run (it was stopped, the machine suspended) counts for no timer. */
 int bp_loop_step(struct bp_loop *loop, struct bp_error *err) BP_MUST_CHECK;
 
 #endif

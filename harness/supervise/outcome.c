@@ -50,7 +50,8 @@ static void set(struct bp_outcome *outcome, enum bp_verdict verdict, const char 
     clean(outcome->message);
 }
 
-static void of_signal(enum bp_stage stage, int number, struct bp_outcome *outcome)
+static void of_signal(enum bp_stage stage, int number, bool out_of_memory,
+                      struct bp_outcome *outcome)
 {
     bool compiling = stage == BP_STAGE_compile;
     char text[BP_TEXT_LINE];
@@ -66,9 +67,12 @@ static void of_signal(enum bp_stage stage, int number, struct bp_outcome *outcom
     case SIGXFSZ:
         set(outcome, compiling ? BP_VERDICT_COMPILE_LIMIT : BP_VERDICT_CRASH, text);
         break;
-    case SIGKILL: /* not ours: the kernel's out-of-memory killer, or another hand */
-        set(outcome, compiling ? BP_VERDICT_COMPILE_LIMIT : BP_VERDICT_OOM_HOST,
-            "killed by SIGKILL from outside: out of memory");
+    case SIGKILL: /* not ours: the kernel's, for want of memory, or another hand's */
+        if (!out_of_memory)
+            set(outcome, BP_VERDICT_INFRA, "killed by SIGKILL from outside");
+        else
+            set(outcome, compiling ? BP_VERDICT_COMPILE_LIMIT : BP_VERDICT_OOM_HOST,
+                "killed by the kernel: out of memory");
         break;
     default:
         set(outcome, compiling ? BP_VERDICT_COMPILER_CRASH : BP_VERDICT_CRASH, text);
@@ -80,7 +84,7 @@ static void of_exit(enum bp_stage stage, const struct bp_child_end *end, struct 
     if (end->wait_status == -1) {
         set(outcome, BP_VERDICT_INFRA, "the child ended and its status is not known");
     } else if (WIFSIGNALED(end->wait_status)) {
-        of_signal(stage, WTERMSIG(end->wait_status), outcome);
+        of_signal(stage, WTERMSIG(end->wait_status), end->out_of_memory, outcome);
     } else {
         set(outcome, stage == BP_STAGE_compile ? BP_VERDICT_COMPILER_CRASH : BP_VERDICT_PROTOCOL,
             "");

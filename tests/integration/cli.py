@@ -20,6 +20,7 @@ import time
 import unittest
 
 from events import canonical
+from supervised import BANNER
 
 BULLETPROOF = ""
 ROOT = pathlib.Path()
@@ -38,6 +39,8 @@ OPTIONS = {
     "clean": ["--older-than", "--keep", "--temp", "--dry-run", "--yes", "--json", "--help"],
     "config": ["--help"],
     "doctor": ["--json", "--help"],
+    "inject": ["--campaign", "--seed", "--occurrences", "--all", "--classes", "--keep", "--list",
+               "--json", "--help"],
 }
 COLUMNS = ["impl", "avg_ms", "tflops", "gflops", "speedup_vs_eager", "speedup_vs_baseline",
            "tuning_time_s", "note"]
@@ -56,8 +59,10 @@ def run(*args, **options):
     """The program with these arguments; standard output and error as text."""
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
-    return subprocess.run([BULLETPROOF, *map(str, args)], text=True, timeout=240, check=False,
+    done = subprocess.run([BULLETPROOF, *map(str, args)], text=True, timeout=240, check=False,
                           **options)
+    done.stderr = BANNER.sub("", done.stderr or "")
+    return done
 
 
 def write_kernel(path, unused="[0]"):

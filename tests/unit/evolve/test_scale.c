@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/bench/synthetic.h"
@@ -81,6 +82,7 @@ static void a_long_run_is_loaded_back(void **state)
 
 int main(void)
 {
+    setenv("TMPDIR", "/dev/shm", 0); /* thousands of syncs, whose speed is not the question */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_long_run_is_loaded_back, sample_setup, sample_teardown),
     };

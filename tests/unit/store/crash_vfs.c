@@ -244,13 +244,16 @@ size_t crash_vfs_moments(void)
 /* A file that is made anew; data null: it is not there. */
 struct image {
     char *data;
-    size_t size;
+    size_t size, capacity;
 };
 
 static void resize(struct image *image, size_t size)
 {
-    image->data = realloc(image->data, size + 1);
-    assert(image->data);
+    if (!image->data || size > image->capacity) {
+        image->capacity = 2 * size + 4096;
+        image->data = realloc(image->data, image->capacity);
+        assert(image->data);
+    }
     if (size > image->size)
         memset(image->data + image->size, 0, size - image->size);
     image->size = size;

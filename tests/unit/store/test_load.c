@@ -338,6 +338,8 @@ static void reading_beside_a_live_run(void **state)
     assert_int_equal(again.count, 2);
     assert_int_equal(bp_store_event(reader, "x", "{}", &err), -1);
     assert_int_equal(err.code, BP_ERR_STATE);
+    assert_int_equal(bp_store_attach(reader, "x", "{}", &err), -1);
+    assert_int_equal(err.code, BP_ERR_STATE);
     uint32_t session;
     assert_int_equal(bp_store_begin_session(reader, &session, &err), -1);
     assert_int_equal(err.code, BP_ERR_STATE);
