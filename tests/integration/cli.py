@@ -132,7 +132,7 @@ class CommandLine(Case):
         self.assertRegex(done.stdout, r"\Abulletproof \d+\.\d+\.\d+\n\Z")
 
     def test_wrong_words(self):
-        self.refused(r"unknown verb 'evlove' \(valid: eval, evolve, .*inject\)", "evlove")
+        self.refused(r"unknown verb 'evlove' \(valid: eval, evolve, ", "evlove")
         self.refused(r"an argument is missing \(usage: bulletproof eval SOURCE", "eval")
         self.refused(r"unexpected argument 'b'", "eval", "a", "b")
         for verb, options in OPTIONS.items():
