@@ -214,7 +214,8 @@ static void add_compile_differences(const struct replay *replay, struct bp_repla
     const struct bp_replay *then = replay->then;
     const struct bp_evaluation *now = report->evaluation;
     size_t used = strlen(report->differences), size = sizeof report->differences;
-    if (now && now->device_driver[0] && strcmp(now->device_driver, then->compiler) != 0)
+    if (now && now->device_driver[0] && then->compiler[0] &&
+        strcmp(now->device_driver, then->compiler) != 0)
         used += (size_t)snprintf(report->differences + used, size - used,
                                  "compiler: then %.120s, now %.120s\n", then->compiler,
                                  now->device_driver);

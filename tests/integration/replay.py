@@ -22,6 +22,8 @@ import tarfile
 import tempfile
 import unittest
 
+from supervised import BANNER
+
 ARGUMENTS = None
 SAME, DIFFERENT, USAGE, INTERRUPTED = 0, 11, 2, 130
 MIN_CLASSES = 10
@@ -32,9 +34,11 @@ FILES = {"replay.json", "kernel.hip", "knobs.yaml", "evaluation.json", "evidence
 
 def run(*args, **options):
     options.setdefault("env", None)
-    return subprocess.run([ARGUMENTS.program, *map(str, args)], stdout=subprocess.PIPE,
+    done = subprocess.run([ARGUMENTS.program, *map(str, args)], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, timeout=300,
                           check=False, **options)
+    done.stderr = BANNER.sub("", done.stderr)
+    return done
 
 
 def bad_kernels():
