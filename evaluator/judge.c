@@ -220,6 +220,28 @@ void bp_judge_case(const struct bp_case *item, enum bp_dtype dtype, const struct
     judge_scale(&tally);
 }
 
+void bp_judge_again(const struct bp_shape *shape, enum bp_dtype dtype, const void *output,
+                    const void *again, struct bp_judgement *judgement)
+{
+    struct bp_output_layout layout;
+    size_t size = bp_dtype_size(dtype), dim = shape->head_dim;
+    bp_layout_outputs(shape, dtype, &layout);
+    const uint8_t *first = (const uint8_t *)output + layout.o.offset;
+    const uint8_t *second = (const uint8_t *)again + layout.o.offset;
+    if (memcmp(first, second, layout.o.bytes) == 0)
+        return;
+    size_t i = 0;
+    while (memcmp(first + i * size, second + i * size, size) == 0)
+        i++;
+    size_t row = i / dim, heads = shape->q_heads, tokens = shape->q_len;
+    judgement->verdict = BP_VERDICT_NONDETERMINISTIC;
+    snprintf(judgement->message, sizeof judgement->message,
+             "a second identical call differs: row (batch %zu, head %zu, token %zu) element %zu: "
+             "%.7g, then %.7g",
+             row / tokens / heads, row / tokens % heads, row % tokens, i % dim,
+             bp_dtype_load(dtype, first + i * size), bp_dtype_load(dtype, second + i * size));
+}
+
 void bp_judge_row(const struct bp_case *item, enum bp_dtype dtype, struct bp_row row,
                   const void *reference, const void *row_data, struct bp_judgement *judgement)
 {

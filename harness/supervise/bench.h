@@ -27,6 +27,7 @@ struct bp_bench_options {
 struct bp_bench_case {
     uint64_t master_offset, reference_offset; /* in the masters and references arenas */
     uint64_t input_offset, output_offset;     /* in a lane's arenas */
+    uint64_t again_offset;                    /* of the second call's output, beside the first */
     uint64_t rows;
     struct bp_key rows_key;
 };

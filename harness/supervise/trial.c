@@ -24,6 +24,7 @@ struct bp_trial {
     struct bp_child *run, *judge;
     bool run_ready, judge_ready;
     bool run_ended, judge_ended;
+    bool called;   /* every case once: the answer due is that of the second calls */
     bool unreaped; /* one of them is not gone */
 
     bool decided; /* outcome is final; waiting for the children to go */
@@ -107,17 +108,23 @@ static int request_run(struct bp_trial *trial, struct bp_error *err)
     return bp_bench_request_run(trial->options.bench, trial->run, &object, err);
 }
 
-static int request_cases(struct bp_trial *trial, const struct bp_msg_plan_result *result,
-                         struct bp_error *err)
+static int request_cases(struct bp_trial *trial, bool again, struct bp_error *err)
+{
+    struct bp_msg_cases_request request = {
+        .first = 0, .count = suite_of(trial)->case_count, .again = again};
+    return bp_child_request(trial->run, BP_MESSAGE_cases_request, &request, NULL, 0,
+                            settings_of(trial)->run_ms, err);
+}
+
+static int take_plans(struct bp_trial *trial, const struct bp_msg_plan_result *result,
+                      struct bp_error *err)
 {
     trial->plans = calloc(result->plan_count + 1, sizeof *trial->plans);
     if (!trial->plans)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for plans");
     trial->plan_count = result->plan_count;
     memcpy(trial->plans, result->plans, result->plan_count * sizeof *trial->plans);
-    struct bp_msg_cases_request request = {0, suite_of(trial)->case_count};
-    return bp_child_request(trial->run, BP_MESSAGE_cases_request, &request, NULL, 0,
-                            settings_of(trial)->run_ms, err);
+    return request_cases(trial, false, err);
 }
 
 static int request_judge(struct bp_trial *trial, struct bp_error *err)
@@ -232,8 +239,12 @@ static int take_run_answer(struct bp_trial *trial, enum bp_message_type type, co
                sizeof trial->sandbox);
         return request_run(trial, err);
     case BP_MESSAGE_plan_result:
-        return request_cases(trial, message, err);
+        return take_plans(trial, message, err);
     case BP_MESSAGE_cases_result:
+        if (!trial->called) {
+            trial->called = true;
+            return request_cases(trial, true, err);
+        }
         enter(trial, BP_STAGE_judge);
         /* Nothing of the candidate moves while its outputs are looked at. */
         if (bp_child_freeze(trial->run, err) < 0)
