@@ -4,6 +4,8 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/ln.h"
+
 void bp_key_random(struct bp_key *key)
 {
     randombytes_buf(key->bytes, sizeof key->bytes);
@@ -74,7 +76,7 @@ double bp_random_normal(struct bp_random *random)
         v = 2 * bp_random_unit(random) - 1;
         s = u * u + v * v;
     } while (s >= 1 || s == 0);
-    return u * sqrt(-2 * log(s) / s);
+    return u * sqrt(-2 * bp_ln(s) / s);
 }
 
 void bp_hash_text(const void *data, size_t size, char text[BP_HASH_TEXT])

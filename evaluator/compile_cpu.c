@@ -20,7 +20,7 @@
 #define DIAGNOSTICS_MAX (256u << 10) /* bytes a compiler may print before it is COMPILE_LIMIT */
 #define INCLUDES_MAX (64 << 10)      /* bytes of the compiler's list of files */
 #define LOG_RESERVED (64 << 10)      /* bytes on the private disk that only diagnostics may use */
-#define MAX_ARGUMENTS (BP_MAX_DEFINES + 48)
+#define MAX_ARGUMENTS (BP_MAX_DEFINES + 80)
 #define DEFINE_TEXT (2 * BP_TEXT_SHORT + 4)
 
 static const char source_name[] = "kernel.hip";
@@ -59,6 +59,35 @@ static const char *const clang_arguments[] = {"-c",
                                               "-MF",
                                               includes_name,
                                               "-DGQA_CPU"};
+/* Behind the arguments above where the object is for the gates. Clang's instrumentation as calls only,
+ * whose other end is evaluator/gate.c: kernel-address calls out for accesses of every size (thread
+ * knows powers of two only), thread for atomics. Options of the passes, not of the driver, which
+ * would forbid the combination. Optimised, so that helpers are inlined and lines are the kernel's;
+ * not vectorised, so that an access is one in the source. */
+#define UNDEFINED                                                                                  \
+    "signed-integer-overflow,shift-base,shift-exponent,integer-divide-by-zero,"                    \
+    "float-cast-overflow,array-bounds,alignment,bool,unreachable,return"
+static const char *const gate_arguments[] = {"-O2",
+                                             "-g1",
+                                             "-DGQA_GATES",
+                                             "-fno-vectorize",
+                                             "-fno-slp-vectorize",
+                                             "-fno-optimize-sibling-calls"};
+static const char *const memory_arguments[] = {
+    "-Xclang", "-fsanitize=kernel-address,thread",
+    "-Xclang", "-fsanitize-recover=kernel-address",
+    "-mllvm",  "-asan-instrumentation-with-call-threshold=0",
+    "-mllvm",  "-asan-stack=0",
+    "-mllvm",  "-asan-globals=0",
+    "-mllvm",  "-asan-opt-same-temp=0",
+    "-mllvm",  "-asan-opt-globals=0",
+    "-mllvm",  "-asan-instrument-atomics=0",
+    "-mllvm",  "-tsan-instrument-memory-accesses=0",
+    "-mllvm",  "-tsan-instrument-func-entry-exit=0",
+    "-mllvm",  "-tsan-instrument-memintrinsics=0"};
+static const char *const undefined_arguments[] = {"-Xclang", "-fsanitize=" UNDEFINED,
+                                                  "-Xclang", "-fsanitize-recover=" UNDEFINED,
+                                                  "-Xclang", "-fsanitize-minimal-runtime"};
 static const char *const lld_arguments[] = {"-shared",
                                             "--hash-style=sysv",
                                             "--build-id=none",
@@ -215,6 +244,18 @@ static bool is_arch(const char *arch)
     return *arch && *arch != '-' && arch[strspn(arch, allowed)] == '\0';
 }
 
+#define ADD(arguments, list) add_arguments(arguments, list, sizeof list / sizeof *list)
+
+static void add_gates(struct arguments *arguments, uint32_t gates)
+{
+    if (gates != 0)
+        ADD(arguments, gate_arguments);
+    if (gates & BP_GATES_OF_MEMORY)
+        ADD(arguments, memory_arguments);
+    if (gates & 1u << BP_GATE_undefined)
+        ADD(arguments, undefined_arguments);
+}
+
 static int clang_command(const struct bp_msg_compile_request *request, struct arguments *arguments,
                          char march[BP_TEXT_SHORT + 8], char (*defines)[DEFINE_TEXT],
                          struct bp_error *err)
@@ -223,7 +264,8 @@ static int clang_command(const struct bp_msg_compile_request *request, struct ar
         !is_arch(request->arch))
         return bp_fail(err, BP_ERR_PROTOCOL, "compile request with a bad dtype, count or arch");
     add_argument(arguments, tools.clang);
-    add_arguments(arguments, clang_arguments, sizeof clang_arguments / sizeof *clang_arguments);
+    ADD(arguments, clang_arguments);
+    add_gates(arguments, request->gates);
     snprintf(march, BP_TEXT_SHORT + 8, "-march=%s", request->arch);
     add_argument(arguments, march);
     add_argument(arguments, dtype_defines[request->dtype]);
@@ -365,7 +407,7 @@ int bp_compile_cpu(const struct bp_msg_compile_request *request, const char *sou
         return -1;
     snprintf(result->compiler, sizeof result->compiler, "%s", tools.version);
     add_argument(&lld, tools.lld);
-    add_arguments(&lld, lld_arguments, sizeof lld_arguments / sizeof *lld_arguments);
+    ADD(&lld, lld_arguments);
     if (run_step(&clang, result, err) < 0)
         return -1;
     if (result->verdict == BP_VERDICT_PASS && check_includes(result, err) < 0)

@@ -48,6 +48,8 @@ struct bp_device {
 };
 
 extern const struct bp_device bp_device_cpu;
+/* The same for objects compiled with request.gates, watched by gate.h; found under no name. */
+extern const struct bp_device bp_device_cpu_gates;
 
 /* By name, null when this worker has no such device. */
 const struct bp_device *bp_device_find(const char *name);

@@ -8,6 +8,7 @@
 
 #include "evaluator/compile_cpu.h"
 #include "evaluator/device.h"
+#include "evaluator/gate.h"
 #include "evaluator/object.h"
 #include "evaluator/simt.h"
 
@@ -65,10 +66,10 @@ static void find_functions(struct bp_device_module *module)
 }
 
 static enum bp_verdict vet_and_map(struct bp_device_module *module, const void *bytes, size_t size,
-                                   int fd, char message[BP_TEXT_LINE])
+                                   const struct bp_object_rules *rules, int fd,
+                                   char message[BP_TEXT_LINE])
 {
-    enum bp_verdict verdict =
-        bp_object_vet(bytes, size, limits.lds_bytes, &module->object, message);
+    enum bp_verdict verdict = bp_object_vet(bytes, size, rules, &module->object, message);
     if (verdict == BP_VERDICT_PASS)
         verdict = require(module, "gqa_plan", message);
     if (verdict == BP_VERDICT_PASS)
@@ -80,8 +81,8 @@ static enum bp_verdict vet_and_map(struct bp_device_module *module, const void *
     return verdict;
 }
 
-static enum bp_verdict cpu_load(int object_fd, size_t object_bytes,
-                                struct bp_device_module **module, char message[BP_TEXT_LINE])
+static enum bp_verdict load(int object_fd, size_t object_bytes, const struct bp_object_rules *rules,
+                            struct bp_device_module **module, char message[BP_TEXT_LINE])
 {
     if (!is_sealed(object_fd, object_bytes)) {
         snprintf(message, BP_TEXT_LINE, "the object is not a sealed memfd of %zu bytes",
@@ -93,7 +94,7 @@ static enum bp_verdict cpu_load(int object_fd, size_t object_bytes,
     enum bp_verdict verdict = BP_VERDICT_OOM_HOST;
     snprintf(message, BP_TEXT_LINE, "no memory to read the object");
     if (loaded && bytes != MAP_FAILED)
-        verdict = vet_and_map(loaded, bytes, object_bytes, object_fd, message);
+        verdict = vet_and_map(loaded, bytes, object_bytes, rules, object_fd, message);
     if (bytes != MAP_FAILED)
         munmap(bytes, object_bytes);
     if (verdict != BP_VERDICT_PASS) {
@@ -103,6 +104,25 @@ static enum bp_verdict cpu_load(int object_fd, size_t object_bytes,
     loaded->object.bytes = NULL;
     *module = loaded;
     return BP_VERDICT_PASS;
+}
+
+static enum bp_verdict cpu_load(int object_fd, size_t object_bytes,
+                                struct bp_device_module **module, char message[BP_TEXT_LINE])
+{
+    static const struct bp_object_rules rules = {.lds_max_bytes = BP_SIMT_LDS_BYTES,
+                                                 .import = bp_import_find};
+    return load(object_fd, object_bytes, &rules, module, message);
+}
+
+static enum bp_verdict gate_load(int object_fd, size_t object_bytes,
+                                 struct bp_device_module **module, char message[BP_TEXT_LINE])
+{
+    static const struct bp_object_rules rules = {
+        .lds_max_bytes = BP_SIMT_LDS_BYTES, .import = bp_gate_import, .constructors = true};
+    enum bp_verdict verdict = load(object_fd, object_bytes, &rules, module, message);
+    if (verdict == BP_VERDICT_PASS)
+        bp_gate_set_object(&(*module)->object);
+    return verdict;
 }
 
 static void cpu_unload(struct bp_device_module *module)
@@ -147,24 +167,51 @@ static enum bp_verdict cpu_plan(struct bp_device_module *module, const struct gq
     return check_against_module(module, plan, message);
 }
 
+static enum bp_verdict run_launch(const struct bp_device_module *module,
+                                  const struct bp_simt_arguments *arguments,
+                                  const struct gqa_launch *geometry, uint32_t number,
+                                  char message[BP_TEXT_LINE])
+{
+    struct bp_simt_launch launch = {
+        .kernel = module->kernels[number],
+        .arguments = arguments,
+        .geometry = geometry,
+        .synchronizes = module->object.synchronizes,
+    };
+    return bp_simt_run(&launch, message);
+}
+
 static enum bp_verdict cpu_launch(struct bp_device_module *module,
                                   const struct gqa_launch_plan *plan, const struct gqa_shape *shape,
                                   const void *q, const void *k, const void *v, void *o,
                                   void *workspace, char message[BP_TEXT_LINE])
 {
     struct bp_simt_arguments arguments = {*shape, q, k, v, o, workspace};
-    for (uint32_t i = 0; i < plan->launches; i++) {
-        struct bp_simt_launch launch = {
-            .kernel = module->kernels[i],
-            .arguments = &arguments,
-            .geometry = &plan->launch[i],
-            .synchronizes = module->object.synchronizes,
-        };
-        enum bp_verdict verdict = bp_simt_run(&launch, message);
-        if (verdict != BP_VERDICT_PASS)
-            return verdict;
+    enum bp_verdict verdict = BP_VERDICT_PASS;
+    for (uint32_t i = 0; i < plan->launches && verdict == BP_VERDICT_PASS; i++)
+        verdict = run_launch(module, &arguments, &plan->launch[i], i, message);
+    return verdict;
+}
+
+static enum bp_verdict gate_launch(struct bp_device_module *module,
+                                   const struct gqa_launch_plan *plan,
+                                   const struct gqa_shape *shape, const void *q, const void *k,
+                                   const void *v, void *o, void *workspace,
+                                   char message[BP_TEXT_LINE])
+{
+    struct bp_simt_arguments arguments = {*shape, q, k, v, o, workspace};
+    enum bp_verdict verdict = BP_VERDICT_PASS;
+    struct bp_error err;
+    for (uint32_t i = 0; i < plan->launches && verdict == BP_VERDICT_PASS; i++) {
+        if (bp_gate_begin_launch(&plan->launch[i], module->object.static_lds_bytes,
+                                 (uintptr_t)__builtin_frame_address(0), &err) < 0) {
+            snprintf(message, BP_TEXT_LINE, "%s", err.msg);
+            return BP_VERDICT_OOM_HOST;
+        }
+        verdict = run_launch(module, &arguments, &plan->launch[i], i, message);
+        bp_gate_end_launch();
     }
-    return BP_VERDICT_PASS;
+    return verdict;
 }
 
 const struct bp_device bp_device_cpu = {
@@ -175,5 +222,16 @@ const struct bp_device bp_device_cpu = {
     .load = cpu_load,
     .plan = cpu_plan,
     .launch = cpu_launch,
+    .unload = cpu_unload,
+};
+
+const struct bp_device bp_device_cpu_gates = {
+    .name = "cpu with gates",
+    .limits = &limits,
+    .compile = bp_compile_cpu,
+    .open = bp_simt_open,
+    .load = gate_load,
+    .plan = cpu_plan,
+    .launch = gate_launch,
     .unload = cpu_unload,
 };

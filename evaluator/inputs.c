@@ -4,7 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ln.h"
 #include "evaluator/parallel.h"
+
+/* Draws are one a statement here: C leaves the order of evaluation within an expression open, and a
+ * saved key must give the same inputs under every compiler. */
 
 #define TILE 64
 #define GROUP 16        /* keys of a code group, in sequences of at least 4 groups */
@@ -41,7 +45,7 @@ static double normal(struct source *source)
         v = 2 * bp_random_unit(&source->random) - 1;
         s = u * u + v * v;
     } while (s >= 1 || s == 0);
-    double factor = sqrt(-2 * log(s) / s);
+    double factor = sqrt(-2 * bp_ln(s) / s);
     source->spare = v * factor;
     source->has_spare = true;
     return u * factor;
@@ -246,11 +250,13 @@ static void make_structured_query(const struct head *head, struct source *source
     uint32_t dim = head->job->shape->head_dim;
     double noise = 0, along = 0;
     switch (head->job->family) {
-    case BP_FAMILY_needle:
-        point_at(head, needle_target(head, source, number, begin, end),
-                 log(end - begin + 1.0) + 2 * bp_random_unit(&source->random) - 1, q);
+    case BP_FAMILY_needle: {
+        uint32_t target = needle_target(head, source, number, begin, end);
+        double score = bp_ln(end - begin + 1.0) + 2 * bp_random_unit(&source->random) - 1;
+        point_at(head, target, score, q);
         noise = 0.2;
         break;
+    }
     case BP_FAMILY_exact:
         point_at(head, begin + below(source, end - begin), EXACT_SCORE, q);
         break;
@@ -258,7 +264,7 @@ static void make_structured_query(const struct head *head, struct source *source
         const int8_t *code =
             head->scratch->code + (size_t)code_target(head, number, begin, end) * dim;
         for (uint32_t d = 0; d < dim; d++)
-            q[d] = code[d] * (log(head->length) + 1.5) / sqrt(dim);
+            q[d] = code[d] * (bp_ln(head->length) + 1.5) / sqrt(dim);
         break;
     }
     case BP_FAMILY_tilt:
@@ -342,7 +348,8 @@ static void make_head(void *context, uint32_t index, uint32_t worker)
     head.offset = below(&source, 1u << 16);
     for (uint32_t d = 0; d < shape->head_dim; d++) {
         head.axis[d] = sign(&source);
-        head.column[d] = (0.5 + 1.5 * bp_random_unit(&source.random)) * sign(&source);
+        head.column[d] = 0.5 + 1.5 * bp_random_unit(&source.random);
+        head.column[d] *= sign(&source);
     }
     if (job->family == BP_FAMILY_code)
         make_codes(&head, &source);

@@ -96,6 +96,7 @@ RECORD(compile_request_record, bp_msg_compile_request, TEXT(bp_msg_compile_reque
        TEXT(bp_msg_compile_request, arch), U64(bp_msg_compile_request, source_bytes),
        U64(bp_msg_compile_request, object_max_bytes),
        BELOW(bp_msg_compile_request, dtype, BP_DTYPE_COUNT),
+       BELOW(bp_msg_compile_request, gates, BP_GATES_ALL + 1),
        LIST(bp_msg_compile_request, defines, define_count, BP_MAX_DEFINES, define_record));
 RECORD(compile_result_record, bp_msg_compile_result,
        BELOW(bp_msg_compile_result, verdict, BP_VERDICT_COUNT),
@@ -111,7 +112,7 @@ RECORD(make_request_record, bp_msg_make_request, NESTED(bp_msg_make_request, sha
        KEY(bp_msg_make_request, rows_key), U64(bp_msg_make_request, master_offset),
        U64(bp_msg_make_request, reference_offset), U64(bp_msg_make_request, canary));
 RECORD(make_result_record, bp_msg_make_result, U64(bp_msg_make_result, rows));
-RECORD(fill_request_record, bp_msg_fill_request, BELOW(bp_msg_fill_request, scrub, 2),
+RECORD(fill_request_record, bp_msg_fill_request, BELOW(bp_msg_fill_request, scrub, BP_SCRUB_PARTS),
        LIST(bp_msg_fill_request, fills, fill_count, BP_MAX_FILLS, fill_record));
 RECORD(fill_result_record, bp_msg_fill_result, U64(bp_msg_fill_result, bytes));
 RECORD(run_request_record, bp_msg_run_request, TEXT(bp_msg_run_request, device),
@@ -146,6 +147,23 @@ RECORD(probe_request_record, bp_msg_probe_request, TEXT(bp_msg_probe_request, de
 RECORD(probe_result_record, bp_msg_probe_result,
        BELOW(bp_msg_probe_result, verdict, BP_VERDICT_COUNT), F64(bp_msg_probe_result, max_ratio),
        F64(bp_msg_probe_result, launch_ms), TEXT(bp_msg_probe_result, message));
+RECORD(gate_request_record, bp_msg_gate_request, BELOW(bp_msg_gate_request, dtype, BP_DTYPE_COUNT),
+       BELOW(bp_msg_gate_request, gates, BP_GATES_ALL + 1),
+       U64(bp_msg_gate_request, object_bytes), U64(bp_msg_gate_request, workspace_max_bytes),
+       F64(bp_msg_gate_request, budget_ms),
+       LIST(bp_msg_gate_request, shapes, shape_count, BP_GATE_MAX_SHAPES, shape_record));
+RECORD(gate_site_record, bp_gate_site, TEXT(bp_gate_site, text), U64(bp_gate_site, code));
+RECORD(gate_result_record, bp_msg_gate_result,
+       BELOW(bp_msg_gate_result, verdict, BP_VERDICT_COUNT), U32(bp_msg_gate_result, shapes),
+       TEXT(bp_msg_gate_result, cause), TEXT(bp_msg_gate_result, tail),
+       TEXT(bp_msg_gate_result, refusal),
+       LIST(bp_msg_gate_result, sites, site_count, BP_GATE_SITES, gate_site_record));
+RECORD(gate_code_record, bp_gate_code, U64(bp_gate_code, address));
+RECORD(lines_request_record, bp_msg_lines_request, U64(bp_msg_lines_request, object_bytes),
+       LIST(bp_msg_lines_request, codes, code_count, BP_GATE_SITES, gate_code_record));
+RECORD(source_line_record, bp_source_line, TEXT(bp_source_line, text));
+RECORD(lines_result_record, bp_msg_lines_result,
+       LIST(bp_msg_lines_result, lines, line_count, BP_GATE_SITES, source_line_record));
 RECORD(canary_request_record, bp_msg_canary_request, U32(bp_msg_canary_request, act),
        BELOW(bp_msg_canary_request, candidate, 2), BELOW(bp_msg_canary_request, root, 2),
        U64(bp_msg_canary_request, namespaces), U64(bp_msg_canary_request, pid_ns),

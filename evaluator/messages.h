@@ -13,6 +13,7 @@
 
 #include "base/random.h"
 #include "evaluator/frame.h"
+#include "evaluator/gates.h"
 #include "evaluator/suite.h"
 #include "evaluator/verdict.h"
 
@@ -46,6 +47,10 @@
     X(sample_result)   /* A */                                                                     \
     X(probe_request)   /* R, probe: a known-good object on a device under suspicion */             \
     X(probe_result)    /* A */                                                                     \
+    X(gate_request)    /* R, gate: an instrumented object through the gates */                     \
+    X(gate_result)     /* A */                                                                     \
+    X(lines_request)   /* R, lines: source lines of code addresses */                              \
+    X(lines_result)    /* A */                                                                     \
     X(canary_request)  /* R, canary */                                                             \
     X(canary_result)   /* A */
 
@@ -80,6 +85,7 @@ struct bp_msg_compile_request {
     uint64_t source_bytes;
     uint64_t object_max_bytes;
     uint32_t dtype;
+    uint32_t gates; /* a set of gates.h: instrumented for them, not for speed; 0: neither */
     uint32_t define_count;
     struct bp_define defines[BP_MAX_DEFINES]; /* knobs */
 };
@@ -147,8 +153,9 @@ struct bp_fill {
 };
 
 /* Descriptors: inputs arena, outputs arena (writable). Masters as of the make_requests. */
+enum { BP_SCRUB_INPUTS = 1, BP_SCRUB_OUTPUTS = 2, BP_SCRUB_PARTS = 4 };
 struct bp_msg_fill_request {
-    uint32_t scrub; /* 1: first zero all of both arenas; a candidate may have left anything there */
+    uint32_t scrub; /* arenas to be zeroed first, all of them: a candidate may have left anything */
     uint32_t fill_count;
     struct bp_fill fills[BP_MAX_FILLS];
 };
@@ -282,6 +289,57 @@ struct bp_msg_probe_result {
     double max_ratio; /* largest error / bound */
     double launch_ms; /* of both calls */
     char message[BP_TEXT_LINE];
+};
+
+/* Descriptors: object (sealed), compiled for `gates`. Inputs are the stage's own: nothing of them is
+ * judged, and nothing secret is near. */
+#define BP_GATE_MAX_SHAPES 8
+struct bp_msg_gate_request {
+    uint32_t dtype;
+    uint32_t gates;
+    uint64_t object_bytes;
+    uint64_t workspace_max_bytes;
+    double budget_ms; /* of processor time; no further shape is begun after so much */
+    uint32_t shape_count;
+    struct bp_shape shapes[BP_GATE_MAX_SHAPES];
+};
+
+/* One access or wait that a finding is made of. */
+struct bp_gate_site {
+    char text[BP_TEXT_LINE / 4]; /* "write of 4 bytes to static LDS+64 by thread 3" */
+    uint64_t code; /* address of the instruction in the object, before relocation; 0: unknown */
+};
+
+#define BP_GATE_SITES 2
+/* A finding reads: cause ": " site [" and " site] [", " tail]. */
+struct bp_msg_gate_result {
+    uint32_t verdict; /* PASS: no objection; RACE, CRASH */
+    uint32_t shapes;  /* that were gone through */
+    char cause[BP_TEXT_LINE / 2];
+    char tail[BP_TEXT_LINE / 4];
+    char refusal[BP_TEXT_LINE]; /* of the last shape that the plan refuses, else empty */
+    uint32_t site_count;
+    struct bp_gate_site sites[BP_GATE_SITES];
+};
+
+struct bp_gate_code {
+    uint64_t address; /* as in struct bp_gate_site */
+};
+
+/* Descriptors: object (sealed). */
+struct bp_msg_lines_request {
+    uint64_t object_bytes;
+    uint32_t code_count;
+    struct bp_gate_code codes[BP_GATE_SITES];
+};
+
+struct bp_source_line {
+    char text[BP_TEXT_SHORT]; /* "kernel.hip:41", empty when it is not known */
+};
+
+struct bp_msg_lines_result {
+    uint32_t line_count;
+    struct bp_source_line lines[BP_GATE_SITES];
 };
 
 /* A canary child is confined like the stage of its policy, but for the filter. `act` below

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "evaluator/imports.h"
 #include "evaluator/simt.h"
 
 #define PAGE 4096ull
@@ -103,13 +102,13 @@ static enum bp_verdict add_segment(struct bp_object *object, const Elf64_Phdr *h
 }
 
 static enum bp_verdict set_static_lds(struct bp_object *object, const Elf64_Phdr *h,
-                                      uint64_t lds_max_bytes, char message[BP_TEXT_LINE])
+                                      char message[BP_TEXT_LINE])
 {
     if (object->static_lds_bytes != 0)
         return refuse(message, "object has two thread-local segments");
-    if (h->p_memsz > lds_max_bytes) {
+    if (h->p_memsz > object->rules->lds_max_bytes) {
         snprintf(message, BP_TEXT_LINE, "static shared memory of %llu bytes, limit %llu",
-                 (unsigned long long)h->p_memsz, (unsigned long long)lds_max_bytes);
+                 (unsigned long long)h->p_memsz, (unsigned long long)object->rules->lds_max_bytes);
         return BP_VERDICT_RESOURCE_LIMIT;
     }
     if (h->p_filesz != 0)
@@ -122,14 +121,14 @@ static enum bp_verdict set_static_lds(struct bp_object *object, const Elf64_Phdr
 }
 
 static enum bp_verdict read_header(struct bp_object *object, const Elf64_Phdr *h,
-                                   uint64_t lds_max_bytes, Elf64_Phdr *dynamic, Elf64_Phdr *relro,
+                                   Elf64_Phdr *dynamic, Elf64_Phdr *relro,
                                    char message[BP_TEXT_LINE])
 {
     switch (h->p_type) {
     case PT_LOAD:
         return add_segment(object, h, message);
     case PT_TLS:
-        return set_static_lds(object, h, lds_max_bytes, message);
+        return set_static_lds(object, h, message);
     case PT_DYNAMIC:
         if (dynamic->p_type != PT_NULL)
             return refuse(message, "object has two dynamic segments");
@@ -153,9 +152,8 @@ static enum bp_verdict read_header(struct bp_object *object, const Elf64_Phdr *h
     }
 }
 
-static enum bp_verdict read_headers(struct bp_object *object, uint64_t lds_max_bytes,
-                                    Elf64_Phdr *dynamic, Elf64_Phdr *relro,
-                                    char message[BP_TEXT_LINE])
+static enum bp_verdict read_headers(struct bp_object *object, Elf64_Phdr *dynamic,
+                                    Elf64_Phdr *relro, char message[BP_TEXT_LINE])
 {
     Elf64_Ehdr e;
     if (!read_at(object, 0, &e, sizeof e) || memcmp(e.e_ident, ELFMAG, SELFMAG) != 0 ||
@@ -168,7 +166,7 @@ static enum bp_verdict read_headers(struct bp_object *object, uint64_t lds_max_b
         Elf64_Phdr h;
         if (e.e_phoff > object->size || !read_at(object, e.e_phoff + i * sizeof h, &h, sizeof h))
             return refuse(message, "object is cut short");
-        enum bp_verdict verdict = read_header(object, &h, lds_max_bytes, dynamic, relro, message);
+        enum bp_verdict verdict = read_header(object, &h, dynamic, relro, message);
         if (verdict != BP_VERDICT_PASS)
             return verdict;
     }
@@ -207,8 +205,8 @@ static void set_relro(struct bp_object *object, const Elf64_Phdr *relro)
 
 /* ---- the dynamic table ---- */
 
-static enum bp_verdict read_tag(const Elf64_Dyn *d, struct dynamic *dynamic,
-                                char message[BP_TEXT_LINE])
+static enum bp_verdict read_tag(const struct bp_object_rules *rules, const Elf64_Dyn *d,
+                                struct dynamic *dynamic, char message[BP_TEXT_LINE])
 {
     uint64_t value = d->d_un.d_val;
     switch (d->d_tag) {
@@ -264,6 +262,8 @@ static enum bp_verdict read_tag(const Elf64_Dyn *d, struct dynamic *dynamic,
     case DT_INIT_ARRAYSZ:
     case DT_PREINIT_ARRAY:
     case DT_PREINIT_ARRAYSZ:
+        if (rules->constructors)
+            break;
         return refuse(message, "object has constructors: a global variable is initialised by code");
     case DT_FINI:
     case DT_FINI_ARRAY:
@@ -286,7 +286,7 @@ static enum bp_verdict read_dynamic(const struct bp_object *object, const Elf64_
             break;
         if (d.d_tag == DT_NULL)
             return BP_VERDICT_PASS;
-        enum bp_verdict verdict = read_tag(&d, dynamic, message);
+        enum bp_verdict verdict = read_tag(object->rules, &d, dynamic, message);
         if (verdict != BP_VERDICT_PASS)
             return verdict;
     }
@@ -342,7 +342,7 @@ static enum bp_verdict check_symbol(struct bp_object *object, const Elf64_Sym *s
         return refuse(message, "object has an indirect function: %.100s", name);
     if (symbol->st_shndx != SHN_UNDEF)
         return BP_VERDICT_PASS;
-    const struct bp_import *import = bp_import_find(name);
+    const struct bp_import *import = object->rules->import(name);
     if (!import)
         return refuse(message, "object imports %.100s, which no kernel may call", name);
     object->synchronizes |= import->synchronizes;
@@ -366,7 +366,7 @@ static const struct bp_import *import_of(const struct bp_object *object, uint32_
     Elf64_Sym symbol = symbol_at(object, symbol_index);
     if (symbol_index == 0 || symbol.st_shndx != SHN_UNDEF)
         return NULL;
-    return bp_import_find(symbol_name(object, &symbol));
+    return object->rules->import(symbol_name(object, &symbol));
 }
 
 static enum bp_verdict check_relocation(const struct bp_object *object, const Elf64_Rela *r,
@@ -437,13 +437,13 @@ bool bp_object_find(const struct bp_object *object, const char *name, uint64_t *
     return false;
 }
 
-enum bp_verdict bp_object_vet(const void *bytes, size_t size, uint64_t lds_max_bytes,
+enum bp_verdict bp_object_vet(const void *bytes, size_t size, const struct bp_object_rules *rules,
                               struct bp_object *object, char message[BP_TEXT_LINE])
 {
     Elf64_Phdr header = {.p_type = PT_NULL}, relro = {.p_type = PT_NULL};
     struct dynamic dynamic = {0};
-    *object = (struct bp_object){.bytes = bytes, .size = size};
-    enum bp_verdict verdict = read_headers(object, lds_max_bytes, &header, &relro, message);
+    *object = (struct bp_object){.bytes = bytes, .size = size, .rules = rules};
+    enum bp_verdict verdict = read_headers(object, &header, &relro, message);
     if (verdict == BP_VERDICT_PASS)
         verdict = read_dynamic(object, &header, &dynamic, message);
     if (verdict == BP_VERDICT_PASS)
@@ -462,6 +462,14 @@ enum bp_verdict bp_object_vet(const void *bytes, size_t size, uint64_t lds_max_b
 void *bp_object_at(const struct bp_object *object, uint64_t address)
 {
     return object->base + (address - page_floor(object->segments[0].address));
+}
+
+uint64_t bp_object_address(const struct bp_object *object, uintptr_t place)
+{
+    uintptr_t base = (uintptr_t)object->base;
+    if (place < base || place - base >= object->span)
+        return 0;
+    return place - base + page_floor(object->segments[0].address);
 }
 
 static int protection(const struct bp_object_segment *s)

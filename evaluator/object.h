@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "evaluator/imports.h"
 #include "evaluator/messages.h"
 #include "evaluator/verdict.h"
 
@@ -29,9 +30,12 @@ struct bp_object_table {
     uint64_t offset, size;
 };
 
+struct bp_object_rules;
+
 struct bp_object {
     const unsigned char *bytes; /* the file; borrowed, must outlive the map */
     size_t size;
+    const struct bp_object_rules *rules; /* borrowed */
     uint32_t segment_count;
     struct bp_object_segment segments[BP_OBJECT_MAX_SEGMENTS];
     uint64_t static_lds_bytes;
@@ -43,10 +47,17 @@ struct bp_object {
     size_t span;
 };
 
+/* What an object of a kind may hold. */
+struct bp_object_rules {
+    uint64_t lds_max_bytes;                              /* of static shared memory */
+    const struct bp_import *(*import)(const char *name); /* null: no object may import it */
+    bool constructors; /* allowed, and never called: a sanitizer's, for a runtime we do not have */
+};
+
 /* Reads bytes, of which nothing is trusted, into *object. PASS; RESOURCE_LIMIT when static shared
- * memory is over lds_max_bytes or the mapped size over BP_OBJECT_MAX_MEMORY; otherwise
- * LAUNCH_ERROR. message says which rule was broken. */
-enum bp_verdict bp_object_vet(const void *bytes, size_t size, uint64_t lds_max_bytes,
+ * memory is over its limit or the mapped size over BP_OBJECT_MAX_MEMORY; otherwise LAUNCH_ERROR.
+ * message says which rule was broken. rules must outlive the object. */
+enum bp_verdict bp_object_vet(const void *bytes, size_t size, const struct bp_object_rules *rules,
                               struct bp_object *object, char message[BP_TEXT_LINE]);
 
 /* Maps a vetted object from fd, the sealed memfd its bytes are a mapping of, and relocates it.
@@ -57,7 +68,8 @@ void bp_object_unmap(struct bp_object *object);
 /* An exported function's address, before relocation; false when there is none of that name. */
 bool bp_object_find(const struct bp_object *object, const char *name, uint64_t *address);
 
-/* Where an address of a mapped object is now. */
+/* Where an address of a mapped object is now, and the reverse: 0 for what lies outside of it. */
 void *bp_object_at(const struct bp_object *object, uint64_t address);
+uint64_t bp_object_address(const struct bp_object *object, uintptr_t place);
 
 #endif

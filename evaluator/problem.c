@@ -43,9 +43,10 @@ bool bp_dtype_parse(const char *name, enum bp_dtype *dtype)
 /* A 16-bit binary float: sign, exponent, mantissa; IEEE rules for subnormals, infinity and NaN. */
 struct half_format {
     int mantissa_bits, exponent_bits;
+    double smallest_normal, subnormals_per_one;
 };
-static const struct half_format f16_format = {10, 5};
-static const struct half_format bf16_format = {7, 8};
+static const struct half_format f16_format = {10, 5, 0x1p-14, 0x1p24};
+static const struct half_format bf16_format = {7, 8, 0x1p-126, 0x1p133};
 
 static double half_load(const struct half_format *format, uint16_t bits)
 {
@@ -79,8 +80,8 @@ static uint16_t half_store(const struct half_format *format, double value)
         return sign | infinity | (uint16_t)(1u << (format->mantissa_bits - 1));
     /* Subnormal results count units of the smallest one; adding and removing 2^52 rounds to
      * nearest even. A carry into the first normal number has the right bits as it is. */
-    if (magnitude < ldexp(1, 1 - bias)) {
-        double units = ldexp(magnitude, bias - 1 + format->mantissa_bits);
+    if (magnitude < format->smallest_normal) {
+        double units = magnitude * format->subnormals_per_one;
         return sign | (uint16_t)(units + 0x1p52 - 0x1p52);
     }
     int dropped = 52 - format->mantissa_bits;

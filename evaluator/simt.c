@@ -33,21 +33,6 @@ struct wave {
     uint64_t exchange[2][BP_SIMT_WAVE];
 };
 
-enum fault_kind {
-    FAULT_NONE,
-    FAULT_DIVERGENT_BARRIER,
-    FAULT_DIVERGENT_WAVE,
-    FAULT_DEADLOCK,
-    FAULT_EXITED,
-    FAULT_NO_MEMORY,
-};
-
-struct fault {
-    enum fault_kind kind;
-    uint64_t block;
-    uint32_t first, second; /* threads, or for FAULT_EXITED: waiting, of all */
-};
-
 /* One OS thread and the block it runs. */
 struct executor {
     pthread_t thread;
@@ -60,8 +45,9 @@ struct executor {
     bool in_fiber;
     uint32_t threads, live, wave_count;
     uint32_t current, wave; /* the running fiber and its wave */
+    uint32_t turn;          /* the wave's place in the order of waves */
     uint32_t barrier_site, barrier_first;
-    struct fault fault;
+    struct bp_simt_fault fault;
     struct wave waves[WAVES];
     struct bp_fiber main, fibers[BP_SIMT_BLOCK_THREADS];
     struct bp_simt_dim ids[BP_SIMT_BLOCK_THREADS];
@@ -74,6 +60,8 @@ static struct {
     sem_t started;               /* posted by each new thread */
     const struct bp_simt_launch *launch;
     uint64_t blocks;
+    enum bp_simt_order order;
+    struct bp_simt_fault fault; /* of the last launch */
     bool stop;
     _Alignas(64) _Atomic uint64_t next;
     _Alignas(64) _Atomic uint32_t generation;
@@ -92,16 +80,29 @@ void *bp_simt_tls_address(const struct bp_simt_tls_index *index)
 
 /* ---- fibers: who runs next ---- */
 
-static struct bp_fiber *stop_block(struct executor *ex, enum fault_kind kind, uint32_t first,
-                                   uint32_t second)
+static struct bp_fiber *stop_block(struct executor *ex, enum bp_simt_fault_kind kind,
+                                   uint32_t first, uint32_t second)
 {
-    ex->fault = (struct fault){kind, ex->block, first, second};
+    ex->fault = (struct bp_simt_fault){kind, ex->block, first, second};
     return &ex->main;
 }
 
 static uint32_t full_mask(uint32_t lanes)
 {
     return lanes >= BP_SIMT_WAVE ? UINT32_MAX : (1u << lanes) - 1;
+}
+
+static void set_turn(struct executor *ex, uint32_t turn)
+{
+    ex->turn = turn;
+    ex->wave = pool.order == BP_SIMT_REVERSED ? ex->wave_count - 1 - turn : turn;
+}
+
+/* Of a set that is not empty. */
+static uint32_t next_lane(uint32_t ready)
+{
+    return (uint32_t)(pool.order == BP_SIMT_REVERSED ? 31 - __builtin_clz(ready)
+                                                     : __builtin_ctz(ready));
 }
 
 /* Every wave has run until all its lanes wait at the barrier or have returned. Lets the block pass
@@ -111,13 +112,13 @@ static bool pass_barrier(struct executor *ex)
     if (ex->live == 0)
         return false;
     if (ex->live != ex->threads) {
-        stop_block(ex, FAULT_EXITED, ex->live, ex->threads);
+        stop_block(ex, BP_SIMT_FAULT_EXITED, ex->live, ex->threads);
         return false;
     }
     for (uint32_t i = 0; i < ex->wave_count; i++)
         ex->waves[i].ready = ex->waves[i].live;
     ex->barrier_site = NO_SITE;
-    ex->wave = 0;
+    set_turn(ex, 0);
     return true;
 }
 
@@ -128,20 +129,23 @@ static struct bp_fiber *next_fiber(struct executor *ex)
         if (wave->ready == 0 && wave->at_operation != 0) {
             uint32_t elsewhere = wave->live & ~wave->at_operation;
             if (elsewhere != 0) /* at the barrier, which the others can never reach */
-                return stop_block(ex, FAULT_DEADLOCK, ex->wave * BP_SIMT_WAVE + wave->first_lane,
+                return stop_block(ex, BP_SIMT_FAULT_DEADLOCK,
+                                  ex->wave * BP_SIMT_WAVE + wave->first_lane,
                                   ex->wave * BP_SIMT_WAVE + (uint32_t)__builtin_ctz(elsewhere));
             wave->ready = wave->participants = wave->live;
             wave->at_operation = 0;
             wave->phase ^= 1;
         }
         if (wave->ready != 0) {
-            uint32_t lane = (uint32_t)__builtin_ctz(wave->ready);
+            uint32_t lane = next_lane(wave->ready);
             ex->current = ex->wave * BP_SIMT_WAVE + lane;
             bp_simt_self.thread = ex->ids[ex->current];
             bp_simt_self.lane = lane;
             return &ex->fibers[ex->current];
         }
-        if (++ex->wave == ex->wave_count && !pass_barrier(ex))
+        if (ex->turn + 1 < ex->wave_count)
+            set_turn(ex, ex->turn + 1);
+        else if (!pass_barrier(ex))
             return &ex->main;
     }
 }
@@ -155,7 +159,7 @@ static void wait_for_others(struct executor *ex)
         bp_fiber_switch(here, next);
 }
 
-static void abandon_block(struct executor *ex, enum fault_kind kind, uint32_t first)
+static void abandon_block(struct executor *ex, enum bp_simt_fault_kind kind, uint32_t first)
 {
     struct bp_fiber *here = &ex->fibers[ex->current];
     bp_fiber_leave(here, stop_block(ex, kind, first, ex->current));
@@ -170,7 +174,7 @@ void bp_simt_barrier(gqa_u32 site)
         ex->barrier_site = site;
         ex->barrier_first = ex->current;
     } else if (ex->barrier_site != site) {
-        abandon_block(ex, FAULT_DIVERGENT_BARRIER, ex->barrier_first);
+        abandon_block(ex, BP_SIMT_FAULT_DIVERGENT_BARRIER, ex->barrier_first);
     }
     ex->waves[ex->wave].ready &= ~(1u << bp_simt_self.lane);
     wait_for_others(ex);
@@ -183,7 +187,7 @@ static void wait_for_wave(struct executor *ex, struct wave *wave, gqa_u32 site)
         wave->site = site;
         wave->first_lane = lane;
     } else if (wave->site != site) {
-        abandon_block(ex, FAULT_DIVERGENT_WAVE, ex->wave * BP_SIMT_WAVE + wave->first_lane);
+        abandon_block(ex, BP_SIMT_FAULT_DIVERGENT_WAVE, ex->wave * BP_SIMT_WAVE + wave->first_lane);
     }
     wave->ready &= ~(1u << lane);
     wave->at_operation |= 1u << lane;
@@ -245,7 +249,7 @@ static void run_block_of_fibers(struct executor *ex)
         wave->at_operation = 0;
     }
     ex->live = ex->threads;
-    ex->wave = 0;
+    set_turn(ex, 0);
     ex->barrier_site = NO_SITE;
     ex->in_fiber = true;
     bp_fiber_switch(&ex->main, next_fiber(ex));
@@ -254,7 +258,8 @@ static void run_block_of_fibers(struct executor *ex)
 
 static void run_block_of_calls(struct executor *ex)
 {
-    for (uint32_t i = 0; i < ex->threads; i++) {
+    for (uint32_t n = 0; n < ex->threads; n++) {
+        uint32_t i = pool.order == BP_SIMT_REVERSED ? ex->threads - 1 - n : n;
         bp_simt_self.thread = ex->ids[i];
         bp_simt_self.lane = i % BP_SIMT_WAVE;
         call_kernel(ex->launch);
@@ -265,8 +270,9 @@ static void run_blocks(struct executor *ex, bool fibers)
 {
     const uint32_t *grid = ex->launch->geometry->grid;
     uint64_t blocks = pool.blocks;
-    uint64_t block;
-    while ((block = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed)) < blocks) {
+    uint64_t next;
+    while ((next = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed)) < blocks) {
+        uint64_t block = pool.order == BP_SIMT_REVERSED ? blocks - 1 - next : next;
         ex->block = block;
         bp_simt_self.block.x = (uint32_t)(block % grid[0]);
         bp_simt_self.block.y = (uint32_t)(block / grid[0] % grid[1]);
@@ -275,7 +281,7 @@ static void run_blocks(struct executor *ex, bool fibers)
             run_block_of_fibers(ex);
         else
             run_block_of_calls(ex);
-        if (ex->fault.kind != FAULT_NONE) {
+        if (ex->fault.kind != BP_SIMT_FAULT_NONE) {
             atomic_store(&pool.next, blocks);
             return;
         }
@@ -312,6 +318,12 @@ static bool reserve_stacks(struct executor *ex)
     return true;
 }
 
+/* Ends at the guard page, so that an overrun of more than the alignment faults. */
+static unsigned char *dynamic_lds(const struct executor *ex, uint32_t bytes)
+{
+    return ex->lds + BP_SIMT_LDS_BYTES - ((bytes + 63) & ~63u);
+}
+
 static void set_geometry(struct executor *ex, const struct gqa_launch *geometry)
 {
     const uint32_t *block = geometry->block, *grid = geometry->grid;
@@ -320,9 +332,7 @@ static void set_geometry(struct executor *ex, const struct gqa_launch *geometry)
     bp_simt_self.block_dim = (struct bp_simt_dim){block[0], block[1], block[2]};
     bp_simt_self.grid_dim = (struct bp_simt_dim){grid[0], grid[1], grid[2]};
     bp_simt_self.static_lds = ex->lds;
-    /* Ends at the guard page, so that an overrun of more than the alignment faults. */
-    uint32_t dynamic = (geometry->dynamic_lds + 63) & ~63u;
-    bp_simt_self.dynamic_lds = ex->lds + BP_SIMT_LDS_BYTES - dynamic;
+    bp_simt_self.dynamic_lds = dynamic_lds(ex, geometry->dynamic_lds);
     for (uint32_t i = 0; i < ex->threads; i++)
         ex->ids[i] =
             (struct bp_simt_dim){i % block[0], i / block[0] % block[1], i / block[0] / block[1]};
@@ -332,12 +342,12 @@ static void work(struct executor *ex)
 {
     self = ex;
     ex->launch = pool.launch;
-    ex->fault.kind = FAULT_NONE;
+    ex->fault.kind = BP_SIMT_FAULT_NONE;
     ex->in_fiber = false;
     set_geometry(ex, ex->launch->geometry);
     bool fibers = ex->launch->synchronizes && ex->threads > 1;
     if (fibers && !reserve_stacks(ex)) {
-        ex->fault = (struct fault){.kind = FAULT_NO_MEMORY};
+        ex->fault = (struct bp_simt_fault){.kind = BP_SIMT_FAULT_NO_MEMORY};
         atomic_store(&pool.next, pool.blocks);
         return;
     }
@@ -500,8 +510,8 @@ void bp_simt_close(void)
 
 /* ---- launches ---- */
 
-static enum bp_verdict describe(const struct fault *fault, const struct bp_simt_launch *launch,
-                                char message[BP_TEXT_LINE])
+static enum bp_verdict describe(const struct bp_simt_fault *fault,
+                                const struct bp_simt_launch *launch, char message[BP_TEXT_LINE])
 {
     const uint32_t *grid = launch->geometry->grid;
     char at[80];
@@ -509,28 +519,28 @@ static enum bp_verdict describe(const struct fault *fault, const struct bp_simt_
              (uint32_t)(fault->block / grid[0] % grid[1]),
              (uint32_t)(fault->block / grid[0] / grid[1]));
     switch (fault->kind) {
-    case FAULT_NONE:
+    case BP_SIMT_FAULT_NONE:
         return BP_VERDICT_PASS;
-    case FAULT_NO_MEMORY:
+    case BP_SIMT_FAULT_NO_MEMORY:
         snprintf(message, BP_TEXT_LINE, "no memory for the stacks of the block's threads");
         return BP_VERDICT_OOM_HOST;
-    case FAULT_DIVERGENT_BARRIER:
+    case BP_SIMT_FAULT_DIVERGENT_BARRIER:
         snprintf(message, BP_TEXT_LINE,
                  "divergent barrier: threads %u and %u of %s wait at different __syncthreads()",
                  fault->first, fault->second, at);
         break;
-    case FAULT_DIVERGENT_WAVE:
+    case BP_SIMT_FAULT_DIVERGENT_WAVE:
         snprintf(message, BP_TEXT_LINE,
                  "divergent wave: threads %u and %u of %s meet at different wave operations",
                  fault->first, fault->second, at);
         break;
-    case FAULT_DEADLOCK:
+    case BP_SIMT_FAULT_DEADLOCK:
         snprintf(message, BP_TEXT_LINE,
                  "deadlock: in one wave of %s thread %u waits at a wave operation and thread %u at "
                  "__syncthreads()",
                  at, fault->first, fault->second);
         break;
-    case FAULT_EXITED:
+    case BP_SIMT_FAULT_EXITED:
         snprintf(message, BP_TEXT_LINE,
                  "barrier after exit: %u of the %u threads of %s wait at __syncthreads(), the "
                  "others have returned",
@@ -541,12 +551,13 @@ static enum bp_verdict describe(const struct fault *fault, const struct bp_simt_
 }
 
 /* Of several faults found in parallel, the lowest block's. */
-static const struct fault *first_fault(uint32_t executors)
+static const struct bp_simt_fault *first_fault(uint32_t executors)
 {
-    const struct fault *first = &pool.executors[0]->fault;
+    const struct bp_simt_fault *first = &pool.executors[0]->fault;
     for (uint32_t i = 1; i < executors; i++) {
-        const struct fault *fault = &pool.executors[i]->fault;
-        if (fault->kind != FAULT_NONE && (first->kind == FAULT_NONE || fault->block < first->block))
+        const struct bp_simt_fault *fault = &pool.executors[i]->fault;
+        if (fault->kind != BP_SIMT_FAULT_NONE &&
+            (first->kind == BP_SIMT_FAULT_NONE || fault->block < first->block))
             first = fault;
     }
     return first;
@@ -566,7 +577,38 @@ enum bp_verdict bp_simt_run(const struct bp_simt_launch *launch, char message[BP
     work(pool.executors[0]);
     if (!alone)
         wait_for_pool();
-    return describe(first_fault(alone ? 1 : pool.threads), launch, message);
+    pool.fault = *first_fault(alone ? 1 : pool.threads);
+    return describe(&pool.fault, launch, message);
+}
+
+void bp_simt_set_order(enum bp_simt_order order)
+{
+    pool.order = order;
+}
+
+const struct bp_simt_fault *bp_simt_last_fault(void)
+{
+    return &pool.fault;
+}
+
+bool bp_simt_fiber_stack(uintptr_t *low, uintptr_t *high)
+{
+    const struct executor *ex = self;
+    if (!ex->in_fiber)
+        return false;
+    *low = (uintptr_t)ex->fibers[ex->current].bottom;
+    *high = *low + ex->fibers[ex->current].size;
+    return true;
+}
+
+unsigned char *bp_simt_lds(void)
+{
+    return pool.executors[0]->lds;
+}
+
+unsigned char *bp_simt_dynamic_lds(uint32_t bytes)
+{
+    return dynamic_lds(pool.executors[0], bytes);
 }
 
 void bp_simt_run_plan(void (*function)(struct gqa_shape, struct gqa_launch_plan *),

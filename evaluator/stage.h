@@ -11,6 +11,8 @@ int bp_stage_compile(struct bp_channel *channel);
 int bp_stage_run(struct bp_channel *channel);
 int bp_stage_judge(struct bp_channel *channel);
 int bp_stage_probe(struct bp_channel *channel);
+int bp_stage_gate(struct bp_channel *channel);
+int bp_stage_lines(struct bp_channel *channel);
 
 /* The canary alone is called before its filter is on: it installs that itself. */
 int bp_stage_canary(struct bp_channel *channel, enum bp_policy_id policy);

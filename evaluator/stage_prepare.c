@@ -6,42 +6,45 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "evaluator/arena.h"
 #include "evaluator/fresh.h"
 #include "evaluator/inputs.h"
 #include "evaluator/permutation.h"
 #include "evaluator/reference.h"
+#include "evaluator/shelf.h"
 
 struct server {
     struct bp_channel *channel;
     struct bp_arena masters, references;
     bool mapped;
-    struct bp_fresh *fresh; /* owned; null before the first use */
+    struct bp_shelf made, filled; /* masters and references; what fills write to */
+    struct bp_fresh *fresh;       /* owned; null before the first use */
 };
 
-static int map_two(struct bp_channel *channel, const char *first_name, struct bp_arena *first,
-                   const char *second_name, struct bp_arena *second, struct bp_error *err)
+/* Two arenas that the supervisor sent the descriptors of. */
+struct pair {
+    const char *first_name, *second_name;
+    struct bp_arena *first, *second;
+};
+
+static int take_pair(struct bp_channel *channel, struct bp_shelf *shelf, const struct pair *pair,
+                     struct bp_error *err)
 {
     int fds[2];
     if (bp_channel_receive_fds(channel, fds, 2, err) < 0)
         return -1;
     BP_AUTO_FD int second_fd = fds[1];
-    if (bp_arena_map(fds[0], first_name, BP_ARENA_WRITE, first, err) < 0)
+    if (bp_shelf_take(shelf, fds[0], pair->first_name, pair->first, err) < 0)
         return -1;
-    if (bp_arena_map(bp_steal_fd(&second_fd), second_name, BP_ARENA_WRITE, second, err) < 0)
-        return -1;
-    bp_arena_use_huge_pages(first);
-    bp_arena_use_huge_pages(second);
-    return 0;
+    return bp_shelf_take(shelf, bp_steal_fd(&second_fd), pair->second_name, pair->second, err);
 }
 
 static int serve_arenas(struct server *server, const struct bp_msg_arenas_request *request,
                         struct bp_error *err)
 {
+    struct pair arenas = {"masters", "references", &server->masters, &server->references};
     if (server->mapped)
         return bp_fail(err, BP_ERR_PROTOCOL, "a second pair of arenas");
-    if (map_two(server->channel, "masters", &server->masters, "references", &server->references,
-                err) < 0)
+    if (take_pair(server->channel, &server->made, &arenas, err) < 0)
         return -1;
     server->mapped = true;
     if (request->masters_bytes > server->masters.size ||
@@ -198,29 +201,27 @@ static int fill_slots(struct server *server, const struct targets *targets,
     return 0;
 }
 
-static void scrub(const struct targets *targets)
+static void scrub(const struct bp_arena *arena)
 {
-    if (targets->inputs.size > 0)
-        memset(targets->inputs.base, 0, targets->inputs.size);
-    if (targets->outputs.size > 0)
-        memset(targets->outputs.base, 0, targets->outputs.size);
+    if (arena->size > 0)
+        memset(arena->base, 0, arena->size);
 }
 
 static int serve_fill(struct server *server, const struct bp_msg_fill_request *request,
                       struct bp_error *err)
 {
-    struct targets targets = {0};
+    struct targets targets;
     struct bp_msg_fill_result result = {0};
-    int status =
-        map_two(server->channel, "inputs", &targets.inputs, "outputs", &targets.outputs, err);
-    if (status == 0 && request->scrub)
-        scrub(&targets);
-    for (uint32_t i = 0; status == 0 && i < request->fill_count; i++)
-        status = fill_slots(server, &targets, &request->fills[i], &result.bytes, err);
-    bp_arena_unmap(&targets.inputs);
-    bp_arena_unmap(&targets.outputs);
-    if (status < 0)
+    struct pair arenas = {"inputs", "outputs", &targets.inputs, &targets.outputs};
+    if (take_pair(server->channel, &server->filled, &arenas, err) < 0)
         return -1;
+    if (request->scrub & BP_SCRUB_INPUTS)
+        scrub(&targets.inputs);
+    if (request->scrub & BP_SCRUB_OUTPUTS)
+        scrub(&targets.outputs);
+    for (uint32_t i = 0; i < request->fill_count; i++)
+        if (fill_slots(server, &targets, &request->fills[i], &result.bytes, err) < 0)
+            return -1;
     return bp_channel_send(server->channel, BP_MESSAGE_fill_result, &result, err);
 }
 
@@ -252,8 +253,8 @@ int bp_stage_prepare(struct bp_channel *channel)
         if (received < 0)
             break;
     }
-    bp_arena_unmap(&server.masters);
-    bp_arena_unmap(&server.references);
+    bp_shelf_clear(&server.made);
+    bp_shelf_clear(&server.filled);
     free(server.fresh);
     if (received == 0)
         return EXIT_SUCCESS;

@@ -224,7 +224,7 @@ static const struct content {
     {"tiny", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, tiny, NULL},
 };
 
-static const struct bp_shape *find_shape(const char *name)
+const struct bp_shape *bp_suite_shape(const char *name)
 {
     for (int i = 0; i < SHAPE_COUNT; i++) {
         if (strcmp(name, shapes[i].name) == 0)
@@ -236,7 +236,7 @@ static const struct bp_shape *find_shape(const char *name)
 static int add_pick(struct bp_suite *suite, const struct pick *pick, uint64_t max_rows,
                     struct bp_error *err)
 {
-    const struct bp_shape *shape = find_shape(pick->shape);
+    const struct bp_shape *shape = bp_suite_shape(pick->shape);
     if (!shape)
         return bp_fail(err, BP_ERR_STATE, "suite %s names an unknown shape %s", suite->name,
                        pick->shape);
@@ -287,7 +287,7 @@ int bp_suite_find(const char *name, enum bp_device_class device_class, struct bp
             return -1;
         return content->more ? add_picks(suite, content->more, content->max_rows, err) : 0;
     }
-    if (!find_shape(name))
+    if (!bp_suite_shape(name))
         return fail_unknown(name, err);
     struct pick one = {name, CORE, true};
     return add_pick(suite, &one, FULL_ROWS, err);

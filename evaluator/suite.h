@@ -43,6 +43,9 @@ struct bp_suite {
 int bp_suite_find(const char *name, enum bp_device_class device_class, struct bp_suite *suite,
                   struct bp_error *err) BP_MUST_CHECK;
 
+/* A shape by its name, static; null when there is none. */
+const struct bp_shape *bp_suite_shape(const char *name);
+
 /* The names of all shapes, for help and error texts; null-terminated, static. */
 const char *const *bp_suite_shape_names(void);
 

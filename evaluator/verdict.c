@@ -1,5 +1,7 @@
 #include "evaluator/verdict.h"
 
+#include <string.h>
+
 static const struct {
     const char *name;
     enum bp_blame blame;
@@ -22,6 +24,17 @@ static const char *const stages[BP_STAGE_COUNT] = {
 const char *bp_verdict_name(enum bp_verdict verdict)
 {
     return verdicts[verdict].name;
+}
+
+bool bp_verdict_parse(const char *name, enum bp_verdict *verdict)
+{
+    for (int i = 0; i < BP_VERDICT_COUNT; i++) {
+        if (strcmp(name, verdicts[i].name) == 0) {
+            *verdict = (enum bp_verdict)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *bp_verdict_meaning(enum bp_verdict verdict)
@@ -47,4 +60,15 @@ int bp_verdict_exit_code(enum bp_verdict verdict)
 const char *bp_stage_name(enum bp_stage stage)
 {
     return stages[stage];
+}
+
+bool bp_stage_parse(const char *name, enum bp_stage *stage)
+{
+    for (int i = 0; i < BP_STAGE_COUNT; i++) {
+        if (strcmp(name, stages[i]) == 0) {
+            *stage = (enum bp_stage)i;
+            return true;
+        }
+    }
+    return false;
 }

@@ -6,6 +6,8 @@
 #ifndef BP_EVALUATOR_VERDICT_H
 #define BP_EVALUATOR_VERDICT_H
 
+#include <stdbool.h>
+
 enum bp_blame { BP_BLAME_NONE, BP_BLAME_CANDIDATE, BP_BLAME_DEVICE, BP_BLAME_HARNESS };
 
 enum bp_retry {
@@ -48,13 +50,14 @@ enum bp_verdict {
 };
 
 const char *bp_verdict_name(enum bp_verdict verdict);
+bool bp_verdict_parse(const char *name, enum bp_verdict *verdict);
 const char *bp_verdict_meaning(enum bp_verdict verdict);
 enum bp_blame bp_verdict_blame(enum bp_verdict verdict);
 enum bp_retry bp_verdict_retry(enum bp_verdict verdict);
 int bp_verdict_exit_code(enum bp_verdict verdict);
 
 /* The stages an attempt goes through, in order. */
-#define BP_STAGE_LIST(X) X(validate) X(prepare) X(compile) X(run) X(judge) X(time) X(probe)
+#define BP_STAGE_LIST(X) X(validate) X(prepare) X(compile) X(gate) X(run) X(judge) X(time) X(probe)
 enum bp_stage {
 #define BP_STAGE_ENUM(name) BP_STAGE_##name,
     BP_STAGE_LIST(BP_STAGE_ENUM)
@@ -62,5 +65,6 @@ enum bp_stage {
         BP_STAGE_COUNT
 };
 const char *bp_stage_name(enum bp_stage stage);
+bool bp_stage_parse(const char *name, enum bp_stage *stage);
 
 #endif

@@ -19,9 +19,9 @@
 struct arguments {
     const char *source;
     struct bp_cli_list knobs;
-    const char *dtype, *device, *suite;
+    const char *dtype, *device, *suite, *gates;
     uint64_t threads, ring_mb;
-    double compile_seconds, run_seconds;
+    double compile_seconds, gate_seconds, run_seconds;
     bool json, verbose, allow_degraded;
 };
 
@@ -81,6 +81,17 @@ static int choose_point(const struct bp_kernel_head *head, const struct bp_cli_l
 
 /* ---- output ---- */
 
+static void print_gate(const struct bp_gate_note *gate)
+{
+    if (gate->gates == 0)
+        return;
+    if (gate->skipped_because[0])
+        printf("  gates: skipped, %s\n", gate->skipped_because);
+    else
+        printf("  gates: %u shape%s without a finding, compile %.0f ms, run %.0f ms\n",
+               gate->shapes, gate->shapes == 1 ? "" : "s", gate->compile_ms, gate->run_ms);
+}
+
 static void print_text(const struct bp_evaluation *evaluation)
 {
     printf("%s  %s", bp_verdict_name(evaluation->verdict), evaluation->kernel_name);
@@ -88,6 +99,8 @@ static void print_text(const struct bp_evaluation *evaluation)
            evaluation->suite);
     if (evaluation->verdict != BP_VERDICT_PASS)
         printf("  stage %s: %s\n", bp_stage_name(evaluation->stage), evaluation->message);
+    if (evaluation->stage != BP_STAGE_gate)
+        print_gate(&evaluation->gate);
     double worst = 0;
     uint64_t rows = 0;
     for (uint32_t i = 0; i < evaluation->case_count; i++) {
@@ -137,12 +150,17 @@ static void show_waiting(void *context, const char *text)
 
 /* ---- the verb ---- */
 
-/* What --help says after the options, with every shape that --suite takes. */
+/* What --help says after the options, with every gate and every shape that --suite takes. */
 static void fill_details(char *text, size_t size)
 {
     size_t used = (size_t)snprintf(text, size,
                                    "exit status: 0 PASS, 10 the kernel's fault, 20 ours, 2 usage "
-                                   "or input, 130 interrupted\n\nshapes:\n");
+                                   "or input, 130 interrupted\n\ngates:\n");
+    for (int i = 0; i < BP_GATE_COUNT && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "  %-14s %s\n",
+                                 bp_gate_name((enum bp_gate)i), bp_gate_finds((enum bp_gate)i));
+    if (used < size)
+        used += (size_t)snprintf(text + used, size - used, "\nshapes:\n");
     for (const char *const *name = bp_suite_shape_names(); *name && used < size; name++)
         used += (size_t)snprintf(text + used, size - used, "  %s\n", *name);
 }
@@ -158,8 +176,13 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     config->allow_degraded = arguments->allow_degraded;
     snprintf(config->kernel, sizeof config->kernel, "%s", arguments->source);
     config->limits.compile_s = arguments->compile_seconds;
+    config->limits.gate_s = arguments->gate_seconds;
     config->limits.run_s = arguments->run_seconds;
     config->timing.ring_mb = (uint32_t)arguments->ring_mb;
+    if (arguments->gates && !bp_gates_parse(arguments->gates, &config->gates))
+        return bp_fail(err, BP_ERR_USAGE,
+                       "eval: --gates needs 'all' or names of gates with commas between, not '%s'",
+                       arguments->gates);
     bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
     if (bp_io_read_file(arguments->source, &source, err) < 0 ||
         bp_kernel_head_parse(arguments->source, bp_buffer_text(&source), source.size, &config->head,
@@ -238,6 +261,7 @@ int bp_cmd_eval(int argc, char **argv)
                                   .device = "auto",
                                   .suite = "quick",
                                   .compile_seconds = 30,
+                                  .gate_seconds = 10,
                                   .run_seconds = 30};
     const struct bp_cli_option options[] = {
         {"knob", BP_CLI_LIST, "NAME=VALUE", "set a knob (repeat for more); others keep the default",
@@ -246,10 +270,17 @@ int bp_cmd_eval(int argc, char **argv)
         {"device", BP_CLI_TEXT, "DEVICE", "auto or cpu (default auto)", &arguments.device, 0, 0},
         {"suite", BP_CLI_TEXT, "SUITE",
          "quick, full, tiny, bench or a shape's name (default quick)", &arguments.suite, 0, 0},
+        {"gates", BP_CLI_TEXT, "GATES",
+         "all, or some of race,bounds,uninitialised,barrier,undefined: search for these before the "
+         "kernel runs (docs/gates.md)",
+         &arguments.gates, 0, 0},
         {"threads", BP_CLI_COUNT, "N", "threads of the CPU device (default 0: one a processor)",
          &arguments.threads, 0, 1024},
         {"compile-seconds", BP_CLI_NUMBER, "S", "deadline of the compile (default 30)",
          &arguments.compile_seconds, 0.1, 3600},
+        {"gate-seconds", BP_CLI_NUMBER, "S",
+         "deadline of the gates' run, which are skipped then (default 10)", &arguments.gate_seconds,
+         0.1, 3600},
         {"run-seconds", BP_CLI_NUMBER, "S",
          "deadline of each call for a run or a batch (default 30)", &arguments.run_seconds, 0.1,
          3600},
@@ -264,7 +295,7 @@ int bp_cmd_eval(int argc, char **argv)
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,
          0},
     };
-    char details[2048];
+    char details[4096];
     fill_details(details, sizeof details);
     const struct bp_cli_verb verb = {
         .name = "eval",

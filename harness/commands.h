@@ -4,7 +4,10 @@
 
 int bp_cmd_eval(int argc, char **argv);
 int bp_cmd_evolve(int argc, char **argv);
+int bp_cmd_status(int argc, char **argv);
+int bp_cmd_clean(int argc, char **argv);
 int bp_cmd_config(int argc, char **argv);
+int bp_cmd_inject(int argc, char **argv);
 int bp_cmd_doctor(int argc, char **argv);
 
 #endif

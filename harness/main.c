@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "base/fault.h"
 #include "base/weaken.h"
 #include "harness/commands.h"
 #include "harness/exit_codes.h"
@@ -16,11 +17,15 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *summary;
+    bool runs_candidates;
 } verbs[] = {
-    {"eval", bp_cmd_eval, "evaluate one kernel source: compile, run, judge, time"},
-    {"evolve", bp_cmd_evolve, "search a kernel's knobs for a faster one"},
+    {"eval", bp_cmd_eval, "evaluate one kernel source: compile, run, judge, time", true},
+    {"evolve", bp_cmd_evolve, "search a kernel's knobs for a faster one", true},
+    {"status", bp_cmd_status, "say where a run stands, also while it is going on"},
+    {"clean", bp_cmd_clean, "remove old run directories and what dead runs left over"},
     {"doctor", bp_cmd_doctor, "say what of this machine can be used, and what is missing"},
     {"config", bp_cmd_config, "print the reference of a run's configuration"},
+    {"inject", bp_cmd_inject, "inject faults into real runs, and say what came of each"},
 };
 
 static void print_usage(FILE *out)
@@ -36,6 +41,15 @@ static void print_usage(FILE *out)
                  "10 the candidate's fault, 20 device or harness, 130 interrupted\n");
 }
 
+static bool arm_faults(void)
+{
+    struct bp_error err;
+    if (bp_fault_from_environment(&err) == 0)
+        return true;
+    fprintf(stderr, "bulletproof: %s\n", err.msg);
+    return false;
+}
+
 static int run(int argc, char **argv)
 {
     if (argc < 2) {
@@ -48,7 +62,7 @@ static int run(int argc, char **argv)
         return BP_EXIT_OK;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("bulletproof %s\n", BP_VERSION);
+        printf("bulletproof %s%s\n", BP_VERSION, BP_FAULT_BUILT ? " (fault injection)" : "");
         return BP_EXIT_OK;
     }
     struct bp_error err;
@@ -62,7 +76,8 @@ static int run(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(argv[1], verbs[i].name) == 0)
-            return verbs[i].run(argc - 1, argv + 1);
+            return !verbs[i].runs_candidates || arm_faults() ? verbs[i].run(argc - 1, argv + 1)
+                                                             : BP_EXIT_USAGE;
     fprintf(stderr, "bulletproof: unknown verb '%s' (valid:", argv[1]);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         fprintf(stderr, "%s %s", i ? "," : "", verbs[i].name);

@@ -144,10 +144,12 @@ static const struct bp_call_rule threads_rules[] = {
 };
 SET(threads);
 
-/* Stages without files: libc asks for /sys/devices/system/cpu and the like; it can do without. */
+/* Stages without files: libc asks for /sys/devices/system/cpu and the like, libdw for the name of the
+ * file that it was not given; they can do without. */
 static const struct bp_call_rule no_files_rules[] = {
     {"openat", BP_CALL_DENY, 0, {{0}}},
     {"open", BP_CALL_DENY, 0, {{0}}},
+    {"readlink", BP_CALL_DENY, 0, {{0}}},
 };
 SET(no_files);
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/tree.h"
 #include "base/weaken.h"
 #include "sandbox/clone.h"
 #include "sandbox/identity.h"
@@ -128,6 +130,9 @@ static void make_plan(struct plan *plan, const struct bp_launch_options *options
                       const char *scratch)
 {
     memset(plan, 0, sizeof *plan);
+    /* Decided here: what the child counts after clone nobody sees. */
+    plan->path = bp_fault(BP_FAULT_exec) ? "/" : options->worker_path;
+    plan->flags = granted_namespaces;
     plan->path = options->worker_path;
     plan->flags = namespaces_used();
     plan->log_fd = options->log_fd;
@@ -258,12 +263,12 @@ static int make_scratch(char scratch[BP_LAUNCH_SCRATCH], struct bp_error *err)
 static int start(struct plan *plan, struct bp_launched *launched, struct bp_error *err)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
+    if (bp_fault(BP_FAULT_pipe) || pipe2(ends, O_CLOEXEC) < 0)
         return bp_fail_errno(err, "pipe");
     BP_AUTO_FD int failure_in = ends[0];
     BP_AUTO_FD int failure_out = ends[1];
     BP_AUTO_FD int pidfd = -1;
-    pid_t pid = bp_clone(plan->flags, &pidfd);
+    pid_t pid = bp_fault(BP_FAULT_fork) ? -1 : bp_clone(plan->flags, &pidfd);
     if (pid < 0)
         return bp_fail_errno(err, "clone3");
     if (pid == 0)
@@ -279,17 +284,12 @@ static int start(struct plan *plan, struct bp_launched *launched, struct bp_erro
     return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status, (void)kind, (void)place;
-    return remove(path);
-}
-
 /* Only ever a directory we made, after everything that could write there is dead. */
 static void remove_scratch(const char *scratch)
 {
-    if (scratch[0])
-        nftw(scratch, remove_entry, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    struct bp_error err;
+    if (scratch[0] && bp_tree_remove(AT_FDCWD, scratch, &err) < 0)
+        bp_log(BP_LOG_WARNING, "launch", "%s", err.msg);
 }
 
 int bp_launch(const struct bp_launch_options *options, struct bp_launched *launched,

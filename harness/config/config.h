@@ -40,12 +40,20 @@ struct bp_config {
     } health;
 
     struct {
-        double compile_s, run_s, time_s, judge_s;
+        double compile_s, gate_s, run_s, time_s, judge_s, prepare_s;
         uint32_t memory_mb, workspace_mb, log_kb;
+        uint32_t disk_free_mb; /* of the run directory's file system; 0 = not looked at */
+        uint32_t failures_mb, failures_kept;
     } limits;
+
+    struct {
+        uint32_t size_mb; /* of log.txt before it becomes log.txt.1 */
+        uint32_t kept;
+    } log;
 
     bool allow_degraded; /* --allow-degraded: start although the sandbox has a hole */
 
+    uint32_t gates;    /* a set of evaluator/gates.h that candidates pass before they run */
     uint32_t threads;  /* CPU device; 0 = every processor this process may use */
     uint32_t parallel; /* compiles at once; 0 = every processor */
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluator/gates.h"
 #include "evaluator/statistics.h"
 #include "evaluator/suite.h"
 #include "harness/config/choices.h"
@@ -36,6 +37,14 @@ static void strategy_choices(const char *names[BP_SETTING_CHOICES])
     for (; bp_strategies()[count] && count < BP_SETTING_CHOICES - 1; count++)
         names[count] = bp_strategies()[count]->name;
     names[count] = NULL;
+}
+
+static void gate_choices(const char *names[BP_SETTING_CHOICES])
+{
+    for (int i = 0; i < BP_GATE_COUNT; i++)
+        names[i] = bp_gate_name((enum bp_gate)i);
+    names[BP_GATE_COUNT] = "all";
+    names[BP_GATE_COUNT + 1] = NULL;
 }
 
 static bool is_index(const char *text)
@@ -82,7 +91,8 @@ const struct bp_section bp_sections[] = {
      "After a fault or a hang nothing runs on a device before a probe has passed: a kernel\n"
      "known to be good, with a known answer. When probes fail the run waits and probes again,\n"
      "after min(cap_ms, pause_ms × factor^n)."},
-    {"limits", "What one candidate may use."},
+    {"limits", "What one candidate may use, and a run of the disk."},
+    {"log", "The harness's own log, log.txt in the run directory; it starts anew on SIGHUP too."},
     {NULL, NULL},
 };
 
@@ -103,6 +113,8 @@ const struct bp_setting bp_settings[] = {
      .doc = "directory in which the run's directory is made, relative to the working directory"},
     {"", "seed", NUMBER(U64, seed, 0, 0x1p64, "", "0"),
      .doc = "of the search's random decisions only: inputs and timing order stay secret"},
+    {"", "gates", .type = BP_SETTING_GATES, FIELD(gates), .fallback = "[]", .choices = gate_choices,
+     .doc = "what candidates are searched for on the CPU before they run (docs/gates.md)"},
     {"", "threads", NUMBER(U32, threads, 0, 4096, "", "0"),
      .doc = "threads a kernel runs on, CPU device; 0: every processor this process may use"},
     {"", "parallel", NUMBER(U32, parallel, 0, 4096, "", "0"),
@@ -153,18 +165,34 @@ const struct bp_setting bp_settings[] = {
 
     {"limits", "compile_s", NUMBER(REAL, limits.compile_s, 0.1, 3600, "s", "30"),
      .doc = "deadline of a compile"},
+    {"limits", "gate_s", NUMBER(REAL, limits.gate_s, 0.1, 3600, "s", "10"),
+     .doc = "deadline of the gates' run; without an answer by then they are skipped"},
     {"limits", "run_s", NUMBER(REAL, limits.run_s, 0.1, 3600, "s", "30"),
      .doc = "deadline of a run"},
     {"limits", "time_s", NUMBER(REAL, limits.time_s, 0.1, 86400, "s", "120"),
      .doc = "all timed calls of a candidate together; in a match as much a round as here a batch"},
     {"limits", "judge_s", NUMBER(REAL, limits.judge_s, 0.1, 3600, "s", "60"),
      .doc = "deadline of a judgement"},
+    {"limits", "prepare_s", NUMBER(REAL, limits.prepare_s, 0.1, 3600, "s", "120"),
+     .doc = "deadline for making one shape's inputs and references"},
     {"limits", "memory_mb", NUMBER(U32, limits.memory_mb, 64, 1048576, "MiB", "4096"),
      .doc = "host memory of a child"},
     {"limits", "workspace_mb", NUMBER(U32, limits.workspace_mb, 0, 1048576, "MiB", "1024"),
      .doc = "workspace a plan may ask for"},
     {"limits", "log_kb", NUMBER(U32, limits.log_kb, 1, 65536, "KiB", "64"),
      .doc = "output kept of a child"},
+    {"limits", "disk_free_mb", NUMBER(U32, limits.disk_free_mb, 0, 1073741824, "MiB", "512"),
+     .doc = "the run pauses while less is free where its directory lies; 0: it never does"},
+    {"limits", "failures_mb", NUMBER(U32, limits.failures_mb, 1, 1048576, "MiB", "1024"),
+     .doc = "disk space of the failure bundles; then the oldest go, never the last three of a "
+            "verdict"},
+    {"limits", "failures_kept", NUMBER(U32, limits.failures_kept, 1, 1000000, "", "1000"),
+     .doc = "failure bundles, likewise"},
+
+    {"log", "size_mb", NUMBER(U32, log.size_mb, 1, 65536, "MiB", "16"),
+     .doc = "size at which log.txt becomes log.txt.1"},
+    {"log", "kept", NUMBER(U32, log.kept, 0, 1000, "", "4"),
+     .doc = "older ones that stay: log.txt.1, the newest, and so on"},
     {.key = NULL},
 };
 
@@ -292,6 +320,26 @@ static int store_text(const struct bp_setting *setting, const char *path,
     return 0;
 }
 
+static int store_gates(const struct bp_setting *setting, const char *path,
+                       const struct bp_yaml_node *node, struct bp_config *config,
+                       struct bp_error *err)
+{
+    const char *names[BP_SETTING_CHOICES];
+    uint32_t all = 0, one;
+    setting->choices(names);
+    if (node->kind != BP_YAML_SEQUENCE)
+        return fail_expected(setting, path, node, "a list of words", err);
+    for (const struct bp_yaml_node *item = node->child; item; item = item->next) {
+        if (!bp_yaml_is_text(item))
+            return fail_expected(setting, path, item, "a word", err);
+        if (!bp_gates_word(item->text, strlen(item->text), &one))
+            return bp_choices_fail(path, item->line, "gate", item->text, "", names, err);
+        all |= one;
+    }
+    *(uint32_t *)field(setting, config) = all;
+    return 0;
+}
+
 int bp_setting_store(const struct bp_setting *setting, const char *path,
                      const struct bp_yaml_node *node, struct bp_config *config,
                      struct bp_error *err)
@@ -304,6 +352,8 @@ int bp_setting_store(const struct bp_setting *setting, const char *path,
         return store_real(setting, path, node, config, err);
     case BP_SETTING_TEXT:
         return store_text(setting, path, node, config, err);
+    case BP_SETTING_GATES:
+        return store_gates(setting, path, node, config, err);
     default:
         return bp_fail(err, BP_ERR_STATE, "'%s' has no field", setting->key);
     }
@@ -326,6 +376,9 @@ void bp_setting_store_default(const struct bp_setting *setting, struct bp_config
         break;
     case BP_SETTING_TEXT:
         memcpy(to, setting->fallback, strlen(setting->fallback) + 1);
+        break;
+    case BP_SETTING_GATES:
+        *(uint32_t *)to = 0;
         break;
     default:
         break;

@@ -1,596 +1,394 @@
 #include "harness/evolve/engine.h"
 
-#include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/log.h"
-#include "harness/evolve/identity.h"
-#include "harness/evolve/ladder.h"
-#include "harness/evolve/ledger.h"
-#include "harness/evolve/recorder.h"
+#include "harness/evolve/contest.h"
+#include "harness/evolve/notify.h"
+#include "harness/evolve/resume.h"
 #include "harness/evolve/run_dir.h"
-#include "harness/evolve/session.h"
+#include "harness/evolve/run_facts.h"
+#include "harness/evolve/search_loop.h"
 #include "harness/evolve/standings.h"
 #include "harness/exit_codes.h"
-#include "harness/report/progress.h"
 #include "harness/store/json_parts.h"
 #include "kernels/embedded.h"
 
-#define SUMMARY_PERIOD_NS 60000000000u
-
 struct engine {
     const struct bp_engine_options *options;
-    const struct bp_config *config;
-    const struct bp_strategy *strategy;
-    struct bp_key search_key; /* of --seed: search decisions only */
-    struct bp_session session;
-    struct bp_recorder recorder;
-    char dir[4096];
-    char driver[BP_TEXT_LINE], mask[BP_TEXT_SHORT]; /* for the summary */
-    struct bp_ledger ledger;
-    struct bp_progress progress;
-
-    struct bp_ladder ladder;
-    uint32_t number;                               /* of the last evaluation */
-    uint64_t decision;                             /* number of the next proposal */
-    struct bp_candidate eager, baseline, champion; /* evaluation null when there is none */
-    const struct bp_point *points;                 /* of the batch under way, by candidate */
-    struct bp_candidate *batch;
-    enum bp_origin origin;
-    struct bp_match_result final;
-    bool compared; /* final holds a result */
-    bool hopeless; /* the run failed by its baseline, not by us */
-    uint64_t summary_ns;
-    const char *status;
+    struct bp_config config;
+    struct bp_run run;
+    struct bp_resumed resumed; /* zeros in a new run */
 };
 
-/* ---- candidates ---- */
-
-static void drop(struct bp_candidate *candidate)
-{
-    bp_evaluation_free(candidate->evaluation);
-    bp_close_fd(&candidate->object_fd);
-    candidate->evaluation = NULL;
-}
-
-static int make(struct engine *engine, const char *name, const char *source, size_t source_bytes,
-                const struct bp_space *space, const struct bp_point *point,
-                struct bp_candidate *candidate, struct bp_error *err)
-{
-    *candidate = (struct bp_candidate){.evaluation = bp_evaluation_new(), .object_fd = -1};
-    if (!candidate->evaluation)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for an evaluation");
-    struct bp_evaluation *evaluation = candidate->evaluation;
-    if (bp_identity_set(evaluation, source, source_bytes, space, point, engine->session.dtype,
-                        err) < 0)
-        return -1;
-    evaluation->number = ++engine->number;
-    evaluation->origin = engine->origin;
-    snprintf(evaluation->kernel_name, sizeof evaluation->kernel_name, "%s", name);
-    bp_session_describe(&engine->session, evaluation);
-    return 0;
-}
-
-/* ---- scores ---- */
-
-/* Geometric mean over the suite of baseline time / candidate time. */
-static void set_score(struct engine *engine, struct bp_evaluation *evaluation)
-{
-    if (evaluation->verdict != BP_VERDICT_PASS) {
-        evaluation->has_score = true;
-        evaluation->score = 0;
-    } else if (engine->origin == BP_ORIGIN_BASELINE) {
-        evaluation->has_score = true;
-        evaluation->score = 1;
-    } else if (engine->origin == BP_ORIGIN_SEARCH) {
-        evaluation->has_score = true;
-        evaluation->score = bp_ladder_score(&engine->ladder, bp_standings_geomean_ms(evaluation));
-    }
-}
-
-/* A challenger that fails in the match loses its PASS. A failure that is not its own changes nothing:
- * ours, or the champion's, which failed twice then: the match is void. */
-static void fail_match(struct bp_evaluation *challenger, const struct bp_match_result *result)
-{
-    const char *whose = result->outcome.verdict == BP_VERDICT_INFRA ? "nobody's failure"
-                        : result->failed_side == BP_RING_A          ? "the challenger's failure"
-                                                           : "the champion's failure, and void";
-    bp_log(BP_LOG_WARNING, "engine", "match of %u ended in %s (%s): %s", challenger->number,
-           bp_verdict_name(result->outcome.verdict), whose, result->outcome.message);
-    if (result->failed_side != BP_RING_A || result->outcome.verdict == BP_VERDICT_INFRA)
-        return;
-    challenger->verdict = result->outcome.verdict;
-    challenger->stage = BP_STAGE_time;
-    challenger->score = 0;
-    memcpy(challenger->message, result->outcome.message, sizeof challenger->message);
-}
-
-/* Nothing becomes best before it has won interleaved rounds against the incumbent. */
-static int challenge(struct engine *engine, struct bp_candidate *candidate, bool *promoted,
-                     struct bp_error *err)
-{
-    struct bp_match_result result;
-    struct bp_evaluation *challenger = candidate->evaluation;
-    *promoted = false;
-    if (challenger->verdict != BP_VERDICT_PASS || challenger->duplicate ||
-        !bp_ladder_is_contender(&engine->ladder, challenger->score))
-        return 0;
-    bp_progress_add(&engine->progress, "  match of #%u and #%u", challenger->number,
-                    engine->champion.evaluation->number);
-    if (bp_session_match(&engine->session, candidate, &engine->champion,
-                         engine->config->timing.match_rounds, true, &result, err) < 0)
-        return -1;
-    if (result.outcome.verdict != BP_VERDICT_PASS) {
-        fail_match(challenger, &result);
-        return 0;
-    }
-    bp_log(BP_LOG_INFO, "engine", "match of %u and %u: ratio %.4f [%.4f, %.4f] in %u rounds",
-           challenger->number, engine->champion.evaluation->number, exp(result.log_ratio.estimate),
-           exp(result.log_ratio.low), exp(result.log_ratio.high), result.rounds);
-    challenger->score =
-        bp_ladder_match(&engine->ladder, &result, engine->session.suite.timed_count, promoted);
-    return 0;
-}
-
-/* ---- the record ---- */
-
-static void fill_summary(const struct engine *engine, struct bp_run_summary *summary)
-{
-    const struct bp_ledger *ledger = &engine->ledger;
-    *summary = (struct bp_run_summary){
-        .status = engine->status,
-        .kernel = engine->config->head.name,
-        .suite = engine->session.suite.name,
-        .device = engine->session.host.cpu_name,
-        .dtype = bp_dtype_name(engine->session.dtype),
-        .strategy = engine->strategy->name,
-        .driver = engine->driver,
-        .mask = engine->mask,
-        .seed = engine->config->seed,
-        .evaluations = ledger->count,
-        .duplicates = ledger->duplicates,
-        .elapsed_s = bp_progress_elapsed_s(&engine->progress),
-        .best_number = ledger->champion_number,
-        .best_score = ledger->champion_score,
-        .safety = ledger->safety,
-        .history_count = ledger->count,
-        .history = ledger->history,
-    };
-    memcpy(summary->verdicts, ledger->verdicts, sizeof summary->verdicts);
-    struct bp_standings standings = {
-        .eager = engine->eager.evaluation,
-        .baseline = engine->baseline.evaluation,
-        .evolved = engine->champion.evaluation,
-        .final = engine->compared ? &engine->final : NULL,
-        .suite = &engine->session.suite,
-        .tuning_time_s = summary->elapsed_s,
-    };
-    bp_standings_fill(&standings, summary);
-}
-
-static int write_summary(struct engine *engine, struct bp_error *err)
-{
-    struct bp_run_summary summary;
-    fill_summary(engine, &summary);
-    engine->summary_ns = bp_clock_ns();
-    return bp_recorder_summary(&engine->recorder, &summary, err);
-}
-
-static void show(struct engine *engine)
-{
-    struct bp_progress_state state = {
-        .done = engine->ledger.count,
-        .total = engine->config->budget.evaluations,
-        .seconds_limit = engine->config->budget.seconds,
-        .verdicts = engine->ledger.verdicts,
-        .duplicates = engine->ledger.duplicates,
-        .best = engine->ledger.champion_number ? engine->ladder.level : 0,
-        .best_number = engine->ledger.champion_number,
-    };
-    bp_progress_show(&engine->progress, &state);
-}
-
-static bool is_written(void *context)
-{
-    const struct engine *engine = context;
-    return bp_recorder_idle(&engine->recorder);
-}
-
-static int record(struct engine *engine, const struct bp_evaluation *evaluation,
-                  const struct bp_point *point, bool promoted, struct bp_error *err)
-{
-    if (bp_ledger_add(&engine->ledger, evaluation, point, promoted, err) < 0 ||
-        bp_recorder_evaluation(&engine->recorder, evaluation, promoted, err) < 0)
-        return -1;
-    bp_log(BP_LOG_INFO, "engine", "evaluation %u: %s score %.4f%s %s", evaluation->number,
-           bp_verdict_name(evaluation->verdict), evaluation->score, promoted ? ", promoted" : "",
-           evaluation->message);
-    if (evaluation->device_driver[0])
-        memcpy(engine->driver, evaluation->device_driver, sizeof engine->driver);
-    if (bp_clock_ns() - engine->summary_ns > SUMMARY_PERIOD_NS && write_summary(engine, err) < 0)
-        return -1;
-    /* Only what is on disk is shown, and the writer does not run beside the next candidate. */
-    if (bp_session_wait(&engine->session, is_written, engine, err) < 0 ||
-        bp_recorder_check(&engine->recorder, err) < 0)
-        return -1;
-    show(engine);
-    return 0;
-}
-
-/* ---- callbacks of the session ---- */
+/* ---- opening ---- */
 
 static void prepared(void *context, uint32_t done, uint32_t total)
 {
-    struct engine *engine = context;
-    bp_progress_preparing(&engine->progress, done, total);
+    struct bp_run *run = context;
+    bp_progress_preparing(&run->progress, done, total);
 }
 
-static bool known_object(void *context, struct bp_candidate *candidate)
+static int opened(void *context, struct bp_error *err)
 {
-    struct engine *engine = context;
-    struct bp_evaluation *evaluation = candidate->evaluation;
-    const struct bp_ledger_row *row =
-        bp_ledger_find_object(&engine->ledger, evaluation->object_hash);
-    if (!row || engine->origin != BP_ORIGIN_SEARCH)
-        return false;
-    evaluation->duplicate = true;
-    evaluation->duplicate_of = row->number;
-    evaluation->verdict = row->verdict;
-    evaluation->stage = row->stage;
-    evaluation->has_score = true;
-    evaluation->score = row->score;
-    snprintf(evaluation->message, sizeof evaluation->message, "same object as evaluation %u",
-             row->number);
-    return true;
+    struct bp_run *run = context;
+    return bp_attendant_start(&run->attendant, run, err);
 }
 
 /* Events of the machine's own history. One that cannot be queued is no reason to stop here: the next
  * evaluation meets the same store. */
-static void put_event(struct engine *engine, const char *kind, json_t *object)
+static void put_event(struct bp_run *run, const char *kind, json_t *json)
 {
     struct bp_error err;
-    BP_AUTO_FREE char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    json_decref(object);
-    if (!text)
-        bp_log(BP_LOG_WARNING, "engine", "no memory for an event %s", kind);
-    else if (bp_store_event(engine->recorder.store, kind, text, &err) < 0)
+    if (bp_run_event(run, kind, json, &err) < 0)
         bp_log(BP_LOG_WARNING, "engine", "event %s: %s", kind, err.msg);
 }
 
-static void device_changed(void *context, const struct bp_device_change *change)
+static void device_changed(void *run, const struct bp_device_change *change)
 {
-    put_event(context, "device",
+    put_event(run, "device",
               json_pack("{s:s,s:s,s:s,s:o}", "device", change->device, "from", change->from, "to",
                         change->to, "why", bp_json_text(change->why)));
 }
 
-static void probed(void *context, const struct bp_probe_record *probe)
+static void probed(void *run, const struct bp_probe_record *probe)
 {
-    put_event(context, "probe",
+    put_event(run, "probe",
               json_pack("{s:s,s:b,s:o,s:o}", "device", probe->device, "passed", probe->passed, "ms",
                         bp_json_real(probe->ms), "message", bp_json_text(probe->message)));
 }
 
 static void waiting(void *context, const char *text)
 {
-    struct engine *engine = context;
-    bp_progress_say(&engine->progress, "%s", text);
+    struct bp_run *run = context;
+    bp_progress_say(&run->progress, "%s", text);
 }
 
-/* Moves the candidate into `kept`: its evaluation and object live on there. */
-static void keep(struct bp_candidate *kept, struct bp_candidate *candidate)
+/* What each start of a run may choose anew. */
+static void override_config(struct engine *engine)
 {
-    drop(kept);
-    *kept = *candidate;
-    *candidate = (struct bp_candidate){.object_fd = -1};
+    const struct bp_engine_options *options = engine->options;
+    engine->config.allow_degraded = options->allow_degraded;
+    if (options->evaluations)
+        engine->config.budget.evaluations = (uint32_t)*options->evaluations;
+    if (options->seconds)
+        engine->config.budget.seconds = *options->seconds;
 }
 
-static int evaluated(void *context, struct bp_candidate *candidate, struct bp_error *err)
+/* What a run needs beside its directory, once its config is final. */
+static int init_run(struct engine *engine, struct bp_error *err)
 {
-    struct engine *engine = context;
-    struct bp_evaluation *evaluation = candidate->evaluation;
-    const struct bp_point *point = NULL;
-    bool promoted = false;
-    if (!evaluation->duplicate)
-        set_score(engine, evaluation);
-    if (engine->origin == BP_ORIGIN_SEARCH) {
-        point = &engine->points[candidate - engine->batch];
-        if (challenge(engine, candidate, &promoted, err) < 0)
-            return -1;
-    } else if (engine->origin == BP_ORIGIN_BASELINE) {
-        point = &engine->config->baseline;
-        promoted = evaluation->verdict == BP_VERDICT_PASS;
-    }
-    if (record(engine, evaluation, point, promoted, err) < 0)
+    struct bp_run *run = &engine->run;
+    struct bp_session_callbacks callbacks = {
+        .opened = opened,
+        .prepared = prepared,
+        .known_object = bp_search_known_object,
+        .evaluated = bp_search_evaluated,
+        .device_changed = device_changed,
+        .probed = probed,
+        .waiting = waiting,
+        .context = run,
+    };
+    run->config = &engine->config;
+    run->strategy = bp_strategy_find(engine->config.strategy);
+    if (!run->strategy)
+        return bp_fail(err, BP_ERR_USAGE, "unknown strategy '%s'", engine->config.strategy);
+    bp_key_from_seed(engine->config.seed, &run->search_key);
+    bp_ledger_init(&run->ledger, &engine->config.head.space);
+    if (bp_session_init(&run->session, &engine->config, &callbacks, err) < 0)
         return -1;
-    if (promoted && engine->origin == BP_ORIGIN_SEARCH)
-        keep(&engine->champion, candidate);
+    bp_standings_mask(&run->session.suite, run->mask, sizeof run->mask);
     return 0;
+}
+
+static int load_new_config(struct engine *engine, struct bp_error *err)
+{
+    const struct bp_engine_options *options = engine->options;
+    struct bp_config *config = &engine->config;
+    if (bp_config_load(options->config, config, err) < 0)
+        return -1;
+    if (options->seed)
+        config->seed = *options->seed;
+    if (options->device)
+        snprintf(config->device, sizeof config->device, "%s", options->device);
+    if (engine->run.replayed)
+        config->parallel = bp_replayed_parallel(engine->run.replayed);
+    override_config(engine);
+    return 0;
+}
+
+static int create(struct engine *engine, struct bp_error *err)
+{
+    struct bp_run *run = &engine->run;
+    const struct bp_config *config = &engine->config;
+    if (load_new_config(engine, err) < 0 || init_run(engine, err) < 0 ||
+        bp_run_dir_create(engine->options->out, config->output, config->head.name, run->dir,
+                          sizeof run->dir, err) < 0)
+        return -1;
+    bp_progress_say(&run->progress, "run directory %s", run->dir);
+    if (bp_recorder_create(&run->recorder, run->dir, config, err) < 0)
+        return -1;
+    return bp_run_facts_write(run->recorder.store, config, run->session.parallel, err);
+}
+
+/* A config that is named beside the directory must be the run's; its kernel may have been edited. */
+static int check_config(const struct engine *engine, struct bp_error *err)
+{
+    char path[4096];
+    const struct bp_run *run = &engine->run;
+    if (engine->options->config) {
+        struct bp_buffer text;
+        bp_buffer_init(&text, BP_SOURCE_MAX_BYTES);
+        int got = bp_io_read_file(engine->options->config, &text, err);
+        bool same = got == 0 && strcmp(bp_buffer_text(&text), engine->config.text) == 0;
+        bp_buffer_free(&text);
+        if (got < 0)
+            return -1;
+        if (!same)
+            return bp_fail(err, BP_ERR_USAGE, "%s is not the config that the run in %s began with",
+                           engine->options->config, run->dir);
+    }
+    if (!bp_run_facts_same_kernel(run->recorder.store, &engine->config, path, sizeof path))
+        fprintf(stderr,
+                "bulletproof: %s has changed; the run goes on with the source it began with\n",
+                path);
+    return 0;
+}
+
+static int reopen(struct engine *engine, struct bp_error *err)
+{
+    struct bp_run *run = &engine->run;
+    const struct bp_engine_options *options = engine->options;
+    if (options->out || options->seed || options->device)
+        return bp_fail(err, BP_ERR_USAGE,
+                       "a resumed run keeps its directory, seed and device: leave out --%s",
+                       options->out    ? "out"
+                       : options->seed ? "seed"
+                                       : "device");
+    if (strlen(options->resume) >= sizeof run->dir)
+        return bp_fail(err, BP_ERR_USAGE, "the run directory's path is too long");
+    snprintf(run->dir, sizeof run->dir, "%s", options->resume);
+    if (bp_recorder_open(&run->recorder, run->dir, err) < 0 ||
+        bp_run_facts_config(run->recorder.store, run->dir, &engine->config, err) < 0 ||
+        check_config(engine, err) < 0 || init_run(engine, err) < 0 ||
+        bp_resume(run, &engine->resumed, err) < 0)
+        return -1;
+    engine->config.budget.evaluations = engine->resumed.evaluations;
+    engine->config.budget.seconds = engine->resumed.seconds;
+    override_config(engine);
+    bp_progress_resume(&run->progress, engine->resumed.elapsed_s);
+    return 0;
+}
+
+static int open_run(struct engine *engine, struct bp_error *err)
+{
+    struct bp_run *run = &engine->run;
+    const struct bp_engine_options *options = engine->options;
+    run->status = "running";
+    run->eager.object_fd = run->baseline.object_fd = run->champion.object_fd = -1;
+    bp_config_defaults(&engine->config);
+    bp_progress_start(&run->progress);
+    run->summary_ns = bp_clock_ns();
+    if (options->replay && bp_replayed_open(options->replay, &run->replayed, err) < 0)
+        return -1;
+    return options->resume ? reopen(engine, err) : create(engine, err);
+}
+
+/* ---- one start of the run ---- */
+
+static int record_start(struct engine *engine, uint32_t number, struct bp_error *err)
+{
+    struct bp_run *run = &engine->run;
+    char config_hash[BP_HASH_TEXT];
+    bp_hash_text(engine->config.text, strlen(engine->config.text), config_hash);
+    json_t *json = json_pack("{s:I, s:s, s:s, s:I, s:I, s:f, s:b}", "session", (json_int_t)number,
+                             "version", BP_VERSION, "config_hash", config_hash, "parallel",
+                             (json_int_t)run->session.parallel, "evaluations",
+                             (json_int_t)engine->config.budget.evaluations, "seconds",
+                             engine->config.budget.seconds, "replayed", run->replayed != NULL);
+    return bp_run_event(run, "run", json, err);
+}
+
+/* No secret is used by two starts of a run: each has a key of its own. A replay needs no children, and
+ * of the session the loop alone, which sees the signals. */
+static int open_session(struct engine *engine, struct bp_error *err)
+{
+    struct bp_run *run = &engine->run;
+    struct bp_key run_key, key;
+    uint32_t number;
+    if (bp_recorder_watch_size(&run->recorder, run->config, err) < 0 ||
+        bp_store_begin_session(run->recorder.store, &number, err) < 0 ||
+        record_start(engine, number, err) < 0)
+        return -1;
+    if (run->replayed)
+        return bp_loop_open(&run->session.loop, err) < 0 ? -1 : opened(run, err);
+    bp_store_run_key(run->recorder.store, &run_key);
+    bp_key_derive(&run_key, "session", number, &key);
+    return bp_session_open(&run->session, &key, err);
+}
+
+static int repair(struct engine *engine, struct bp_error *err)
+{
+    struct bp_run *run = &engine->run;
+    if (!engine->options->resume)
+        return 0;
+    bp_progress_say(&run->progress, "resumed at evaluation %u of %u", run->ledger.count,
+                    engine->config.budget.evaluations);
+    return bp_recorder_repair(&run->recorder, run->ledger.count, run->ledger.champion_number, err);
 }
 
 /* ---- eager and baseline ---- */
 
-static int evaluate_one(struct engine *engine, struct bp_candidate *candidate, struct bp_error *err)
-{
-    engine->batch = candidate;
-    return bp_session_evaluate(&engine->session, candidate, 1, err);
-}
-
-static int evaluate_eager(struct engine *engine, struct bp_error *err)
+static int evaluate_eager(struct bp_run *run, struct bp_error *err)
 {
     struct bp_kernel_head head;
-    engine->origin = BP_ORIGIN_EAGER;
     const struct bp_embedded_file *file = &bp_embedded_eager[0];
     if (bp_kernel_head_parse(file->name, file->text, file->size, &head, err) < 0)
         return -1;
-    int result = make(engine, head.name, file->text, file->size, &head.space, &head.default_point,
-                      &engine->eager, err);
+    struct bp_blueprint blueprint = {
+        .number = 1,
+        .origin = BP_ORIGIN_EAGER,
+        .kernel = head.name,
+        .source = file->text,
+        .source_bytes = file->size,
+        .space = &head.space,
+        .point = &head.default_point,
+    };
+    int result = bp_run_make(run, &blueprint, &run->eager, err);
     bp_kernel_head_free(&head);
-    return result < 0 ? -1 : evaluate_one(engine, &engine->eager, err);
+    return result < 0 ? -1 : bp_search_evaluate(run, &run->eager, 1, err);
 }
 
-/* A second owner of the same evaluation's facts and object: the baseline is the first champion. */
-static int crown_baseline(struct engine *engine, struct bp_error *err)
+static int evaluate_baseline(struct bp_run *run, struct bp_error *err)
 {
-    const struct bp_evaluation *baseline = engine->baseline.evaluation;
-    struct bp_evaluation *copy = bp_evaluation_new();
-    engine->champion.object_fd = fcntl(engine->baseline.object_fd, F_DUPFD_CLOEXEC, 3);
-    engine->champion.object_bytes = engine->baseline.object_bytes;
-    engine->champion.evaluation = copy;
-    if (!copy || engine->champion.object_fd < 0)
-        return bp_fail_errno(err, "cannot keep the baseline");
-    bp_ladder_start(&engine->ladder, bp_standings_geomean_ms(baseline));
-    copy->number = baseline->number;
-    copy->timing_count = baseline->timing_count;
-    memcpy(copy->timings, baseline->timings, sizeof copy->timings);
-    return 0;
-}
-
-static int evaluate_baseline(struct engine *engine, struct bp_error *err)
-{
-    const struct bp_config *config = engine->config;
-    engine->origin = BP_ORIGIN_BASELINE;
-    if (make(engine, config->head.name, config->source, config->source_bytes, &config->head.space,
-             &config->baseline, &engine->baseline, err) < 0 ||
-        evaluate_one(engine, &engine->baseline, err) < 0)
+    const struct bp_config *config = run->config;
+    struct bp_blueprint blueprint = {
+        .number = 2,
+        .origin = BP_ORIGIN_BASELINE,
+        .kernel = config->head.name,
+        .source = config->source,
+        .source_bytes = config->source_bytes,
+        .space = &config->head.space,
+        .point = &config->baseline,
+    };
+    if (bp_run_make(run, &blueprint, &run->baseline, err) < 0 ||
+        bp_search_evaluate(run, &run->baseline, 1, err) < 0)
         return -1;
-    if (engine->baseline.evaluation->verdict == BP_VERDICT_PASS)
-        return crown_baseline(engine, err);
-    engine->hopeless = true;
+    bool passed = run->baseline.evaluation->verdict == BP_VERDICT_PASS;
+    return passed ? bp_run_crown_baseline(run, err) : 0;
+}
+
+static int check_baseline(struct bp_run *run, struct bp_error *err)
+{
+    const struct bp_evaluation *baseline = run->baseline.evaluation;
+    if (baseline->verdict == BP_VERDICT_PASS)
+        return 0;
+    run->hopeless = true;
     return bp_fail(err, BP_ERR_UNAVAILABLE, "the baseline config is not usable: %s: %s",
-                   bp_verdict_name(engine->baseline.evaluation->verdict),
-                   engine->baseline.evaluation->message);
-}
-
-/* ---- search ---- */
-
-static bool budget_left(const struct engine *engine)
-{
-    double elapsed = bp_progress_elapsed_s(&engine->progress);
-    return engine->number < engine->config->budget.evaluations &&
-           (engine->config->budget.seconds == 0 || elapsed < engine->config->budget.seconds);
-}
-
-/* A proposal that needs no compiler is answered from the record or refused. 1: it was. */
-static int answer_at_once(struct engine *engine, struct bp_candidate *candidate,
-                          const struct bp_point *point, struct bp_error *err)
-{
-    struct bp_evaluation *evaluation = candidate->evaluation;
-    const struct bp_ledger_row *row =
-        bp_ledger_find_source(&engine->ledger, evaluation->source_hash);
-    if (!bp_space_allows(engine->ledger.space, point)) {
-        evaluation->verdict = BP_VERDICT_INVALID_CONFIG;
-        snprintf(evaluation->message, sizeof evaluation->message,
-                 "the knob values break a constraint");
-    } else if (row) {
-        evaluation->verdict = row->verdict;
-        evaluation->score = row->score;
-        evaluation->duplicate = true;
-        evaluation->duplicate_of = row->number;
-        snprintf(evaluation->message, sizeof evaluation->message,
-                 "same source and knobs as evaluation %u", row->number);
-    } else {
-        return 0;
-    }
-    evaluation->stage = BP_STAGE_validate;
-    evaluation->has_score = true;
-    evaluation->finished_wall_ms = bp_clock_wall_ms();
-    bp_evaluation_safety(evaluation);
-    return record(engine, evaluation, point, false, err) < 0 ? -1 : 1;
-}
-
-/* Asks the strategy for one candidate: 1 with candidate and point set, 0 when the space is used up. */
-static int propose(struct engine *engine, struct bp_candidate *candidate, struct bp_point *point,
-                   struct bp_error *err)
-{
-    struct bp_history history;
-    struct bp_proposal proposal;
-    bp_ledger_view(&engine->ledger, &history);
-    int got =
-        engine->strategy->propose(&history, &engine->search_key, engine->decision, &proposal, err);
-    if (got <= 0)
-        return got;
-    engine->decision++;
-    *point = proposal.point;
-    const struct bp_config *config = engine->config;
-    if (make(engine, config->head.name, config->source, config->source_bytes, &config->head.space,
-             point, candidate, err) < 0)
-        return -1;
-    candidate->evaluation->parent = proposal.parent;
-    snprintf(candidate->evaluation->strategy, sizeof candidate->evaluation->strategy, "%s",
-             engine->strategy->name);
-    return 1;
-}
-
-/* One batch: proposals, compiled together, tried one by one. 0 when nothing is left to propose. */
-static int search_batch(struct engine *engine, struct bp_candidate *batch, struct bp_point *points,
-                        struct bp_error *err)
-{
-    uint32_t count = 0, known = engine->ledger.observation_count;
-    int got = 1;
-    while (count < engine->session.parallel && budget_left(engine) && got > 0) {
-        got = propose(engine, &batch[count], &points[count], err);
-        if (got <= 0)
-            break;
-        bp_ledger_settle(&engine->ledger, known);
-        int answered = answer_at_once(engine, &batch[count], &points[count], err);
-        known = engine->ledger.observation_count;
-        if (answered != 0)
-            drop(&batch[count]);
-        else
-            count++;
-        if (answered < 0)
-            return -1;
-        for (uint32_t i = 0; i < count; i++)
-            if (bp_ledger_expect(&engine->ledger, &points[i], err) < 0)
-                return -1;
-    }
-    bp_ledger_settle(&engine->ledger, known);
-    engine->batch = batch;
-    engine->points = points;
-    if (got >= 0 && count > 0 && bp_session_evaluate(&engine->session, batch, count, err) < 0)
-        got = -1;
-    for (uint32_t i = 0; i < count; i++)
-        drop(&batch[i]);
-    return got < 0 ? -1 : got > 0 || count > 0;
-}
-
-static int search(struct engine *engine, struct bp_error *err)
-{
-    uint32_t lanes = engine->session.parallel;
-    BP_AUTO_FREE struct bp_candidate *batch = calloc(lanes, sizeof *batch);
-    BP_AUTO_FREE struct bp_point *points = calloc(lanes, sizeof *points);
-    if (!batch || !points)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for a batch");
-    for (uint32_t i = 0; i < lanes; i++)
-        batch[i].object_fd = -1;
-    engine->origin = BP_ORIGIN_SEARCH;
-    while (budget_left(engine)) {
-        int got = search_batch(engine, batch, points, err);
-        if (got <= 0)
-            return got;
-    }
-    return 0;
-}
-
-/* The champion's claim rests on fresh rounds against the original baseline. */
-static int compare_finally(struct engine *engine, struct bp_error *err)
-{
-    if (engine->ledger.champion_number == engine->baseline.evaluation->number)
-        return 0;
-    bp_progress_say(&engine->progress, "comparing the best with the baseline, %u fresh rounds",
-                    engine->config->timing.final_rounds);
-    if (bp_session_match(&engine->session, &engine->champion, &engine->baseline,
-                         engine->config->timing.final_rounds, false, &engine->final, err) < 0)
-        return -1;
-    engine->compared = engine->final.outcome.verdict == BP_VERDICT_PASS;
-    if (!engine->compared)
-        bp_progress_say(&engine->progress, "the final comparison failed: %s",
-                        engine->final.outcome.message);
-    return 0;
+                   bp_verdict_name(baseline->verdict), baseline->message);
 }
 
 /* ---- the whole ---- */
 
-static int open_run(struct engine *engine, struct bp_error *err)
+static bool is_finished(const struct engine *engine)
 {
-    struct bp_key run_key;
-    if (bp_recorder_open(&engine->recorder, engine->dir, engine->config, err) < 0)
-        return -1;
-    bp_store_run_key(engine->recorder.store, &run_key);
-    return bp_session_open(&engine->session, &run_key, err);
+    const struct bp_run *run = &engine->run;
+    return engine->resumed.finished && (run->exhausted || !bp_run_budget_left(run, 0));
 }
 
 static int work(struct engine *engine, struct bp_error *err)
 {
-    if (open_run(engine, err) < 0 || evaluate_eager(engine, err) < 0 ||
-        evaluate_baseline(engine, err) < 0 || search(engine, err) < 0)
+    struct bp_run *run = &engine->run;
+    struct bp_batch *pending = engine->resumed.has_pending ? &engine->resumed.pending : NULL;
+    if (run->baseline.evaluation && check_baseline(run, err) < 0)
         return -1;
-    return compare_finally(engine, err);
+    if (open_session(engine, err) < 0 || repair(engine, err) < 0)
+        return -1;
+    bp_notify_ready();
+    if (bp_attendant_await_disk(&run->attendant, err) < 0 ||
+        (run->ledger.count < 1 && evaluate_eager(run, err) < 0) ||
+        (run->ledger.count < 2 && evaluate_baseline(run, err) < 0) || check_baseline(run, err) < 0)
+        return -1;
+    if (bp_search_run(run, pending, err) < 0)
+        return -1;
+    return bp_contest_final(run, err);
 }
 
 static int print_end(struct engine *engine, struct bp_error *err)
 {
+    struct bp_run *run = &engine->run;
     struct bp_run_summary summary;
     BP_AUTO_FREE char *text = NULL;
-    fill_summary(engine, &summary);
-    if (bp_recorder_results(&engine->recorder, &summary, err) < 0)
+    bp_run_summary(run, &summary);
+    if (bp_recorder_results(&run->recorder, &summary, err) < 0)
         return -1;
-    bp_progress_end(&engine->progress);
-    if (engine->options->json) {
-        json_t *object = bp_summary_json(&summary);
-        if (!object)
-            return bp_fail(err, BP_ERR_MEMORY, "no memory for the summary");
-        json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether it could be written */
-        putchar('\n');
-        json_decref(object);
-        return 0;
-    }
+    bp_progress_end(&run->progress);
+    if (engine->options->json) /* main looks whether it could be written */
+        return bp_recorder_print(&run->recorder, &summary, stdout, err);
     if (bp_results_text(&summary, &text, err) < 0)
         return -1;
-    printf("%s\nresults in %s\n", text, engine->dir);
+    printf("%s\nresults in %s\n", text, run->dir);
     return 0;
+}
+
+/* What ended the run, as status word and exit status; says an error. */
+static int conclude(struct bp_run *run, int result, const struct bp_error *err)
+{
+    run->status = "finished";
+    if (result == 0)
+        return BP_EXIT_OK;
+    bool interrupted = err->code == BP_ERR_INTERRUPTED;
+    run->status = interrupted ? "interrupted" : "failed";
+    bp_progress_say(&run->progress, "bulletproof: %s", err->msg);
+    bp_log(BP_LOG_INFO, "engine", "ended: %s", err->msg);
+    return run->hopeless ? BP_EXIT_FAILED : bp_exit_of_error(err);
+}
+
+static int record_end(struct bp_run *run, struct bp_error *err)
+{
+    json_t *json = json_pack("{s:s, s:b}", "status", run->status, "exhausted", run->exhausted);
+    return bp_run_event(run, "end", json, err);
+}
+
+static int run_to_end(struct engine *engine, struct bp_error *err)
+{
+    struct bp_run *run = &engine->run;
+    bool finished = is_finished(engine);
+    if (finished)
+        bp_progress_say(&run->progress,
+                        "the run in %s is finished: %u of %u evaluations (--max-evaluations and "
+                        "--max-seconds raise its budget)",
+                        run->dir, run->ledger.count, engine->config.budget.evaluations);
+    int status = conclude(run, finished ? 0 : work(engine, err), err);
+    bp_attendant_stop(&run->attendant);
+    bp_session_close(&run->session); /* nothing of ours runs on while the summary is written */
+    bool failed = run->ledger.count > 0 && print_end(engine, err) < 0;
+    if (failed || (!finished && record_end(run, err) < 0)) {
+        bp_progress_say(&run->progress, "bulletproof: %s", err->msg);
+        status = BP_EXIT_HARNESS;
+    }
+    return status;
 }
 
 static void close_all(struct engine *engine)
 {
+    struct bp_run *run = &engine->run;
     struct bp_error err;
-    bp_session_close(&engine->session);
-    drop(&engine->eager);
-    drop(&engine->baseline);
-    drop(&engine->champion);
-    bp_ledger_free(&engine->ledger);
-    if (bp_recorder_close(&engine->recorder, &err) < 0)
-        bp_progress_say(&engine->progress, "bulletproof: %s", err.msg);
-}
-
-/* What ended the run, as status word and exit status; says an error. */
-static int conclude(struct engine *engine, int result, const struct bp_error *err)
-{
-    engine->status = "finished";
-    if (result == 0)
-        return BP_EXIT_OK;
-    bool interrupted = err->code == BP_ERR_INTERRUPTED;
-    engine->status = interrupted ? "interrupted" : "failed";
-    bp_progress_say(&engine->progress, "bulletproof: %s", err->msg);
-    bp_log(BP_LOG_INFO, "engine", "ended: %s", err->msg);
-    return interrupted ? BP_EXIT_INTERRUPTED : engine->hopeless ? BP_EXIT_FAILED : BP_EXIT_HARNESS;
-}
-
-static int init(struct engine *engine, const struct bp_engine_options *options,
-                struct bp_error *err)
-{
-    const struct bp_config *config = options->config;
-    struct bp_session_callbacks callbacks = {
-        .prepared = prepared,
-        .known_object = known_object,
-        .evaluated = evaluated,
-        .device_changed = device_changed,
-        .probed = probed,
-        .waiting = waiting,
-        .context = engine,
-    };
-    engine->options = options;
-    engine->config = config;
-    engine->status = "running";
-    engine->eager.object_fd = engine->baseline.object_fd = engine->champion.object_fd = -1;
-    engine->strategy = bp_strategy_find(config->strategy);
-    if (!engine->strategy)
-        return bp_fail(err, BP_ERR_USAGE, "unknown strategy '%s'", config->strategy);
-    bp_key_from_seed(config->seed, &engine->search_key);
-    bp_ledger_init(&engine->ledger, &config->head.space);
-    bp_progress_start(&engine->progress);
-    engine->summary_ns = bp_clock_ns();
-    if (bp_session_init(&engine->session, config, &callbacks, err) < 0)
-        return -1;
-    bp_standings_mask(&engine->session.suite, engine->mask, sizeof engine->mask);
-    return bp_run_dir_create(options->out, config->output, config->head.name, engine->dir,
-                             sizeof engine->dir, err);
+    bp_session_close(&run->session);
+    bp_run_drop(&run->eager);
+    bp_run_drop(&run->baseline);
+    bp_run_drop(&run->champion);
+    bp_ledger_free(&run->ledger);
+    bp_replayed_close(&run->replayed);
+    if (bp_recorder_close(&run->recorder, &err) < 0)
+        bp_progress_say(&run->progress, "bulletproof: %s", err.msg);
+    bp_config_free(&engine->config);
+    free(engine);
 }
 
 int bp_engine_run(const struct bp_engine_options *options, struct bp_error *err)
@@ -598,18 +396,9 @@ int bp_engine_run(const struct bp_engine_options *options, struct bp_error *err)
     struct engine *engine = calloc(1, sizeof *engine);
     if (!engine)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the engine");
-    if (init(engine, options, err) < 0) {
-        free(engine);
-        return -1;
-    }
-    bp_progress_say(&engine->progress, "run directory %s", engine->dir);
-    int status = conclude(engine, work(engine, err), err);
-    bp_session_close(&engine->session); /* nothing of ours runs on while the summary is written */
-    if (engine->ledger.count > 0 && print_end(engine, err) < 0) {
-        bp_progress_say(&engine->progress, "bulletproof: %s", err->msg);
-        status = BP_EXIT_HARNESS;
-    }
+    engine->options = options;
+    engine->run.session.loop.epoll_fd = engine->run.session.loop.signal_fd = -1;
+    int status = open_run(engine, err) < 0 ? -1 : run_to_end(engine, err);
     close_all(engine);
-    free(engine);
     return status;
 }

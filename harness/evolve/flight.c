@@ -72,11 +72,12 @@ int bp_flight_take_ring(struct bp_session *session, enum bp_ring_side side,
 
 /* ---- the compile, and what is done beside it ---- */
 
-static void start_compile(struct bp_session *session, struct bp_flight *flight)
+void bp_flight_describe_compile(const struct bp_session *session,
+                                const struct bp_candidate *candidate,
+                                struct bp_compile_options *options)
 {
-    struct bp_evaluation *evaluation = flight->candidate->evaluation;
-    struct bp_error err;
-    struct bp_compile_options options = {
+    const struct bp_evaluation *evaluation = candidate->evaluation;
+    *options = (struct bp_compile_options){
         .children = session->children,
         .dtype = session->dtype,
         .source = evaluation->source,
@@ -84,8 +85,15 @@ static void start_compile(struct bp_session *session, struct bp_flight *flight)
         .define_count = evaluation->knob_count,
         .defines = evaluation->knobs,
     };
-    memcpy(options.device, session->device, sizeof options.device);
-    memcpy(options.arch, session->arch, sizeof options.arch);
+    memcpy(options->device, session->device, sizeof options->device);
+    memcpy(options->arch, session->arch, sizeof options->arch);
+}
+
+static void start_compile(struct bp_session *session, struct bp_flight *flight)
+{
+    struct bp_error err;
+    struct bp_compile_options options;
+    bp_flight_describe_compile(session, flight->candidate, &options);
     flight->outcome = (struct bp_outcome){.verdict = BP_VERDICT_PASS};
     flight->stage = BP_STAGE_compile;
     flight->unreaped = false;
@@ -182,6 +190,8 @@ static int prepare_beside(struct bp_session *session, struct bp_flight *flights,
         order_fill(session, &flights[i], i);
     order_scrub(session, BP_RING_A);
     order_scrub(session, BP_RING_B);
+    if (session->evaluations == count)
+        bp_bench_touch_ring(session->bench, BP_RING_A);
     for (uint32_t i = 0; i < count; i++)
         open_trial(session, &flights[i], i);
     return 0;
@@ -191,6 +201,8 @@ int bp_flight_compile(struct bp_session *session, struct bp_flight *flights, uin
                       struct bp_error *err)
 {
     double prepared_ms = bp_bench_prepare_ms(session->bench);
+    bp_session_now(session, "compiling #%u to #%u", flights[0].candidate->evaluation->number,
+                   flights[count - 1].candidate->evaluation->number);
     for (uint32_t i = 0; i < count; i++)
         start_compile(session, &flights[i]);
     if (prepare_beside(session, flights, count, err) < 0 ||
@@ -218,6 +230,7 @@ static int run_trial(struct bp_session *session, struct bp_flight *flight, struc
     struct bp_trial_object object = {.fd = flight->candidate->object_fd,
                                      .bytes = flight->candidate->object_bytes};
     struct bp_error why;
+    bp_session_now(session, "trying #%u", flight->candidate->evaluation->number);
     if (bp_trial_start(flight->trial, &object, &why) < 0) {
         fail(flight, BP_STAGE_run, &why);
         return 0;

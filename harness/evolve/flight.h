@@ -24,6 +24,11 @@ struct bp_flight {
 void bp_flight_open(struct bp_flight *flight, struct bp_candidate *candidate);
 void bp_flight_close(struct bp_session *session, struct bp_flight *flight);
 
+/* What a candidate's compile needs of the session; borrows the candidate's source and knobs. */
+void bp_flight_describe_compile(const struct bp_session *session,
+                                const struct bp_candidate *candidate,
+                                struct bp_compile_options *options);
+
 /* Compiles every flight, and meanwhile prepares all that its trial needs beside the object; after it
  * each has an outcome, PASS when there is an object and everything to try it. */
 int bp_flight_compile(struct bp_session *session, struct bp_flight *flights, uint32_t count,

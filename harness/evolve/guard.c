@@ -167,6 +167,7 @@ static int wait_in_quarantine(struct bp_session *session, struct bp_error *err)
     bp_log(BP_LOG_WARNING, "guard", "%s", text);
     if (session->callbacks.waiting)
         session->callbacks.waiting(session->callbacks.context, text);
+    bp_session_now(session, "waiting for device %s", session->device);
     if (bp_waiting_pause(session, pause_ms, err) < 0)
         return -1;
     move(session, BP_HEALTH_EVENT_pause_over, guard->why);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/fault.h"
 
 static int add_normalised(struct bp_buffer *text, const char *source, size_t size,
                           struct bp_error *err)
@@ -44,7 +45,7 @@ int bp_identity_set(struct bp_evaluation *evaluation, const char *source, size_t
                     struct bp_error *err)
 {
     struct bp_buffer text;
-    evaluation->source = malloc(source_bytes + 1);
+    evaluation->source = bp_fault_malloc(source_bytes + 1);
     if (!evaluation->source)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a source of %zu bytes", source_bytes);
     memcpy(evaluation->source, source, source_bytes);

@@ -4,11 +4,39 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
 
-int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct bp_config *config,
-                     struct bp_error *err)
+#define SUMMARY_SHARE 100 /* of the time goes on without summaries, to one part for them */
+
+static int open_thinning(struct bp_recorder *recorder, const struct bp_config *config,
+                         struct bp_error *err)
+{
+    struct bp_thinning_caps caps = {.max_bytes = (uint64_t)config->limits.failures_mb << 20,
+                                    .max_count = config->limits.failures_kept};
+    return bp_thinning_open(&recorder->thinning, recorder->dir, &caps, err);
+}
+
+int bp_recorder_watch_size(struct bp_recorder *recorder, const struct bp_config *config,
+                           struct bp_error *err)
+{
+    struct bp_log_caps caps = {.max_bytes = (uint64_t)config->log.size_mb << 20,
+                               .kept = config->log.kept};
+    bp_log_set_caps(&caps);
+    return open_thinning(recorder, config, err);
+}
+
+static int open_log(const struct bp_recorder *recorder, struct bp_error *err)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/log.txt", recorder->dir);
+    return bp_log_open(path, err);
+}
+
+int bp_recorder_create(struct bp_recorder *recorder, const char *dir,
+                       const struct bp_config *config, struct bp_error *err)
 {
     char path[4200];
     snprintf(recorder->dir, sizeof recorder->dir, "%s", dir);
@@ -17,17 +45,48 @@ int bp_recorder_open(struct bp_recorder *recorder, const char *dir, const struct
     snprintf(path, sizeof path, "%s/config.yaml", dir);
     if (bp_io_write_file_atomic(path, config->text, strlen(config->text), err) < 0)
         return -1;
-    snprintf(path, sizeof path, "%s/log.txt", dir);
-    return bp_log_open(path, err);
+    return open_log(recorder, err);
+}
+
+int bp_recorder_open(struct bp_recorder *recorder, const char *dir, struct bp_error *err)
+{
+    snprintf(recorder->dir, sizeof recorder->dir, "%s", dir);
+    if (bp_store_open(dir, &recorder->store, err) < 0)
+        return -1;
+    return open_log(recorder, err);
+}
+
+static int rewrite(struct bp_recorder *recorder, uint32_t number,
+                   int (*write)(const char *dir, const struct bp_evaluation *evaluation,
+                                struct bp_error *err),
+                   struct bp_error *err)
+{
+    struct bp_evaluation *evaluation;
+    if (bp_store_load_evaluation(recorder->store, number, &evaluation, err) < 0)
+        return -1;
+    int result = write(recorder->dir, evaluation, err);
+    bp_evaluation_free(evaluation);
+    return result;
+}
+
+int bp_recorder_repair(struct bp_recorder *recorder, uint32_t last, uint32_t best,
+                       struct bp_error *err)
+{
+    uint32_t written;
+    if (bp_artifacts_history_end(recorder->dir, &written, err) < 0)
+        return -1;
+    for (uint32_t number = written + 1; number <= last; number++)
+        if (rewrite(recorder, number, bp_artifacts_evaluation, err) < 0)
+            return -1;
+    return best > 0 ? rewrite(recorder, best, bp_artifacts_best, err) : 0;
 }
 
 int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)
 {
-    bp_log_close();
-    if (!recorder->store)
-        return 0;
-    int result = bp_store_close(recorder->store, err);
+    int result = recorder->store ? bp_store_close(recorder->store, err) : 0;
     recorder->store = NULL;
+    bp_thinning_close(&recorder->thinning);
+    bp_log_close(); /* the store's thread says something now and then */
     return result;
 }
 
@@ -35,6 +94,7 @@ int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)
 
 struct evaluation_job {
     char dir[4096];
+    struct bp_thinning *thinning;     /* borrowed */
     struct bp_evaluation *evaluation; /* owned copy */
     bool is_best;
 };
@@ -44,6 +104,7 @@ static int write_evaluation(void *context, struct bp_error *err)
     const struct evaluation_job *job = context;
     if (bp_artifacts_evaluation(job->dir, job->evaluation, err) < 0)
         return -1;
+    bp_thinning_added(job->thinning, job->evaluation->number, job->evaluation->verdict);
     return job->is_best ? bp_artifacts_best(job->dir, job->evaluation, err) : 0;
 }
 
@@ -59,12 +120,13 @@ int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluat
 {
     if (bp_store_evaluation(recorder->store, evaluation, err) < 0)
         return -1;
-    struct evaluation_job *job = calloc(1, sizeof *job);
+    struct evaluation_job *job = bp_fault_calloc(1, sizeof *job);
     if (!job || !(job->evaluation = bp_evaluation_copy(evaluation))) {
         free(job);
         return bp_fail(err, BP_ERR_MEMORY, "no memory to record an evaluation");
     }
     memcpy(job->dir, recorder->dir, sizeof job->dir);
+    job->thinning = &recorder->thinning;
     job->is_best = is_best;
     struct bp_store_job work = {.run = write_evaluation,
                                 .release = release_evaluation,
@@ -83,47 +145,70 @@ int bp_recorder_check(struct bp_recorder *recorder, struct bp_error *err)
     return bp_store_flush(recorder->store, err);
 }
 
-struct text_job {
-    char path[4200];
-    char *text; /* owned */
+struct summary_job {
+    struct bp_recorder *recorder; /* which closes its store, and so ends the jobs, before itself */
+    char *head;                   /* owned */
 };
 
-static int write_text(void *context, struct bp_error *err)
+/* Over a connection of its own: the recorder's belongs to the supervisor's thread. */
+static int write_summary(void *context, struct bp_error *err)
 {
-    const struct text_job *job = context;
-    return bp_io_write_file_atomic(job->path, job->text, strlen(job->text), err);
+    const struct summary_job *job = context;
+    struct bp_recorder *recorder = job->recorder;
+    struct bp_store *record;
+    struct bp_error closing;
+    uint64_t start_ns = bp_clock_ns();
+    if (bp_store_read(recorder->dir, &record, err) < 0)
+        return -1;
+    int result = bp_artifacts_summary(recorder->dir, job->head, record, err);
+    bp_store_close(record, &closing);
+    recorder->summary_ns = bp_clock_ns();
+    recorder->summary_cost_ns = recorder->summary_ns - start_ns;
+    return result;
 }
 
-static void release_text(void *context)
+static void release_summary(void *context)
 {
-    struct text_job *job = context;
-    free(job->text);
+    struct summary_job *job = context;
+    free(job->head);
     free(job);
 }
 
 int bp_recorder_summary(struct bp_recorder *recorder, const struct bp_run_summary *summary,
                         struct bp_error *err)
 {
-    json_t *object = bp_summary_json(summary);
-    struct text_job *job = calloc(1, sizeof *job);
-    if (job)
-        job->text = json_dumps(object, BP_JSON_FLAGS);
-    json_decref(object);
-    if (!job || !job->text) {
-        free(job);
+    if (bp_clock_ns() - recorder->summary_ns < SUMMARY_SHARE * recorder->summary_cost_ns)
+        return 0;
+    struct summary_job *job = bp_fault_calloc(1, sizeof *job);
+    if (!job)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the summary");
+    job->recorder = recorder;
+    if (bp_summary_head(summary, &job->head, err) < 0) {
+        free(job);
+        return -1;
     }
-    snprintf(job->path, sizeof job->path, "%s/tuning_summary.json", recorder->dir);
-    struct bp_store_job work = {
-        .run = write_text, .release = release_text, .context = job, .bytes = strlen(job->text)};
+    struct bp_store_job work = {.run = write_summary,
+                                .release = release_summary,
+                                .context = job,
+                                .bytes = sizeof *job + strlen(job->head)};
     return bp_store_run(recorder->store, work, err);
 }
 
 int bp_recorder_results(struct bp_recorder *recorder, const struct bp_run_summary *summary,
                         struct bp_error *err)
 {
-    if (bp_store_flush(recorder->store, err) < 0 ||
-        bp_artifacts_summary(recorder->dir, summary, err) < 0)
+    BP_AUTO_FREE char *head = NULL;
+    if (bp_store_flush(recorder->store, err) < 0 || bp_summary_head(summary, &head, err) < 0 ||
+        bp_artifacts_summary(recorder->dir, head, recorder->store, err) < 0)
         return -1;
     return bp_artifacts_results(recorder->dir, summary, err);
+}
+
+int bp_recorder_print(struct bp_recorder *recorder, const struct bp_run_summary *summary, FILE *out,
+                      struct bp_error *err)
+{
+    BP_AUTO_FREE char *head = NULL;
+    if (bp_summary_head(summary, &head, err) < 0)
+        return -1;
+    return bp_summary_print(out, head, recorder->store, err);
 }

@@ -1,17 +1,27 @@
 #include "harness/evolve/session.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "harness/evolve/attempts.h"
-#include "harness/evolve/flight.h"
+#include "harness/evolve/gates.h"
 #include "harness/supervise/canary.h"
 
-#define PREPARE_TIMEOUT_MS 120000.0
 #define CLOSE_TIMEOUT_NS 2000000000u
+
+void bp_session_now(struct bp_session *session, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(session->activity, sizeof session->activity, fmt, args);
+    va_end(args);
+}
 
 /* ---- opening ---- */
 
@@ -54,7 +64,7 @@ static void apply_limits(struct bp_session *session)
         .compile_ms = config->limits.compile_s * 1e3,
         .run_ms = config->limits.run_s * 1e3,
         .judge_ms = config->limits.judge_s * 1e3,
-        .prepare_ms = PREPARE_TIMEOUT_MS,
+        .prepare_ms = config->limits.prepare_s * 1e3,
         .memory_bytes = (uint64_t)config->limits.memory_mb << 20,
         .workspace_max_bytes = (uint64_t)config->limits.workspace_mb << 20,
         .log_max_bytes = (size_t)config->limits.log_kb << 10,
@@ -86,6 +96,7 @@ static int open_bench(struct bp_session *session, const struct bp_key *run_key,
 
 static int prepare_masters(struct bp_session *session, struct bp_error *err)
 {
+    bp_session_now(session, "preparing inputs and references");
     for (uint32_t i = 0; i < session->suite.case_count; i++) {
         struct bp_orders orders = {.left = 1};
         if (bp_bench_make(session->bench, i, bp_orders_done, &orders, err) < 0 ||
@@ -146,8 +157,11 @@ int bp_session_open(struct bp_session *session, const struct bp_key *run_key, st
     if (bp_launch_prepare_supervisor(layers, sizeof layers, err) < 0)
         return -1;
     bp_log(BP_LOG_INFO, "session", "namespaces for children: %s", layers);
-    if (bp_loop_open(&session->loop, err) < 0 || check_sandbox(session, err) < 0 ||
-        open_bench(session, run_key, err) < 0 || prepare_masters(session, err) < 0) {
+    const struct bp_session_callbacks *callbacks = &session->callbacks;
+    if (bp_loop_open(&session->loop, err) < 0 ||
+        (callbacks->opened && callbacks->opened(callbacks->context, err) < 0) ||
+        check_sandbox(session, err) < 0 || open_bench(session, run_key, err) < 0 ||
+        prepare_masters(session, err) < 0) {
         bp_session_close(session);
         return -1;
     }
@@ -222,6 +236,8 @@ static int check_device(struct bp_session *session, enum bp_stage stage, bool un
 
 static int fly(struct bp_session *session, struct bp_flight *flight, struct bp_error *err)
 {
+    if (flight->outcome.verdict == BP_VERDICT_PASS && bp_gates_pass(session, flight, err) < 0)
+        return -1;
     if (flight->outcome.verdict != BP_VERDICT_PASS)
         return 0;
     if (bp_flight_try(session, flight, err) < 0)
@@ -295,7 +311,8 @@ int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candida
 {
     if (count > session->parallel)
         return bp_fail(err, BP_ERR_STATE, "%u candidates for %u lanes", count, session->parallel);
-    struct bp_flight *flights = calloc(count, sizeof *flights);
+    bp_fault_next_phase();
+    struct bp_flight *flights = bp_fault_calloc(count, sizeof *flights);
     if (!flights)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for %u candidates", count);
     for (uint32_t i = 0; i < count; i++)
@@ -306,6 +323,60 @@ int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candida
     for (uint32_t i = 0; i < count; i++)
         bp_flight_close(session, &flights[i]);
     free(flights);
+    return result;
+}
+
+/* ---- objects again ---- */
+
+static void take_object(struct bp_candidate *candidate, struct bp_candidate *again)
+{
+    if (strcmp(again->evaluation->object_hash, candidate->evaluation->object_hash) != 0)
+        bp_log(BP_LOG_WARNING, "session", "evaluation %u compiles to another object now, by %s",
+               candidate->evaluation->number, again->evaluation->device_driver);
+    candidate->object_fd = bp_steal_fd(&again->object_fd);
+    candidate->object_bytes = again->object_bytes;
+}
+
+/* Until it has an object, or another attempt makes no sense. */
+static int compile_again(struct bp_session *session, struct bp_candidate *candidate,
+                         struct bp_outcome *outcome, struct bp_error *err)
+{
+    struct bp_attempts_policy policy = policy_of(session);
+    enum bp_verdict outcomes[BP_MAX_ATTEMPTS];
+    for (uint32_t count = 1; count <= BP_MAX_ATTEMPTS; count++) {
+        struct bp_flight flight;
+        bp_flight_open(&flight, candidate);
+        int result = bp_flight_compile(session, &flight, 1, err);
+        *outcome = flight.outcome;
+        bp_flight_close(session, &flight);
+        outcomes[count - 1] = outcome->verdict;
+        if (result < 0)
+            return -1;
+        if (candidate->object_fd >= 0 ||
+            bp_attempts_next(&policy, outcomes, count) != BP_ATTEMPTS_BACK_OFF)
+            break;
+        if (back_off(session, count, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int bp_session_compile(struct bp_session *session, struct bp_candidate *candidate,
+                       struct bp_error *err)
+{
+    struct bp_candidate again = {.evaluation = bp_evaluation_copy(candidate->evaluation),
+                                 .object_fd = -1};
+    struct bp_outcome outcome;
+    if (!again.evaluation)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory to compile again");
+    int result = compile_again(session, &again, &outcome, err);
+    if (again.object_fd >= 0)
+        take_object(candidate, &again);
+    else if (result == 0)
+        result = bp_fail(err, BP_ERR_UNAVAILABLE, "evaluation %u cannot be compiled again: %s: %s",
+                         candidate->evaluation->number, bp_verdict_name(outcome.verdict),
+                         outcome.message);
+    bp_evaluation_free(again.evaluation);
     return result;
 }
 
@@ -379,6 +450,7 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
     };
     enum bp_verdict outcomes[BP_MAX_ATTEMPTS];
     uint32_t incumbent_failures = 0;
+    bp_session_now(session, "match of #%u and #%u", a->evaluation->number, b->evaluation->number);
     fill_contender(a, &options.sides[BP_RING_A]);
     fill_contender(b, &options.sides[BP_RING_B]);
     for (uint32_t count = 1;; count++) {

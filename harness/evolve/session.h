@@ -31,6 +31,8 @@ struct bp_probe_record {
 };
 
 struct bp_session_callbacks {
+    /* Once the loop is open, before anything is prepared. May be null. */
+    int (*opened)(void *context, struct bp_error *err);
     /* Progress of preparing references: done of total cases. May be null. */
     void (*prepared)(void *context, uint32_t done, uint32_t total);
     /* After a compile that gave an object: true to skip run and judge (the verdict was filled in from
@@ -70,6 +72,7 @@ struct bp_session {
     char device[BP_TEXT_SHORT];
     char arch[BP_TEXT_SHORT];
     char worker_path[4096];
+    char activity[BP_TEXT_SHORT]; /* what goes on now, for a person who asks */
     uint64_t draws;
     uint64_t evaluations; /* numbers the secrets of each attempt */
     uint64_t matches;
@@ -84,6 +87,8 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
 /* Opens the loop, and makes masters and references of the whole suite. */
 int bp_session_open(struct bp_session *session, const struct bp_key *run_key, struct bp_error *err)
     BP_MUST_CHECK;
+/* Notes what goes on now (session->activity). */
+void bp_session_now(struct bp_session *session, const char *fmt, ...) BP_PRINTF(2, 3);
 /* Kills what still runs and waits until it is reaped (two seconds at most). May be repeated. */
 void bp_session_close(struct bp_session *session);
 
@@ -94,6 +99,11 @@ void bp_session_describe(const struct bp_session *session, struct bp_evaluation 
  * ends with a verdict. */
 int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candidates, uint32_t count,
                         struct bp_error *err) BP_MUST_CHECK;
+
+/* Compiles a candidate that passed before again, for its object alone; nothing else of it changes.
+ * BP_ERR_UNAVAILABLE when that does not succeed any more. */
+int bp_session_compile(struct bp_session *session, struct bp_candidate *candidate,
+                       struct bp_error *err) BP_MUST_CHECK;
 
 /* Serves events until ready(context) holds, asked every millisecond. */
 int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), void *context,

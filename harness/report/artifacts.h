@@ -4,8 +4,9 @@
 #define BP_HARNESS_REPORT_ARTIFACTS_H
 
 #include <jansson.h>
+#include <stdio.h>
 
-#include "harness/store/evaluation.h"
+#include "harness/store/store.h"
 
 /* How every JSON file and `--json` is printed. */
 #define BP_JSON_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(9))
@@ -16,6 +17,10 @@ json_t *bp_evaluation_json(const struct bp_evaluation *evaluation);
 /* eval_00042.hip and eval_00042.json in dir, then one line appended to history.jsonl. */
 int bp_artifacts_evaluation(const char *dir, const struct bp_evaluation *evaluation,
                             struct bp_error *err) BP_MUST_CHECK;
+
+/* The number in the last line of history.jsonl, 0 when there is none. What stands after the last
+ * newline, of a writer that was killed, is cut off. */
+int bp_artifacts_history_end(const char *dir, uint32_t *number, struct bp_error *err) BP_MUST_CHECK;
 
 /* best/: kernel.hip, knobs.yaml, result.json, replaced as a whole. */
 int bp_artifacts_best(const char *dir, const struct bp_evaluation *best, struct bp_error *err)
@@ -50,24 +55,21 @@ struct bp_run_summary {
     struct bp_safety safety;                        /* sums over the run */
     uint32_t row_count;
     struct bp_result_row rows[8];
-    uint32_t history_count;
-    const struct bp_history_entry {
-        uint32_t number;
-        enum bp_verdict verdict;
-        double score;
-        double best_so_far;         /* the champion's score after this evaluation */
-        double improvement_vs_best; /* score / best before it, 0 when there was none */
-        bool promoted;
-        bool duplicate;
-    } * history; /* borrowed */
 };
 
-/* The object of tuning_summary.json. New reference; null: no memory. */
-json_t *bp_summary_json(const struct bp_run_summary *summary);
+/* The object of tuning_summary.json but for its history: text without the closing brace, the caller's.
+ * A value of 0 in a row, where there is nothing to compare with, is written as null, here and as "-"
+ * in the tables. */
+int bp_summary_head(const struct bp_run_summary *summary, char **head, struct bp_error *err)
+    BP_MUST_CHECK;
 
-/* tuning_summary.json (atomic). A value of 0 in a row, where there is nothing to compare with, is
- * written as null, here and as "-" in the tables. */
-int bp_artifacts_summary(const char *dir, const struct bp_run_summary *summary,
+/* The head and the history, which goes from the record to out evaluation by evaluation: the memory
+ * that takes does not grow with it. Whether it could be written shows in out. */
+int bp_summary_print(FILE *out, const char *head, struct bp_store *record, struct bp_error *err)
+    BP_MUST_CHECK;
+
+/* tuning_summary.json (atomic) from the same. */
+int bp_artifacts_summary(const char *dir, const char *head, struct bp_store *record,
                          struct bp_error *err) BP_MUST_CHECK;
 
 /* results.md: impl | avg_ms | tflops | gflops | speedup_vs_eager | speedup_vs_baseline |

@@ -128,15 +128,29 @@ static json_t *verdict_json(const struct bp_evaluation *e)
                      e->duplicate ? json_integer(e->duplicate_of) : json_null());
 }
 
+/* Null when no gates were asked for. */
+static json_t *gate_json(const struct bp_gate_note *note)
+{
+    if (note->gates == 0)
+        return json_null();
+    json_t *ran = json_array();
+    for (int i = 0; i < BP_GATE_COUNT && !note->skipped_because[0]; i++)
+        if (note->gates & 1u << i)
+            json_array_append_new(ran, json_string(bp_gate_name((enum bp_gate)i)));
+    return json_pack("{s:o, s:I, s:o, s:o, s:o}", "ran", ran, "shapes", (json_int_t)note->shapes,
+                     "skipped_because", bp_json_text_or_null(note->skipped_because), "compile_ms",
+                     bp_json_real(note->compile_ms), "run_ms", bp_json_real(note->run_ms));
+}
+
 static json_t *details_json(const struct bp_evaluation *e)
 {
-    return json_pack("{s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "attempts",
-                     array_of(e->attempt_count, attempt_json, e), "profile", "plan",
-                     bp_json_plan(e), "timing", array_of(e->timing_count, timing_json, e),
-                     "correctness", array_of(e->case_count, case_json, e), "safety",
-                     bp_safety_json(&e->safety), "duration_ms", durations_json(&e->duration),
-                     "diagnostics", bp_json_text_or_null(e->diagnostics), "finished_wall_ms",
-                     (json_int_t)e->finished_wall_ms);
+    return json_pack(
+        "{s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "attempts",
+        array_of(e->attempt_count, attempt_json, e), "profile", "gate", gate_json(&e->gate), "plan",
+        bp_json_plan(e), "timing", array_of(e->timing_count, timing_json, e), "correctness",
+        array_of(e->case_count, case_json, e), "safety", bp_safety_json(&e->safety), "duration_ms",
+        durations_json(&e->duration), "diagnostics", bp_json_text_or_null(e->diagnostics),
+        "finished_wall_ms", (json_int_t)e->finished_wall_ms);
 }
 
 json_t *bp_json_joined(json_t *parts[], size_t count)

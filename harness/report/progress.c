@@ -3,9 +3,11 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 
 void bp_progress_start(struct bp_progress *progress)
 {
@@ -15,7 +17,12 @@ void bp_progress_start(struct bp_progress *progress)
 
 double bp_progress_elapsed_s(const struct bp_progress *progress)
 {
-    return bp_ns_to_ms(bp_clock_ns() - progress->started_ns) / 1e3;
+    return progress->earlier_s + bp_ns_to_ms(bp_clock_ns() - progress->started_ns) / 1e3;
+}
+
+void bp_progress_resume(struct bp_progress *progress, double earlier_s)
+{
+    progress->earlier_s = earlier_s;
 }
 
 void bp_progress_end(struct bp_progress *progress)
@@ -55,8 +62,7 @@ void bp_progress_add(struct bp_progress *progress, const char *fmt, ...)
     va_end(args);
 }
 
-/* Seconds until the first limit is reached, by the pace so far; negative when there is no limit. */
-static double eta_s(const struct bp_progress *progress, const struct bp_progress_state *state)
+double bp_progress_eta_s(const struct bp_progress *progress, const struct bp_progress_state *state)
 {
     double elapsed = bp_progress_elapsed_s(progress), left = INFINITY;
     if (state->total > 0 && state->done > 0)
@@ -66,31 +72,42 @@ static double eta_s(const struct bp_progress *progress, const struct bp_progress
     return isinf(left) ? -1 : left;
 }
 
-static void print_verdicts(const struct bp_progress_state *state)
+static void append(char line[BP_PROGRESS_LINE], const char *fmt, ...) BP_PRINTF(2, 3);
+
+static void append(char line[BP_PROGRESS_LINE], const char *fmt, ...)
 {
+    size_t used = strlen(line);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line + used, BP_PROGRESS_LINE - used, fmt, args);
+    va_end(args);
+}
+
+void bp_progress_line(const struct bp_progress *progress, const struct bp_progress_state *state,
+                      char line[BP_PROGRESS_LINE])
+{
+    double left = bp_progress_eta_s(progress, state);
+    line[0] = '\0';
+    append(line, "%u", state->done);
+    if (state->total > 0)
+        append(line, "/%u", state->total);
     for (int i = 0; i < BP_VERDICT_COUNT; i++)
         if (state->verdicts[i] > 0)
-            fprintf(stderr, " %s %u", bp_verdict_name((enum bp_verdict)i), state->verdicts[i]);
+            append(line, " %s %u", bp_verdict_name((enum bp_verdict)i), state->verdicts[i]);
     if (state->duplicates > 0)
-        fprintf(stderr, " (%u duplicates)", state->duplicates);
+        append(line, " (%u duplicates)", state->duplicates);
+    if (state->best > 0)
+        append(line, "  best %.3fx (#%u)", state->best, state->best_number);
+    if (left >= 0)
+        append(line, "  ETA %.0f s", left);
 }
 
 void bp_progress_show(struct bp_progress *progress, const struct bp_progress_state *state)
 {
-    double left = eta_s(progress, state);
-    if (progress->terminal)
-        fputs("\r\033[K", stderr);
-    fprintf(stderr, "%u", state->done);
-    if (state->total > 0)
-        fprintf(stderr, "/%u", state->total);
-    print_verdicts(state);
-    if (state->best > 0)
-        fprintf(stderr, "  best %.3fx (#%u)", state->best, state->best_number);
-    if (left >= 0)
-        fprintf(stderr, "  ETA %.0f s", left);
+    char line[BP_PROGRESS_LINE];
+    bp_progress_line(progress, state, line);
+    fprintf(stderr, progress->terminal ? "\r\033[K%s" : "%s\n", line);
     if (progress->terminal)
         fflush(stderr);
-    else
-        fputc('\n', stderr);
     progress->line_open = progress->terminal;
 }

@@ -8,10 +8,13 @@
 
 #include "evaluator/verdict.h"
 
+#define BP_PROGRESS_LINE 768 /* every verdict with a count fits */
+
 struct bp_progress {
     bool terminal;
     bool line_open; /* a line without newline stands on the terminal */
     uint64_t started_ns;
+    double earlier_s; /* that the run took before it was resumed */
 };
 
 struct bp_progress_state {
@@ -24,10 +27,15 @@ struct bp_progress_state {
 };
 
 void bp_progress_start(struct bp_progress *progress);
+/* Counts what the run took before this start of it. */
+void bp_progress_resume(struct bp_progress *progress, double earlier_s);
 /* A line of its own that stays. */
 void bp_progress_say(struct bp_progress *progress, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void bp_progress_preparing(struct bp_progress *progress, uint32_t done, uint32_t total);
+/* The line of a state: "12/80 PASS 11 CRASH 1  best 1.204x (#9)  ETA 31 s". */
+void bp_progress_line(const struct bp_progress *progress, const struct bp_progress_state *state,
+                      char line[BP_PROGRESS_LINE]);
 void bp_progress_show(struct bp_progress *progress, const struct bp_progress_state *state);
 /* Adds to the line that stands on a terminal what takes a while now; nothing elsewhere. */
 void bp_progress_add(struct bp_progress *progress, const char *fmt, ...)
@@ -36,5 +44,7 @@ void bp_progress_add(struct bp_progress *progress, const char *fmt, ...)
 void bp_progress_end(struct bp_progress *progress);
 
 double bp_progress_elapsed_s(const struct bp_progress *progress);
+/* Seconds until the first limit is reached, by the pace so far; negative when there is no limit. */
+double bp_progress_eta_s(const struct bp_progress *progress, const struct bp_progress_state *state);
 
 #endif

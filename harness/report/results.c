@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "harness/report/artifacts.h"
 #include "harness/report/parts.h"
+#include "harness/report/safety.h"
 
 #define COLUMNS 8
 #define CELL (BP_TEXT_LINE + 16)
@@ -102,6 +103,7 @@ static int add_markdown_row(struct bp_buffer *out, const struct bp_result_row *r
 static int add_markdown(struct bp_buffer *out, const struct bp_run_summary *summary,
                         struct bp_error *err)
 {
+    char safety[BP_SAFETY_LINE];
     if (bp_buffer_printf(out, err, "# Results\n\n") < 0 ||
         add_setting(out, summary, "- ", err) < 0 || bp_buffer_printf(out, err, "\n|") < 0)
         return -1;
@@ -113,7 +115,9 @@ static int add_markdown(struct bp_buffer *out, const struct bp_run_summary *summ
     for (uint32_t i = 0; i < summary->row_count; i++)
         if (add_markdown_row(out, &summary->rows[i], err) < 0)
             return -1;
-    return bp_buffer_printf(out, err, "\n%s", conventions);
+    bp_safety_line(&summary->safety, summary->evaluations, safety);
+    return bp_buffer_printf(out, err, "\n%s\nSafety of %u evaluations: %s.\n", conventions,
+                            summary->evaluations, safety);
 }
 
 int bp_artifacts_results(const char *dir, const struct bp_run_summary *summary,
@@ -158,6 +162,7 @@ static int add_text(struct bp_buffer *out, const struct bp_run_summary *summary,
                     struct bp_error *err)
 {
     int widths[COLUMNS];
+    char safety[BP_SAFETY_LINE];
     column_widths(summary, widths);
     if (add_setting(out, summary, "", err) < 0 || bp_buffer_printf(out, err, "\n") < 0 ||
         add_text_row(out, widths, headings, err) < 0)
@@ -171,7 +176,8 @@ static int add_text(struct bp_buffer *out, const struct bp_run_summary *summary,
         if (add_text_row(out, widths, cells, err) < 0)
             return -1;
     }
-    return 0;
+    bp_safety_line(&summary->safety, summary->evaluations, safety);
+    return bp_buffer_printf(out, err, "\nsafety: %s\n", safety);
 }
 
 int bp_results_text(const struct bp_run_summary *summary, char **text, struct bp_error *err)

@@ -1,4 +1,8 @@
 #include "harness/report/artifacts.h"
+
+#include <string.h>
+
+#include "base/io.h"
 #include "harness/report/parts.h"
 #include "harness/store/json_parts.h"
 
@@ -61,25 +65,6 @@ static json_t *rows_json(const struct bp_run_summary *summary)
     return rows;
 }
 
-static json_t *history_json(const struct bp_run_summary *summary)
-{
-    json_t *history = json_array();
-    for (uint32_t i = 0; i < summary->history_count; i++) {
-        const struct bp_history_entry *entry = &summary->history[i];
-        json_t *value =
-            json_pack("{s:I, s:s, s:o, s:o, s:o, s:b, s:b}", "number", (json_int_t)entry->number,
-                      "verdict", bp_verdict_name(entry->verdict), "score",
-                      bp_json_real(entry->score), "best_so_far", bp_json_real(entry->best_so_far),
-                      "improvement_vs_best", bp_json_real(entry->improvement_vs_best), "promoted",
-                      entry->promoted, "duplicate", entry->duplicate);
-        if (json_array_append_new(history, value) < 0) {
-            json_decref(history);
-            return NULL;
-        }
-    }
-    return history;
-}
-
 static json_t *setting_json(const struct bp_run_summary *summary)
 {
     return json_pack(
@@ -92,20 +77,80 @@ static json_t *setting_json(const struct bp_run_summary *summary)
         bp_json_unsigned(summary->seed));
 }
 
-json_t *bp_summary_json(const struct bp_run_summary *summary)
+static json_t *head_json(const struct bp_run_summary *summary)
 {
     json_t *parts[] = {
         setting_json(summary),
-        json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "evaluations",
+        json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "evaluations",
                   (json_int_t)summary->evaluations, "duplicates", (json_int_t)summary->duplicates,
                   "verdicts", verdicts_json(summary), "elapsed_s", bp_json_real(summary->elapsed_s),
                   "best", best_json(summary), "safety", bp_safety_json(&summary->safety), "results",
-                  rows_json(summary), "history", history_json(summary))};
+                  rows_json(summary))};
     return bp_json_joined(parts, 2);
 }
 
-int bp_artifacts_summary(const char *dir, const struct bp_run_summary *summary,
+int bp_summary_head(const struct bp_run_summary *summary, char **head, struct bp_error *err)
+{
+    json_t *object = head_json(summary);
+    char *text = object ? json_dumps(object, BP_JSON_FLAGS) : NULL;
+    json_decref(object);
+    if (!text)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for the summary");
+    text[strlen(text) - 2] = '\0'; /* newline and brace */
+    *head = text;
+    return 0;
+}
+
+/* ---- history ---- */
+
+struct history {
+    FILE *out;
+    uint32_t count;
+    double best; /* the champion's score so far */
+};
+
+static int print_entry(void *context, const struct bp_recorded *one, struct bp_error *err)
+{
+    struct history *history = context;
+    double before = history->best;
+    if (one->promoted)
+        history->best = one->score;
+    json_t *entry =
+        json_pack("{s:I, s:s, s:o, s:o, s:o, s:b, s:b}", "number", (json_int_t)one->number,
+                  "verdict", bp_verdict_name(one->verdict), "score", bp_json_real(one->score),
+                  "best_so_far", bp_json_real(history->best), "improvement_vs_best",
+                  bp_json_real(before > 0 ? one->score / before : 0), "promoted", one->promoted,
+                  "duplicate", one->duplicate);
+    if (!entry)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for the summary");
+    fputs(history->count++ > 0 ? ",\n    " : "\n    ", history->out);
+    json_dumpf(entry, history->out, JSON_REAL_PRECISION(9));
+    json_decref(entry);
+    return 0;
+}
+
+int bp_summary_print(FILE *out, const char *head, struct bp_store *record, struct bp_error *err)
+{
+    struct history history = {.out = out};
+    fprintf(out, "%s,\n  \"history\": [", head);
+    if (bp_store_load_evaluations(record, print_entry, &history, err) < 0)
+        return -1;
+    fputs(history.count > 0 ? "\n  ]\n}\n" : "]\n}\n", out);
+    return 0;
+}
+
+int bp_artifacts_summary(const char *dir, const char *head, struct bp_store *record,
                          struct bp_error *err)
 {
-    return bp_report_write_json(dir, "tuning_summary.json", bp_summary_json(summary), err);
+    char path[BP_REPORT_PATH];
+    struct bp_io_replacement file;
+    if ((size_t)snprintf(path, sizeof path, "%s/tuning_summary.json", dir) >= sizeof path)
+        return bp_fail(err, BP_ERR_USAGE, "path too long: %.200s", dir);
+    if (bp_io_replace_open(&file, path, err) < 0)
+        return -1;
+    if (bp_summary_print(file.file, head, record, err) < 0) {
+        bp_io_replace_drop(&file);
+        return -1;
+    }
+    return bp_io_replace_commit(&file, err);
 }

@@ -3,23 +3,7 @@
 #ifndef BP_HARNESS_SEARCH_STRATEGY_H
 #define BP_HARNESS_SEARCH_STRATEGY_H
 
-#include "evaluator/verdict.h"
-#include "harness/search/space.h"
-
-struct bp_observation {
-    struct bp_point point;
-    uint32_t evaluation; /* number */
-    enum bp_verdict verdict;
-    double score; /* 0.0 for anything not PASS */
-};
-
-struct bp_history {
-    const struct bp_space *space;
-    const struct bp_observation *observations; /* in order of evaluation, duplicates included */
-    uint32_t count;
-    uint32_t
-        champion; /* index into observations of the incumbent, UINT32_MAX before there is one */
-};
+#include "harness/search/history.h"
 
 struct bp_proposal {
     struct bp_point point;
@@ -30,7 +14,7 @@ struct bp_strategy {
     const char *name; /* as in the config */
     const char *doc;  /* one line for --help and the reference page */
     /* Fills *proposal from randomness derived from (seed_key, decision). Should avoid points already
-     * observed while others are left. 1: proposed; 0: the space is exhausted; -1: error. */
+     * observed while others are left, and must not cost more the longer the history is. 1: proposed; 0: the space is exhausted; -1: error. */
     int (*propose)(const struct bp_history *history, const struct bp_key *seed_key,
                    uint64_t decision, struct bp_proposal *proposal, struct bp_error *err);
 };

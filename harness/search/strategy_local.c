@@ -2,9 +2,7 @@
  * then two knobs one step each, then anywhere. It walks away from a local optimum in two ways: a
  * share of random points, larger at the start, and a share of moves that start from another good
  * observation instead of the champion. */
-#include <math.h>
-
-#include "harness/search/observed.h"
+#include "harness/search/strategy.h"
 
 #define FIRST_RANDOM 16      /* points anywhere before there is a slope to follow */
 #define EXPLORE_START 0.30   /* share of random points then, */
@@ -12,20 +10,16 @@
 #define EXPLORE_END 0.05     /* down to this share */
 #define PAIR_SHARE 0.10      /* moves that try two knobs at once before one */
 #define OTHER_PARENT_SHARE 0.20
-#define OTHER_PARENTS 4 /* drawn from so many of the best */
-
-#define NO_PARENT UINT32_MAX
 
 struct search {
     const struct bp_history *history;
     const struct bp_space *space;
     struct bp_random random;
-    struct bp_observed *observed;
 };
 
 static bool is_new(const struct search *search, const struct bp_point *point)
 {
-    return bp_space_allows(search->space, point) && !bp_observed_has(search->observed, point);
+    return bp_space_allows(search->space, point) && !bp_history_has(search->history, point);
 }
 
 static double exploration(uint32_t observations)
@@ -99,33 +93,16 @@ static void offer_pairs(struct search *search, const struct bp_point *from, stru
         offer_pairs_with(search, from, first, draw);
 }
 
-/* The best passing observation whose score is below *below (ties: the earliest). */
-static uint32_t next_best(const struct bp_history *history, double below)
-{
-    uint32_t best = NO_PARENT;
-    for (uint32_t i = 0; i < history->count; i++) {
-        const struct bp_observation *seen = &history->observations[i];
-        if (seen->verdict == BP_VERDICT_PASS && seen->score < below &&
-            (best == NO_PARENT || seen->score > history->observations[best].score))
-            best = i;
-    }
-    return best;
-}
-
 /* The champion, or now and then another of the best observations. */
 static uint32_t choose_parent(struct search *search)
 {
     const struct bp_history *history = search->history;
-    uint32_t parent = history->champion;
     if (bp_random_unit(&search->random) >= OTHER_PARENT_SHARE)
-        return parent;
-    uint64_t rank = 1 + bp_random_below(&search->random, OTHER_PARENTS);
-    double below = INFINITY;
-    for (uint32_t next; rank > 0 && (next = next_best(history, below)) != NO_PARENT; rank--) {
-        parent = next;
-        below = history->observations[next].score;
-    }
-    return parent;
+        return history->champion;
+    uint64_t rank = bp_random_below(&search->random, BP_HISTORY_BEST);
+    if (history->best_count == 0)
+        return history->champion;
+    return history->best[rank < history->best_count ? rank : history->best_count - 1];
 }
 
 /* True with a move from the parent in *point, false when its neighbourhood is used up. */
@@ -158,7 +135,7 @@ static int propose_with(struct search *search, struct bp_proposal *proposal, str
         }
     }
     proposal->parent = 0;
-    return bp_space_pick(search->space, &search->random, bp_observed_has, search->observed,
+    return bp_space_pick(search->space, &search->random, bp_history_has, search->history,
                          &proposal->point, err);
 }
 
@@ -169,11 +146,7 @@ static int propose_local(const struct bp_history *history, const struct bp_key *
     struct search search = {.history = history, .space = history->space};
     bp_key_derive(seed_key, "strategy local", decision, &key);
     bp_random_start(&search.random, &key);
-    if (bp_observed_new(history, &search.observed, err) < 0)
-        return -1;
-    int found = propose_with(&search, proposal, err);
-    bp_observed_free(search.observed);
-    return found;
+    return propose_with(&search, proposal, err);
 }
 
 const struct bp_strategy bp_strategy_local = {

@@ -1,20 +1,18 @@
-/* database.h: the SQLite side of the store: schema, transactions and the rows of one evaluation.
- * Not thread-safe; the store hands it from the thread that creates it to its writer and back. */
+/* database.h: the writing side of run.db: schema, transactions and the rows of one evaluation.
+ * Not thread-safe; the store hands it from the thread that opens it to its writer and back. */
 #ifndef BP_HARNESS_STORE_DATABASE_H
 #define BP_HARNESS_STORE_DATABASE_H
 
-#include <sqlite3.h>
+#include <sys/types.h>
 
 #include "base/random.h"
+#include "harness/store/connection.h"
 #include "harness/store/evaluation.h"
-
-#define BP_DATABASE_VERSION 1              /* PRAGMA user_version */
-#define BP_DATABASE_APPLICATION 0x62707266 /* PRAGMA application_id, "bprf" */
-#define BP_DATABASE_BUSY_MS 5000           /* how long another writer's lock is waited for */
 
 /* One prepared INSERT a table; the SQL is in database.c. */
 enum bp_insert {
     BP_INSERT_META,
+    BP_INSERT_SESSION,
     BP_INSERT_EVENT,
     BP_INSERT_SOURCE,
     BP_INSERT_CANDIDATE,
@@ -26,23 +24,39 @@ enum bp_insert {
 };
 
 struct bp_database {
-    sqlite3 *handle;
+    struct bp_connection connection;
     sqlite3_stmt *inserts[BP_INSERT_COUNT];
     int64_t events; /* written so far: the last event's number */
-    char path[4096];
+    dev_t device;   /* of the file, to notice that it was taken away */
+    ino_t inode;
+};
+
+/* The meta rows that are fixed at creation. */
+struct bp_database_facts {
+    struct bp_key run_key;
+    uint64_t seed;
+    uint32_t sessions;
 };
 
 /* Creates path (mode 0600, must not exist) with the schema and the meta rows. On failure nothing is
  * left open, and path is removed unless it existed before. */
 int bp_database_create(struct bp_database *database, const char *path, uint64_t seed,
                        const struct bp_key *run_key, struct bp_error *err) BP_MUST_CHECK;
+/* Opens what bp_database_create made, checks it and goes on counting its events. Errors as of
+ * bp_connection_identify and bp_connection_check. On failure nothing is left open or changed. */
+int bp_database_open(struct bp_database *database, const char *path,
+                     struct bp_database_facts *facts, struct bp_error *err) BP_MUST_CHECK;
 void bp_database_close(struct bp_database *database);
 
-/* After a failure inside a transaction only rollback is allowed. */
+/* After a failure inside a transaction only rollback is allowed. A commit fails too when the file was
+ * removed or replaced meanwhile: SQLite itself would go on writing to the one without a name. */
 int bp_database_begin(struct bp_database *database, struct bp_error *err) BP_MUST_CHECK;
 int bp_database_commit(struct bp_database *database, struct bp_error *err) BP_MUST_CHECK;
 void bp_database_rollback(struct bp_database *database);
 
+int bp_database_add_session(struct bp_database *database, struct bp_error *err) BP_MUST_CHECK;
+int bp_database_add_text(struct bp_database *database, const char *name, const char *text,
+                         struct bp_error *err) BP_MUST_CHECK;
 int bp_database_add_event(struct bp_database *database, int64_t wall_ms, const char *kind,
                           const char *json, struct bp_error *err) BP_MUST_CHECK;
 /* All rows of the evaluation, and its event (rows.c). */

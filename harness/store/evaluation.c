@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
+
 struct bp_evaluation *bp_evaluation_new(void)
 {
-    return calloc(1, sizeof(struct bp_evaluation));
+    return bp_fault_calloc(1, sizeof(struct bp_evaluation));
 }
 
 void bp_evaluation_free(struct bp_evaluation *evaluation)
@@ -25,7 +27,7 @@ static bool own(void *field, size_t bytes)
     void **slot = field;
     if (!*slot)
         return true;
-    void *copy = malloc(bytes ? bytes : 1);
+    void *copy = bp_fault_malloc(bytes ? bytes : 1);
     if (copy)
         memcpy(copy, *slot, bytes);
     *slot = copy;
@@ -34,7 +36,7 @@ static bool own(void *field, size_t bytes)
 
 struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation)
 {
-    struct bp_evaluation *copy = malloc(sizeof *copy);
+    struct bp_evaluation *copy = bp_fault_malloc(sizeof *copy);
     if (!copy)
         return NULL;
     *copy = *evaluation;
@@ -48,15 +50,53 @@ struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation)
     return NULL;
 }
 
+void bp_evaluation_short(const struct bp_evaluation *evaluation, struct bp_recorded *recorded)
+{
+    const struct bp_evaluation *e = evaluation;
+    *recorded = (struct bp_recorded){
+        .number = e->number,
+        .parent = e->parent,
+        .origin = e->origin,
+        .verdict = e->verdict,
+        .stage = e->stage,
+        .has_score = e->has_score,
+        .score = e->score,
+        .promoted = e->promoted,
+        .duplicate = e->duplicate,
+        .duplicate_of = e->duplicate_of,
+        .strategy = e->strategy,
+        .source_hash = e->source_hash,
+        .object_hash = e->object_hash,
+        .device_driver = e->device_driver,
+        .knob_count = e->knob_count,
+        .knobs = e->knobs,
+        .safety = e->safety,
+        .total_ms = e->duration.total_ms,
+        .finished_wall_ms = e->finished_wall_ms,
+    };
+}
+
+static const char *const origins[BP_ORIGIN_COUNT] = {
+    [BP_ORIGIN_EVAL] = "eval",
+    [BP_ORIGIN_EAGER] = "eager",
+    [BP_ORIGIN_BASELINE] = "baseline",
+    [BP_ORIGIN_SEARCH] = "search",
+};
+
 const char *bp_origin_name(enum bp_origin origin)
 {
-    static const char *const names[] = {
-        [BP_ORIGIN_EVAL] = "eval",
-        [BP_ORIGIN_EAGER] = "eager",
-        [BP_ORIGIN_BASELINE] = "baseline",
-        [BP_ORIGIN_SEARCH] = "search",
-    };
-    return names[origin];
+    return origins[origin];
+}
+
+bool bp_origin_parse(const char *name, enum bp_origin *origin)
+{
+    for (int i = 0; i < BP_ORIGIN_COUNT; i++) {
+        if (strcmp(name, origins[i]) == 0) {
+            *origin = (enum bp_origin)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static enum bp_blame blame_of(const struct bp_evaluation *evaluation, enum bp_verdict verdict)
@@ -121,16 +161,15 @@ void bp_evaluation_safety(struct bp_evaluation *evaluation)
 {
     struct bp_safety safety = {0};
     double cost = 0;
-    enum bp_verdict last = evaluation->verdict;
+    enum bp_verdict last = BP_VERDICT_COUNT;
     for (uint32_t i = 0; i < evaluation->attempt_count; i++) {
         last = evaluation->attempts[i].outcome;
         cost += count_outcome(&safety, last);
     }
-    if (evaluation->attempt_count == 0)
-        cost = count_outcome(&safety, last);
-    else
-        safety.retries = evaluation->attempt_count - 1;
-    enum bp_blame blame = blame_of(evaluation, last);
+    if (evaluation->verdict != last)
+        cost += count_outcome(&safety, evaluation->verdict);
+    safety.retries = evaluation->attempt_count > 0 ? evaluation->attempt_count - 1 : 0;
+    enum bp_blame blame = blame_of(evaluation, evaluation->verdict);
     safety.fallbacks = blame == BP_BLAME_DEVICE || blame == BP_BLAME_HARNESS;
     safety.total_errors = safety.command_errors + safety.memory_violations +
                           safety.compilation_errors + safety.resource_errors;

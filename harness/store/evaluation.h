@@ -25,6 +25,14 @@ struct bp_timing {
     uint32_t batches, calls_per_batch;
 };
 
+/* What the gates did for an evaluation. */
+struct bp_gate_note {
+    uint32_t gates;  /* asked for (evaluator/gates.h); 0: none, and the rest says nothing */
+    uint32_t shapes; /* gone through, forwards and backwards, without a finding */
+    char skipped_because[BP_TEXT_LINE]; /* empty when they could be run */
+    double compile_ms, run_ms;
+};
+
 struct bp_durations {
     double prepare_ms, compile_ms, run_ms, judge_ms, time_ms, overhead_ms, total_ms;
 };
@@ -35,7 +43,13 @@ struct bp_safety {
     double safety_score; /* 0 to 100 */
 };
 
-enum bp_origin { BP_ORIGIN_EVAL, BP_ORIGIN_EAGER, BP_ORIGIN_BASELINE, BP_ORIGIN_SEARCH };
+enum bp_origin {
+    BP_ORIGIN_EVAL,
+    BP_ORIGIN_EAGER,
+    BP_ORIGIN_BASELINE,
+    BP_ORIGIN_SEARCH,
+    BP_ORIGIN_COUNT
+};
 
 struct bp_evaluation {
     uint32_t number; /* 0 for `eval` */
@@ -66,7 +80,9 @@ struct bp_evaluation {
     double score;          /* geometric mean of baseline / candidate time; 0 when not PASS */
     bool duplicate;        /* answered from the record */
     uint32_t duplicate_of; /* its evaluation number */
+    bool promoted;         /* the champion from then on */
 
+    struct bp_gate_note gate; /* of the last attempt */
     uint32_t attempt_count;
     struct bp_attempt attempts[BP_MAX_ATTEMPTS];
     uint32_t plan_count;
@@ -81,19 +97,45 @@ struct bp_evaluation {
     int64_t finished_wall_ms;
 };
 
+/* An evaluation in short: what a search needs to know of it. Borrowed pointers. */
+struct bp_recorded {
+    int64_t event; /* number of its event "evaluation"; 0 before it is recorded */
+    uint32_t number, parent;
+    enum bp_origin origin;
+    enum bp_verdict verdict;
+    enum bp_stage stage;
+    bool has_score;
+    double score;
+    bool promoted, duplicate;
+    uint32_t duplicate_of;
+    const char *strategy; /* empty when there was none */
+    const char *source_hash, *object_hash;
+    const char *device_driver;
+    uint32_t knob_count;
+    const struct bp_define *knobs; /* [knob_count] */
+    struct bp_safety safety;
+    double total_ms;
+    int64_t finished_wall_ms;
+};
+
 /* Heap-allocated and zeroed; null when there is no memory. */
 struct bp_evaluation *bp_evaluation_new(void);
 void bp_evaluation_free(struct bp_evaluation *evaluation);
 /* Deep: shares nothing with the original. Null when there is no memory. */
 struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation);
 
+/* The short form, which borrows from the evaluation. */
+void bp_evaluation_short(const struct bp_evaluation *evaluation, struct bp_recorded *recorded);
+
 const char *bp_origin_name(enum bp_origin origin); /* "eval", "eager", "baseline", "search" */
+bool bp_origin_parse(const char *name, enum bp_origin *origin);
 
 /* Whose failure the verdict is: the verdict's own blame, but the candidate's for a suspected fault of
  * the device that the same candidate repeated after a probe had passed. */
 enum bp_blame bp_evaluation_blame(const struct bp_evaluation *evaluation);
 
-/* The safety block of one evaluation from its attempts' outcomes; docs/results.md has the formula. */
+/* The safety block of one evaluation from its attempts' outcomes, and from its verdict where that is
+ * not the last one's; docs/results.md has the formula. */
 void bp_evaluation_safety(struct bp_evaluation *evaluation);
 
 /* Adds one evaluation's block to the sums of a run, which already hold `before` evaluations; the

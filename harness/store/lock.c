@@ -5,9 +5,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+
+#define LOOKS 5
+#define LOOK_NS 2000000
+
+/* Who only looks whether a run is in use (bp_run_holder) holds the lock for some microseconds. */
+static int lock_patiently(int fd)
+{
+    int result = flock(fd, LOCK_EX | LOCK_NB);
+    for (int i = 0; i < LOOKS && result < 0 && errno == EWOULDBLOCK; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+        result = flock(fd, LOCK_EX | LOCK_NB);
+    }
+    return result;
+}
 
 /* A file of its own, not run.db: SQLite's POSIX locks on run.db would be lost when this process
  * closed any other descriptor of it. */
@@ -22,7 +37,7 @@ int bp_lock_take(const char *dir, struct bp_error *err)
         return bp_fail_errno(err, "cannot create %s", path);
 
     char pid[24] = {0};
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    if (lock_patiently(fd) < 0) {
         if (errno != EWOULDBLOCK)
             return bp_fail_errno(err, "cannot lock %s", path);
         ssize_t got = pread(fd, pid, sizeof pid - 1, 0);

@@ -20,10 +20,8 @@ static char *dump(json_t *value)
 }
 
 static int add_candidate(struct bp_database *database, const struct bp_evaluation *e,
-                         struct bp_error *err)
+                         const char *sha256, struct bp_error *err)
 {
-    char sha256[BP_HASH_TEXT];
-    bp_hash_text(e->source, e->source_bytes, sha256);
     const struct bp_cell source[] = {
         bp_cell_text(sha256),
         bp_cell_blob(e->source, e->source_bytes),
@@ -42,32 +40,27 @@ static int add_candidate(struct bp_database *database, const struct bp_evaluatio
 }
 
 static int add_verdict(struct bp_database *database, const struct bp_evaluation *e,
-                       struct bp_error *err)
+                       const char *sha256, struct bp_error *err)
 {
     BP_AUTO_FREE char *plan = dump(bp_json_plan(e));
     if (!plan)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the plans of evaluation %u", e->number);
     const struct bp_cell row[] = {
         bp_cell_integer(e->number),
+        bp_cell_integer(database->events),
         bp_cell_text(bp_origin_name(e->origin)),
         text_or_null(e->strategy),
         bp_cell_if(e->parent, bp_cell_integer(e->parent)),
         bp_cell_text(e->source_hash),
+        bp_cell_text(sha256),
         text_or_null(e->object_hash),
         bp_cell_text(bp_verdict_name(e->verdict)),
         bp_cell_text(bp_stage_name(e->stage)),
         bp_cell_text(e->message),
         bp_cell_if(e->has_score, bp_cell_real(e->score)),
+        bp_cell_integer(e->promoted),
         bp_cell_integer(e->duplicate),
         bp_cell_if(e->duplicate, bp_cell_integer(e->duplicate_of)),
-        bp_cell_text(e->device_name),
-        bp_cell_text(e->device_kind),
-        bp_cell_text(e->device_arch),
-        bp_cell_text(e->device_driver),
-        bp_cell_text(e->suite),
-        bp_cell_text(e->sandbox),
-        bp_cell_text(plan),
-        text_or_null(e->diagnostics),
         bp_cell_real(e->duration.prepare_ms),
         bp_cell_real(e->duration.compile_ms),
         bp_cell_real(e->duration.run_ms),
@@ -84,6 +77,14 @@ static int add_verdict(struct bp_database *database, const struct bp_evaluation 
         bp_cell_integer(e->safety.fallbacks),
         bp_cell_real(e->safety.safety_score),
         bp_cell_integer(e->finished_wall_ms),
+        bp_cell_text(e->device_name),
+        bp_cell_text(e->device_kind),
+        bp_cell_text(e->device_arch),
+        bp_cell_text(e->device_driver),
+        bp_cell_text(e->suite),
+        bp_cell_text(e->sandbox),
+        bp_cell_text(plan),
+        text_or_null(e->diagnostics),
     };
     return bp_database_insert(database, BP_INSERT_EVALUATION, CELLS(row), err);
 }
@@ -152,7 +153,10 @@ int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
                                const struct bp_evaluation *evaluation, struct bp_error *err)
 {
     const struct bp_evaluation *e = evaluation;
-    if (add_candidate(database, e, err) < 0 || add_verdict(database, e, err) < 0)
+    char sha256[BP_HASH_TEXT];
+    bp_hash_text(e->source, e->source_bytes, sha256);
+    if (add_evaluation_event(database, wall_ms, e, err) < 0 ||
+        add_candidate(database, e, sha256, err) < 0 || add_verdict(database, e, sha256, err) < 0)
         return -1;
     for (uint32_t i = 0; i < e->attempt_count; i++)
         if (add_attempt(database, e->number, i, &e->attempts[i], err) < 0)
@@ -163,5 +167,5 @@ int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
     for (uint32_t i = 0; i < e->case_count; i++)
         if (add_case(database, e->number, i, &e->cases[i], err) < 0)
             return -1;
-    return add_evaluation_event(database, wall_ms, e, err);
+    return 0;
 }

@@ -1,5 +1,6 @@
 #include "harness/store/store.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <signal.h>
@@ -7,40 +8,74 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "harness/store/database.h"
 #include "harness/store/lock.h"
+#include "harness/store/reader.h"
 
-/* One thing for the writer to do; which of the three it is shows in what is set. */
+/* One thing for the writer to do. */
 struct item {
+    enum { ITEM_EVENT, ITEM_EVALUATION, ITEM_SESSION, ITEM_TEXT, ITEM_JOB } type;
     struct item *next;
     size_t bytes;
     int64_t wall_ms;
-    char *event_kind, *event_json;
+    char *name, *text; /* kind and JSON of an event, or name and value of a text */
     struct bp_evaluation *evaluation;
     struct bp_store_job job;
 };
 
+struct list {
+    struct item *first, **last;
+};
+
 struct bp_store {
     struct bp_database database; /* the writer's alone while it runs */
-    struct bp_key run_key;
+    struct bp_database_facts facts;
+    struct bp_reader reader; /* the supervisor's; opened when first needed */
+    char path[4096];         /* of run.db */
+    bool writable;           /* lock, database and writer are there */
     int lock_fd;
     pthread_t writer;
+    struct list attached; /* the supervisor's, until the next evaluation */
 
     pthread_mutex_t mutex; /* guards what follows; held for a few assignments only */
     pthread_cond_t work, idle;
-    struct item *first, **last;
+    struct list queue;
     size_t bytes; /* queued or being written */
     bool writing, stopping, failed;
     struct bp_error failure;
 };
 
+static void list_init(struct list *list)
+{
+    *list = (struct list){.last = &list->first};
+}
+
+static void list_append(struct list *list, struct item *item)
+{
+    item->next = NULL;
+    *list->last = item;
+    list->last = &item->next;
+}
+
+/* Moves everything of more behind list. */
+static void list_join(struct list *list, struct list *more)
+{
+    if (!more->first)
+        return;
+    *list->last = more->first;
+    list->last = more->last;
+    list_init(more);
+}
+
 static void item_free(struct item *item)
 {
-    free(item->event_kind);
-    free(item->event_json);
+    free(item->name);
+    free(item->text);
     bp_evaluation_free(item->evaluation);
     if (item->job.release)
         item->job.release(item->job.context);
@@ -56,29 +91,47 @@ static void items_free(struct item *items)
     }
 }
 
-/* Detaches what one transaction takes: events up to and with the next evaluation, or one job. */
-static struct item *take_batch(struct bp_store *store)
+/* Whether a transaction ends behind the item, whatever follows. */
+static bool ends_batch(const struct item *item)
 {
-    struct item *batch = store->first, *end = batch;
-    while (!end->job.run && !end->evaluation && end->next && !end->next->job.run)
+    return item->type == ITEM_EVALUATION || item->type == ITEM_JOB || !item->next ||
+           item->next->type == ITEM_JOB;
+}
+
+/* Detaches what one transaction takes: what was queued up to and with the next evaluation, or one
+ * job. */
+static struct item *take_batch(struct list *queue)
+{
+    struct item *batch = queue->first, *end = batch;
+    while (!ends_batch(end))
         end = end->next;
-    store->first = end->next;
-    if (!store->first)
-        store->last = &store->first;
+    queue->first = end->next;
+    if (!queue->first)
+        list_init(queue);
     end->next = NULL;
     return batch;
 }
 
 static int write_item(struct bp_database *database, const struct item *item, struct bp_error *err)
 {
-    if (item->evaluation)
+    switch (item->type) {
+    case ITEM_EVENT:
+        return bp_database_add_event(database, item->wall_ms, item->name, item->text, err);
+    case ITEM_EVALUATION:
         return bp_database_add_evaluation(database, item->wall_ms, item->evaluation, err);
-    return bp_database_add_event(database, item->wall_ms, item->event_kind, item->event_json, err);
+    case ITEM_SESSION:
+        return bp_database_add_session(database, err);
+    case ITEM_TEXT:
+        return bp_database_add_text(database, item->name, item->text, err);
+    case ITEM_JOB:
+        break;
+    }
+    return bp_fail(err, BP_ERR_STATE, "a job in a transaction");
 }
 
 static int write_batch(struct bp_database *database, const struct item *batch, struct bp_error *err)
 {
-    if (batch->job.run)
+    if (batch->type == ITEM_JOB)
         return batch->job.run(batch->job.context, err);
     if (bp_database_begin(database, err) < 0)
         return -1;
@@ -106,11 +159,11 @@ static void *write_loop(void *argument)
     struct bp_error err;
     pthread_mutex_lock(&store->mutex);
     for (;;) {
-        while (!store->first && !store->stopping)
+        while (!store->queue.first && !store->stopping)
             pthread_cond_wait(&store->work, &store->mutex);
-        if (!store->first)
+        if (!store->queue.first)
             break;
-        struct item *batch = take_batch(store);
+        struct item *batch = take_batch(&store->queue);
         store->writing = true;
         bool failed = store->failed;
         pthread_mutex_unlock(&store->mutex);
@@ -132,8 +185,7 @@ static void *write_loop(void *argument)
     return NULL;
 }
 
-/* The supervisor reads its signals from a signalfd; none may be delivered to this thread instead.
- */
+/* The supervisor reads its signals from a signalfd; none may be delivered to this thread instead. */
 static int start_writer(struct bp_store *store, struct bp_error *err)
 {
     sigset_t all, before;
@@ -146,92 +198,245 @@ static int start_writer(struct bp_store *store, struct bp_error *err)
     return 0;
 }
 
+/* ---- opening ---- */
+
+static struct bp_store *store_new(const char *dir, struct bp_error *err)
+{
+    struct bp_store *store = bp_fault_calloc(1, sizeof *store);
+    if (!store) {
+        bp_fail(err, BP_ERR_MEMORY, "no memory for the store");
+        return NULL;
+    }
+    if ((size_t)snprintf(store->path, sizeof store->path, "%s/run.db", dir) >= sizeof store->path) {
+        bp_fail(err, BP_ERR_USAGE, "path too long: %.200s", dir);
+        free(store);
+        return NULL;
+    }
+    pthread_mutex_init(&store->mutex, NULL);
+    pthread_cond_init(&store->work, NULL);
+    pthread_cond_init(&store->idle, NULL);
+    list_init(&store->queue);
+    list_init(&store->attached);
+    store->lock_fd = -1;
+    return store;
+}
+
 static void store_free(struct bp_store *store)
 {
+    items_free(store->attached.first);
+    bp_reader_close(&store->reader);
     bp_close_fd(&store->lock_fd);
     pthread_cond_destroy(&store->idle);
     pthread_cond_destroy(&store->work);
     pthread_mutex_destroy(&store->mutex);
+    sodium_memzero(&store->facts, sizeof store->facts);
     free(store);
 }
 
-static int open_all(struct bp_store *store, const char *dir, uint64_t seed, struct bp_error *err)
+/* With the lock held and the database open. */
+static int go_on_writing(struct bp_store *store, struct bp_error *err)
 {
-    char path[4096 + 16];
-    snprintf(path, sizeof path, "%s/run.db", dir);
-    store->lock_fd = bp_lock_take(dir, err);
-    if (store->lock_fd < 0 ||
-        bp_database_create(&store->database, path, seed, &store->run_key, err) < 0)
-        return -1;
     if (start_writer(store, err) < 0) {
         bp_database_close(&store->database);
         return -1;
     }
+    store->writable = true;
     return 0;
+}
+
+static int create_all(struct bp_store *store, const char *dir, uint64_t seed, struct bp_error *err)
+{
+    bp_key_random(&store->facts.run_key);
+    store->facts.seed = seed;
+    store->lock_fd = bp_lock_take(dir, err);
+    if (store->lock_fd < 0 ||
+        bp_database_create(&store->database, store->path, seed, &store->facts.run_key, err) < 0)
+        return -1;
+    return go_on_writing(store, err);
+}
+
+/* No lock file is left in a directory that is not a run's. */
+static int must_exist(const struct bp_store *store, const char *dir, struct bp_error *err)
+{
+    if (access(store->path, F_OK) == 0)
+        return 0;
+    int cause = errno;
+    bp_fail(err, BP_ERR_USAGE, "%.300s holds no record of a run: run.db: %s", dir, strerror(cause));
+    err->sys_errno = cause;
+    return -1;
+}
+
+static int open_all(struct bp_store *store, const char *dir, struct bp_error *err)
+{
+    if (must_exist(store, dir, err) < 0)
+        return -1;
+    store->lock_fd = bp_lock_take(dir, err);
+    if (store->lock_fd < 0 ||
+        bp_database_open(&store->database, store->path, &store->facts, err) < 0)
+        return -1;
+    return go_on_writing(store, err);
+}
+
+static int finish_opening(struct bp_store *fresh, int result, struct bp_store **store)
+{
+    if (result < 0)
+        store_free(fresh);
+    else
+        *store = fresh;
+    return result;
 }
 
 int bp_store_create(const char *dir, uint64_t seed, struct bp_store **store, struct bp_error *err)
 {
-    struct bp_store *fresh = calloc(1, sizeof *fresh);
-    if (!fresh)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for the store");
-    pthread_mutex_init(&fresh->mutex, NULL);
-    pthread_cond_init(&fresh->work, NULL);
-    pthread_cond_init(&fresh->idle, NULL);
-    fresh->last = &fresh->first;
-    bp_key_random(&fresh->run_key);
-    if (open_all(fresh, dir, seed, err) < 0) {
-        store_free(fresh);
-        return -1;
-    }
-    *store = fresh;
-    return 0;
+    struct bp_store *fresh = store_new(dir, err);
+    return fresh ? finish_opening(fresh, create_all(fresh, dir, seed, err), store) : -1;
 }
 
-int bp_store_close(struct bp_store *store, struct bp_error *err)
+int bp_store_open(const char *dir, struct bp_store **store, struct bp_error *err)
+{
+    struct bp_store *fresh = store_new(dir, err);
+    return fresh ? finish_opening(fresh, open_all(fresh, dir, err), store) : -1;
+}
+
+/* The reader is opened when first needed: a run that loads nothing does without. */
+static int need_reader(struct bp_store *store, struct bp_error *err)
+{
+    return store->reader.connection.handle ? 0 : bp_reader_open(&store->reader, store->path, err);
+}
+
+int bp_store_read(const char *dir, struct bp_store **store, struct bp_error *err)
+{
+    struct bp_store *fresh = store_new(dir, err);
+    if (!fresh)
+        return -1;
+    int result = must_exist(fresh, dir, err);
+    return finish_opening(fresh, result < 0 ? -1 : need_reader(fresh, err), store);
+}
+
+static int stop_writer(struct bp_store *store, struct bp_error *err)
 {
     pthread_mutex_lock(&store->mutex);
     store->stopping = true;
     pthread_cond_signal(&store->work);
     pthread_mutex_unlock(&store->mutex);
     pthread_join(store->writer, NULL);
-    bp_database_close(&store->database);
-    int result = store->failed ? -1 : 0;
     if (store->failed)
         *err = store->failure;
-    sodium_memzero(&store->run_key, sizeof store->run_key);
+    return store->failed ? -1 : 0;
+}
+
+int bp_store_close(struct bp_store *store, struct bp_error *err)
+{
+    int result = store->writable ? stop_writer(store, err) : 0;
+    /* The last connection to close empties the log, which one that only reads cannot do. */
+    bp_reader_close(&store->reader);
+    bp_database_close(&store->database);
     store_free(store);
     return result;
 }
 
+/* ---- what holds for the whole run ---- */
+
 void bp_store_run_key(const struct bp_store *store, struct bp_key *key)
 {
-    *key = store->run_key;
+    *key = store->facts.run_key;
 }
 
-/* Takes the item, also when it fails. */
-static int enqueue(struct bp_store *store, struct item *item, struct bp_error *err)
+uint64_t bp_store_seed(const struct bp_store *store)
+{
+    return store->facts.seed;
+}
+
+static int fail_reading_only(const struct bp_store *store, struct bp_error *err)
+{
+    return bp_fail(err, BP_ERR_STATE, "%s is open for reading only", store->path);
+}
+
+/* Takes the items, also when it fails. */
+static int enqueue(struct bp_store *store, struct list *items, struct bp_error *err)
 {
     int result = 0;
-    item->wall_ms = bp_clock_wall_ms();
+    size_t bytes = batch_bytes(items->first);
     pthread_mutex_lock(&store->mutex);
-    if (store->failed) {
+    if (!store->writable) {
+        result = fail_reading_only(store, err);
+    } else if (store->failed) {
         *err = store->failure;
         result = -1;
-    } else if (store->bytes + item->bytes > BP_STORE_QUEUE_BYTES) {
+    } else if (store->bytes + bytes > BP_STORE_QUEUE_BYTES) {
         result = bp_fail(err, BP_ERR_LIMIT, "more than %zu bytes wait to be written to the record",
                          BP_STORE_QUEUE_BYTES);
     } else {
-        store->bytes += item->bytes;
-        *store->last = item;
-        store->last = &item->next;
+        store->bytes += bytes;
+        list_join(&store->queue, items);
         pthread_cond_signal(&store->work);
     }
     pthread_mutex_unlock(&store->mutex);
     if (result < 0)
-        item_free(item);
+        items_free(items->first);
     return result;
 }
+
+static int enqueue_one(struct bp_store *store, struct item *item, struct bp_error *err)
+{
+    struct list items;
+    list_init(&items);
+    list_append(&items, item);
+    return enqueue(store, &items, err);
+}
+
+/* With copies of both texts; null when there is no memory. */
+static struct item *item_of_texts(int type, const char *name, const char *text,
+                                  struct bp_error *err)
+{
+    struct item *item = bp_fault_calloc(1, sizeof *item);
+    if (item) {
+        item->type = type;
+        item->wall_ms = bp_clock_wall_ms();
+        item->name = strdup(name);
+        item->text = strdup(text);
+        item->bytes = sizeof *item + strlen(name) + strlen(text) + 2;
+        if (item->name && item->text)
+            return item;
+        item_free(item);
+    }
+    bp_fail(err, BP_ERR_MEMORY, "no memory to record %s", name);
+    return NULL;
+}
+
+int bp_store_begin_session(struct bp_store *store, uint32_t *session, struct bp_error *err)
+{
+    struct item *item = bp_fault_calloc(1, sizeof *item);
+    if (!item)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory to begin a session");
+    item->type = ITEM_SESSION;
+    item->bytes = sizeof *item;
+    if (enqueue_one(store, item, err) < 0 || bp_store_flush(store, err) < 0)
+        return -1;
+    *session = ++store->facts.sessions;
+    return 0;
+}
+
+int bp_store_set_text(struct bp_store *store, const char *name, const char *text,
+                      struct bp_error *err)
+{
+    char old[8];
+    int got = bp_store_flush(store, err);
+    if (got == 0)
+        got = bp_store_text(store, name, old, sizeof old, err);
+    if (got == 1 || (got < 0 && err->code == BP_ERR_LIMIT))
+        return bp_fail(err, BP_ERR_STATE, "%s of %s is fixed already", name, store->path);
+    struct item *item = got < 0 ? NULL : item_of_texts(ITEM_TEXT, name, text, err);
+    return item ? enqueue_one(store, item, err) : -1;
+}
+
+int bp_store_text(struct bp_store *store, const char *name, char *text, size_t size,
+                  struct bp_error *err)
+{
+    return need_reader(store, err) < 0 ? -1 : bp_reader_text(&store->reader, name, text, size, err);
+}
+
+/* ---- writing ---- */
 
 static bool is_object(const char *json)
 {
@@ -241,21 +446,30 @@ static bool is_object(const char *json)
     return object;
 }
 
+static struct item *event_item(const char *kind, const char *json, struct bp_error *err)
+{
+    if (is_object(json))
+        return item_of_texts(ITEM_EVENT, kind, json, err);
+    bp_fail(err, BP_ERR_STATE, "event %s is not a JSON object: %.200s", kind, json);
+    return NULL;
+}
+
 int bp_store_event(struct bp_store *store, const char *kind, const char *json, struct bp_error *err)
 {
-    if (!is_object(json))
-        return bp_fail(err, BP_ERR_STATE, "event %s is not a JSON object: %.200s", kind, json);
-    struct item *item = calloc(1, sizeof *item);
+    struct item *item = event_item(kind, json, err);
+    return item ? enqueue_one(store, item, err) : -1;
+}
+
+int bp_store_attach(struct bp_store *store, const char *kind, const char *json,
+                    struct bp_error *err)
+{
+    if (!store->writable)
+        return fail_reading_only(store, err);
+    struct item *item = event_item(kind, json, err);
     if (!item)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for event %s", kind);
-    item->event_kind = strdup(kind);
-    item->event_json = strdup(json);
-    item->bytes = sizeof *item + strlen(kind) + strlen(json) + 2;
-    if (!item->event_kind || !item->event_json) {
-        item_free(item);
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for event %s", kind);
-    }
-    return enqueue(store, item, err);
+        return -1;
+    list_append(&store->attached, item);
+    return 0;
 }
 
 static size_t evaluation_bytes(const struct bp_evaluation *e)
@@ -270,34 +484,41 @@ int bp_store_evaluation(struct bp_store *store, const struct bp_evaluation *eval
     if (evaluation->number == 0 || !evaluation->source)
         return bp_fail(err, BP_ERR_STATE, "an evaluation without %s cannot be recorded",
                        evaluation->number == 0 ? "a number" : "its source");
-    struct item *item = calloc(1, sizeof *item);
+    struct item *item = bp_fault_calloc(1, sizeof *item);
     if (item)
         item->evaluation = bp_evaluation_copy(evaluation);
     if (!item || !item->evaluation) {
         free(item);
         return bp_fail(err, BP_ERR_MEMORY, "no memory for evaluation %u", evaluation->number);
     }
+    item->type = ITEM_EVALUATION;
+    item->wall_ms = bp_clock_wall_ms();
     item->bytes = sizeof *item + evaluation_bytes(evaluation);
-    return enqueue(store, item, err);
+    struct list items;
+    list_init(&items);
+    list_join(&items, &store->attached);
+    list_append(&items, item);
+    return enqueue(store, &items, err);
 }
 
 int bp_store_run(struct bp_store *store, struct bp_store_job job, struct bp_error *err)
 {
-    struct item *item = calloc(1, sizeof *item);
+    struct item *item = bp_fault_calloc(1, sizeof *item);
     if (!item) {
         if (job.release)
             job.release(job.context);
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a job of the writer");
     }
+    item->type = ITEM_JOB;
     item->job = job;
     item->bytes = sizeof *item + job.bytes;
-    return enqueue(store, item, err);
+    return enqueue_one(store, item, err);
 }
 
 bool bp_store_idle(struct bp_store *store)
 {
     pthread_mutex_lock(&store->mutex);
-    bool idle = !store->first && !store->writing;
+    bool idle = !store->queue.first && !store->writing;
     pthread_mutex_unlock(&store->mutex);
     return idle;
 }
@@ -305,11 +526,45 @@ bool bp_store_idle(struct bp_store *store)
 int bp_store_flush(struct bp_store *store, struct bp_error *err)
 {
     pthread_mutex_lock(&store->mutex);
-    while (store->first || store->writing)
+    while (store->queue.first || store->writing)
         pthread_cond_wait(&store->idle, &store->mutex);
     bool failed = store->failed;
     if (failed)
         *err = store->failure;
     pthread_mutex_unlock(&store->mutex);
     return failed ? -1 : 0;
+}
+
+/* ---- loading ---- */
+
+int bp_store_load_evaluations(struct bp_store *store, bp_store_visit_recorded visit, void *context,
+                              struct bp_error *err)
+{
+    if (need_reader(store, err) < 0)
+        return -1;
+    return bp_reader_evaluations(&store->reader, BP_READER_FORWARDS, visit, context, err);
+}
+
+int bp_store_load_evaluations_backwards(struct bp_store *store, bp_store_visit_recorded visit,
+                                        void *context, struct bp_error *err)
+{
+    if (need_reader(store, err) < 0)
+        return -1;
+    return bp_reader_evaluations(&store->reader, BP_READER_BACKWARDS, visit, context, err);
+}
+
+int bp_store_load_evaluation(struct bp_store *store, uint32_t number,
+                             struct bp_evaluation **evaluation, struct bp_error *err)
+{
+    if (need_reader(store, err) < 0)
+        return -1;
+    return bp_reader_evaluation(&store->reader, number, evaluation, err);
+}
+
+int bp_store_load_events(struct bp_store *store, const char *kind, int64_t from,
+                         bp_store_visit_event visit, void *context, struct bp_error *err)
+{
+    if (need_reader(store, err) < 0)
+        return -1;
+    return bp_reader_events(&store->reader, kind, from, visit, context, err);
 }

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "evaluator/arena.h"
 #include "evaluator/layout.h"
 #include "evaluator/permutation.h"
@@ -173,10 +175,10 @@ int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluati
                         bp_prepare_done done, void *context, struct bp_error *err)
 {
     const struct bp_suite *suite = bench->options.suite;
-    BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
+    BP_AUTO_FREE struct bp_msg_fill_request *request = bp_fault_calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
-    request->scrub = 1;
+    request->scrub = BP_SCRUB_INPUTS | BP_SCRUB_OUTPUTS;
     request->fill_count = suite->case_count;
     for (uint32_t i = 0; i < suite->case_count; i++) {
         const struct bp_bench_case *place = &bench->cases[i];
@@ -224,7 +226,7 @@ int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_sid
     if (calls > slots)
         return bp_fail(err, BP_ERR_STATE, "a batch of %u calls on a ring of %u slots", calls,
                        slots);
-    BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
+    BP_AUTO_FREE struct bp_msg_fill_request *request = bp_fault_calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
     /* The ring may end before the batch does: then the rest is a second fill from slot 0. */
@@ -238,17 +240,30 @@ int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_sid
     return order_fill(bench, request, &target, err);
 }
 
+static int order_ring(struct bp_bench *bench, enum bp_ring_side side, uint32_t scrub,
+                      bp_prepare_done done, void *context, struct bp_error *err)
+{
+    BP_AUTO_FREE struct bp_msg_fill_request *request = bp_fault_calloc(1, sizeof *request);
+    if (!request)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
+    request->scrub = scrub;
+    struct fill_target target = {bench->ring_inputs_fd, bench->ring_outputs_fd[side], done,
+                                 context};
+    return order_fill(bench, request, &target, err);
+}
+
 int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_prepare_done done,
                         void *context, struct bp_error *err)
 {
-    BP_AUTO_FREE struct bp_msg_fill_request *request = calloc(1, sizeof *request);
-    if (!request)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for a fill request");
-    request->scrub = 1;
-    /* The inputs of a ring are never writable for a candidate: the outputs stand for both arenas. */
-    struct fill_target target = {bench->ring_outputs_fd[side], bench->ring_outputs_fd[side], done,
-                                 context};
-    return order_fill(bench, request, &target, err);
+    /* The inputs of a ring are never writable for a candidate. */
+    return order_ring(bench, side, BP_SCRUB_OUTPUTS, done, context, err);
+}
+
+void bp_bench_touch_ring(struct bp_bench *bench, enum bp_ring_side side)
+{
+    struct bp_error err;
+    if (order_ring(bench, side, 0, NULL, NULL, &err) < 0)
+        bp_log(BP_LOG_DEBUG, "bench", "the first batch will wait for memory: %s", err.msg);
 }
 
 void bp_bench_forget(struct bp_bench *bench, const void *context)
@@ -273,7 +288,7 @@ static int start_prepare(struct bp_bench *bench, struct bp_error *err)
 int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **slot,
                   struct bp_error *err)
 {
-    struct bp_bench *bench = calloc(1, sizeof *bench);
+    struct bp_bench *bench = bp_fault_calloc(1, sizeof *bench);
     if (!bench)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a bench");
     bench->options = *options;
@@ -379,7 +394,7 @@ static void fill_run_request(const struct bp_bench *bench, const struct bp_bench
 int bp_bench_request_run(const struct bp_bench *bench, struct bp_child *child,
                          const struct bp_bench_object *object, struct bp_error *err)
 {
-    BP_AUTO_FREE struct bp_msg_run_request *request = malloc(sizeof *request);
+    BP_AUTO_FREE struct bp_msg_run_request *request = bp_fault_malloc(sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");
     fill_run_request(bench, object, request);

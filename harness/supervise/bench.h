@@ -63,6 +63,10 @@ int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluati
  * child may have it mapped. (fill_cases does the same with the lane's arenas.) */
 int bp_bench_scrub_ring(struct bp_bench *bench, enum bp_ring_side side, bp_prepare_done done,
                         void *context, struct bp_error *err) BP_MUST_CHECK;
+/* Gives the ring of inputs and one side's ring of outputs their memory, which else the first batch waits
+ * for: a good while on a virtual machine whose host has to find it. Nobody is
+ * told, also when it fails. */
+void bp_bench_touch_ring(struct bp_bench *bench, enum bp_ring_side side);
 /* Before a timed batch: `calls` slots from first_slot on (round the ring, calls <= its slots) get
  * fresh secret inputs, and poison for outputs on one side. No child may run meanwhile that could look
  * at them: the candidate is frozen. */

@@ -14,11 +14,14 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "evaluator/channel.h"
+#include "harness/supervise/memory_kills.h"
 #include "harness/supervise/pipes.h"
+#include "harness/supervise/sabotage.h"
 #include "sandbox/confine.h"
 
 #define READY_TIMEOUT_MS 10000.0
@@ -39,6 +42,8 @@ static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
     [BP_MESSAGE_judge_request] = BP_MESSAGE_judge_result,
     [BP_MESSAGE_sample_request] = BP_MESSAGE_sample_result,
     [BP_MESSAGE_probe_request] = BP_MESSAGE_probe_result,
+    [BP_MESSAGE_gate_request] = BP_MESSAGE_gate_result,
+    [BP_MESSAGE_lines_request] = BP_MESSAGE_lines_result,
     [BP_MESSAGE_canary_request] = BP_MESSAGE_canary_result,
 };
 
@@ -98,6 +103,14 @@ static void die(struct bp_child *child, enum bp_child_cause cause, const char *t
         bp_log(BP_LOG_ERROR, "child", "%s", err.msg);
 }
 
+static struct bp_sabotage as_target(const struct bp_child *child)
+{
+    return (struct bp_sabotage){.stage = child->stage,
+                                .launched = &child->launched,
+                                .stage_pidfd = child->stage_pidfd,
+                                .candidate_ran = child->candidate_ran};
+}
+
 /* ---- output to the child ---- */
 
 static void requests_ready(void *context, uint32_t events)
@@ -106,7 +119,8 @@ static void requests_ready(void *context, uint32_t events)
     struct bp_error err;
     (void)events;
     while (child->out.size > 0) {
-        ssize_t put = write(child->requests_fd, child->out.data, child->out.size);
+        size_t size = bp_fault(BP_FAULT_short_write) ? 1 : child->out.size;
+        ssize_t put = write(child->requests_fd, child->out.data, size);
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0 && errno == EAGAIN) {
@@ -149,11 +163,19 @@ int bp_child_request(struct bp_child *child, enum bp_message_type type, const vo
     child->awaiting = true;
     child->expected = answer_of[type];
     child->requested_ns = bp_clock_ns();
+    struct bp_sabotage target = as_target(child);
+    bp_sabotage_request(&target, type);
     requests_ready(child, EPOLLOUT);
     return 0;
 }
 
 /* ---- input from the child ---- */
+
+/* Only what it sent is its doing. */
+static enum bp_child_cause cause_of(const struct bp_error *err)
+{
+    return err->code == BP_ERR_PROTOCOL ? BP_CHILD_PROTOCOL : BP_CHILD_BROKEN;
+}
 
 static void deliver(struct bp_child *child, enum bp_message_type type, const void *message)
 {
@@ -192,7 +214,7 @@ static int take_frames(struct bp_child *child, struct bp_error *err)
             return got;
         BP_AUTO_FREE void *message = NULL;
         int result = take_frame(child, &frame, err);
-        if (result == 0 && !(message = malloc(bp_message_size(frame.type))))
+        if (result == 0 && !(message = bp_fault_malloc(bp_message_size(frame.type))))
             result = bp_fail(err, BP_ERR_MEMORY, "no memory for an answer");
         if (result == 0)
             result = bp_message_decode(&frame, message, err);
@@ -210,13 +232,16 @@ static int read_answers(struct bp_child *child, struct bp_error *err)
 {
     char chunk[65536];
     for (int rounds = 0; rounds < 64; rounds++) {
-        ssize_t got = read(child->answers_fd, chunk, sizeof chunk);
+        size_t size = bp_fault(BP_FAULT_short_read) ? 1 : sizeof chunk;
+        ssize_t got = bp_fault(BP_FAULT_read_error) ? -1 : read(child->answers_fd, chunk, size);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return errno == EAGAIN ? 0 : bp_fail_errno(err, "read of answers");
         if (got == 0)
             return 1;
+        struct bp_sabotage target = as_target(child);
+        got = bp_sabotage_answer(&target, chunk, got, sizeof chunk);
         if (bp_buffer_add(&child->in, chunk, (size_t)got, err) < 0)
             return bp_fail(err, BP_ERR_PROTOCOL, "frame flood");
         if (take_frames(child, err) < 0)
@@ -239,7 +264,7 @@ static void answers_ready(void *context, uint32_t events)
     if (result != 0)
         bp_loop_unwatch(child->loop, &child->answers_watch);
     if (result < 0)
-        die(child, err.code == BP_ERR_PROTOCOL ? BP_CHILD_PROTOCOL : BP_CHILD_BROKEN, err.msg);
+        die(child, cause_of(&err), err.msg);
 }
 
 static void log_ready(void *context, uint32_t events)
@@ -281,7 +306,7 @@ static int take_listener(struct bp_child *child, int fd, pid_t pid, struct bp_er
     child->listener_fd = fd;
     if (child->stage_pidfd < 0)
         child->stage_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    child->candidate_ran = strcmp(child->stage, "run") == 0;
+    child->candidate_ran = strcmp(child->stage, "run") == 0 || strcmp(child->stage, "gate") == 0;
     watch_init(&child->listener_watch, fd, listener_ready, child);
     return bp_loop_watch(child->loop, &child->listener_watch, EPOLLIN, err);
 }
@@ -326,7 +351,7 @@ static void control_ready(void *context, uint32_t events)
     if (fd < 0)
         die(child, BP_CHILD_PROTOCOL, "control message without a descriptor");
     else if (take_listener(child, fd, pid, &err) < 0)
-        die(child, BP_CHILD_PROTOCOL, err.msg);
+        die(child, cause_of(&err), err.msg);
 }
 
 /* ---- the end ---- */
@@ -383,6 +408,21 @@ static void drain(struct bp_child *child)
     }
 }
 
+/* By a SIGKILL that nobody here sent. */
+static bool was_killed(const struct bp_child *child)
+{
+    int status = child->end.wait_status;
+    return child->end.cause == BP_CHILD_EXITED && status != -1 && WIFSIGNALED(status) &&
+           WTERMSIG(status) == SIGKILL;
+}
+
+static void ask_who_killed(struct bp_child *child)
+{
+    uint64_t kills = bp_memory_kills();
+    child->end.out_of_memory = kills > child->loop->memory_kills;
+    child->loop->memory_kills = kills;
+}
+
 static void finish(struct bp_child *child)
 {
     if (child->ended)
@@ -391,6 +431,8 @@ static void finish(struct bp_child *child)
     if (child->awaiting && child->requested_ns) /* it died at work */
         child->busy_ns += bp_clock_ns() - child->requested_ns;
     child->end.candidate_ran = child->candidate_ran;
+    if (was_killed(child))
+        ask_who_killed(child);
     unwatch_all(child);
     if (child->handlers)
         child->handlers->ended(child->context, child, &child->end);
@@ -531,7 +573,7 @@ static int watch_child(struct bp_child *child, struct bp_error *err)
 
 static struct bp_child *allocate(const struct bp_child_options *options)
 {
-    struct bp_child *child = calloc(1, sizeof *child);
+    struct bp_child *child = bp_fault_calloc(1, sizeof *child);
     if (!child)
         return NULL;
     child->loop = options->loop;
@@ -578,9 +620,14 @@ int bp_child_start(const struct bp_child_options *options, struct bp_child **slo
     child->started_ns = started_ns;
     child->loop->child_count++;
     if (watch_child(child, err) < 0) {
+        /* Where not even its end is watched, the timer asks for it. */
+        bp_loop_unwatch(child->loop, &child->pid_watch);
+        try_later(child, WAIT_RETRY_NS);
         bp_child_release(&child);
         return -1;
     }
+    struct bp_sabotage target = as_target(child);
+    bp_sabotage_request(&target, BP_MESSAGE_ready);
     *slot = child;
     return 0;
 }

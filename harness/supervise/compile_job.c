@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/io.h"
 
 #define OBJECT_MAX_BYTES (64u << 20)
@@ -13,7 +14,7 @@
 static int send_request(struct bp_compile_job *job, struct bp_error *err)
 {
     const struct bp_compile_options *options = &job->options;
-    BP_AUTO_FREE struct bp_msg_compile_request *request = calloc(1, sizeof *request);
+    BP_AUTO_FREE struct bp_msg_compile_request *request = bp_fault_calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a compile request");
     memcpy(request->device, options->device, sizeof request->device);
@@ -21,6 +22,7 @@ static int send_request(struct bp_compile_job *job, struct bp_error *err)
     request->source_bytes = options->source_bytes;
     request->object_max_bytes = OBJECT_MAX_BYTES;
     request->dtype = options->dtype;
+    request->gates = options->gates;
     request->define_count = options->define_count;
     memcpy(request->defines, options->defines, options->define_count * sizeof *options->defines);
 
@@ -79,7 +81,9 @@ static int seal_object(struct bp_compile_job *job, struct bp_error *err)
     off_t size = lseek(job->object_fd, 0, SEEK_END);
     if (size <= 0 || (uint64_t)size != job->object_bytes || job->object_bytes > OBJECT_MAX_BYTES)
         return bp_fail(err, BP_ERR_PROTOCOL, "the object is not as large as was said");
-    void *bytes = mmap(NULL, job->object_bytes, PROT_READ, MAP_SHARED, job->object_fd, 0);
+    void *bytes = bp_fault(BP_FAULT_mmap)
+                      ? MAP_FAILED
+                      : mmap(NULL, job->object_bytes, PROT_READ, MAP_SHARED, job->object_fd, 0);
     if (bytes == MAP_FAILED)
         return bp_fail_errno(err, "cannot map an object");
     bp_hash_text(bytes, job->object_bytes, job->object_hash);

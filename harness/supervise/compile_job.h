@@ -9,6 +9,7 @@ struct bp_compile_options {
     struct bp_child_settings children;
     char device[BP_TEXT_SHORT], arch[BP_TEXT_SHORT];
     enum bp_dtype dtype;
+    uint32_t gates;     /* to compile for (evaluator/gates.h); 0: for speed */
     const char *source; /* borrowed until the job is done */
     size_t source_bytes;
     uint32_t define_count;

@@ -1,6 +1,7 @@
 #include "harness/supervise/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
@@ -8,27 +9,87 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "harness/supervise/memory_kills.h"
+
+#define LOST_NS 1000000000u /* later than expected by this much: it did not run */
 
 /* More than 64 lanes with three children of three timers each: starting a timer then never fails for
  * want of memory, when it matters most. */
 #define TIMERS_AT_START 1024
+
+/* ---- signals ---- */
+
+static void stop(struct bp_loop *loop, int number)
+{
+    loop->stop_signal = number;
+    loop->stop_count++;
+}
+
+static bool has_terminal(void)
+{
+    BP_AUTO_FD int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    return fd >= 0;
+}
+
+/* The kernel takes the terminal from the whole session before anyone hears of the hang-up, so that a
+ * SIGHUP which a shell hands on means the same as the kernel's own. */
+static void hang_up_or_rotate(struct bp_loop *loop, int number)
+{
+    bool gone = loop->had_terminal && !has_terminal();
+    if (!loop->outlives_terminal && (gone || !loop->notice))
+        stop(loop, number);
+    else if (loop->notice)
+        loop->notice(loop->notice_context, BP_NOTICE_ROTATE);
+}
+
+static void show_status(struct bp_loop *loop, int number)
+{
+    (void)number;
+    if (loop->notice)
+        loop->notice(loop->notice_context, BP_NOTICE_STATUS);
+}
+
+/* Pidfds tell which child ended; SIGCHLD is only blocked so that it kills no call. */
+static void pass_over(struct bp_loop *loop, int number)
+{
+    (void)loop;
+    (void)number;
+}
+
+static const struct {
+    int number;
+    void (*act)(struct bp_loop *loop, int number);
+} signals[] = {
+    {SIGINT, stop},         {SIGTERM, stop},      {SIGHUP, hang_up_or_rotate},
+    {SIGUSR1, show_status}, {SIGCHLD, pass_over},
+};
+#define SIGNAL_COUNT (sizeof signals / sizeof *signals)
 
 static void signal_ready(void *context, uint32_t events)
 {
     struct bp_loop *loop = context;
     struct signalfd_siginfo info;
     (void)events;
-    while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD)
-            continue; /* pidfds tell which child; SIGCHLD is only blocked so that it kills no call */
-        loop->stop_signal = (int)info.ssi_signo;
-        loop->stop_count++;
-    }
+    while (read(loop->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        for (size_t i = 0; i < SIGNAL_COUNT; i++)
+            if (signals[i].number == (int)info.ssi_signo)
+                signals[i].act(loop, signals[i].number);
+}
+
+/* nohup and its like: who ignores SIGHUP from the start wants to outlive the terminal. A blocked
+ * signal is delivered to a signalfd all the same. */
+static bool ignores_hang_up(void)
+{
+    struct sigaction action;
+    return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 static int reserve_timers(struct bp_loop *loop, uint32_t capacity, struct bp_error *err)
 {
-    struct bp_timer **grown = realloc(loop->heap, capacity * sizeof *grown);
+    struct bp_timer **grown =
+        bp_fault(BP_FAULT_timer) ? NULL : realloc(loop->heap, capacity * sizeof *grown);
     if (!grown)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for timers");
     loop->heap = grown;
@@ -38,13 +99,13 @@ static int reserve_timers(struct bp_loop *loop, uint32_t capacity, struct bp_err
 
 int bp_loop_open(struct bp_loop *loop, struct bp_error *err)
 {
-    *loop = (struct bp_loop){.epoll_fd = -1, .signal_fd = -1};
+    *loop = (struct bp_loop){.epoll_fd = -1, .signal_fd = -1, .memory_kills = bp_memory_kills()};
+    loop->had_terminal = has_terminal();
+    loop->outlives_terminal = ignores_hang_up();
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
-    sigaddset(&set, SIGCHLD);
+    for (size_t i = 0; i < SIGNAL_COUNT; i++)
+        sigaddset(&set, signals[i].number);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return bp_fail_errno(err, "cannot set signals");
     if (reserve_timers(loop, TIMERS_AT_START, err) < 0)
@@ -74,7 +135,7 @@ int bp_loop_watch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
                   struct bp_error *err)
 {
     struct epoll_event event = {.events = events, .data.ptr = watch};
-    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
+    if (bp_fault(BP_FAULT_epoll) || epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
         return bp_fail_errno(err, "cannot watch descriptor %d", watch->fd);
     watch->active = true;
     return 0;
@@ -149,20 +210,20 @@ void bp_loop_stop_timer(struct bp_loop *loop, struct bp_timer *timer)
         sift_down(loop, index, last);
 }
 
-static int wait_ms(const struct bp_loop *loop)
+static int wait_ms(const struct bp_loop *loop, uint64_t now)
 {
     if (loop->timer_count == 0)
         return -1;
-    uint64_t now = bp_clock_ns(), deadline = loop->heap[1]->deadline_ns;
+    uint64_t deadline = loop->heap[1]->deadline_ns;
     if (deadline <= now)
         return 0;
     uint64_t ms = (deadline - now + 999999) / 1000000;
     return ms > 1000000 ? 1000000 : (int)ms;
 }
 
-static void run_due_timers(struct bp_loop *loop)
+/* `now` is before the events were delivered: what they took puts no deadline forward. */
+static void run_due_timers(struct bp_loop *loop, uint64_t now)
 {
-    uint64_t now = bp_clock_ns();
     while (loop->timer_count > 0 && loop->heap[1]->deadline_ns <= now) {
         struct bp_timer *timer = loop->heap[1];
         bp_loop_stop_timer(loop, timer);
@@ -170,11 +231,31 @@ static void run_due_timers(struct bp_loop *loop)
     }
 }
 
+/* A child may have stood still as long as the supervisor did, and nobody read its answer: every
+ * deadline moves by the time lost. All by the same, so the heap stays one. */
+static void make_up(struct bp_loop *loop, uint64_t expected_ns, uint64_t now)
+{
+    if (now < expected_ns + LOST_NS)
+        return;
+    bp_log(BP_LOG_WARNING, "loop", "did not run for %.1f s: deadlines are put off",
+           bp_ns_to_ms(now - expected_ns) * 1e-3);
+    for (uint32_t i = 1; i <= loop->timer_count; i++)
+        loop->heap[i]->deadline_ns += now - expected_ns;
+}
+
 int bp_loop_step(struct bp_loop *loop, struct bp_error *err)
 {
-    int count = epoll_wait(loop->epoll_fd, loop->batch, BP_LOOP_BATCH, wait_ms(loop));
+    uint64_t asked_ns = bp_clock_ns();
+    if (loop->served_ns)
+        make_up(loop, loop->served_ns, asked_ns);
+    int timeout_ms = wait_ms(loop, asked_ns);
+    int count = epoll_wait(loop->epoll_fd, loop->batch, BP_LOOP_BATCH, timeout_ms);
     if (count < 0 && errno != EINTR)
         return bp_fail_errno(err, "epoll_wait");
+    uint64_t now = bp_clock_ns();
+    if (timeout_ms >= 0)
+        make_up(loop, asked_ns + (uint64_t)timeout_ms * 1000000, now);
+    loop->served_ns = now;
     loop->batch_size = count > 0 ? count : 0;
     for (int i = 0; i < loop->batch_size; i++) {
         struct bp_watch *watch = loop->batch[i].data.ptr;
@@ -182,6 +263,6 @@ int bp_loop_step(struct bp_loop *loop, struct bp_error *err)
             watch->ready(watch->context, loop->batch[i].events);
     }
     loop->batch_size = 0;
-    run_due_timers(loop);
+    run_due_timers(loop, now);
     return 0;
 }

@@ -28,19 +28,30 @@ struct bp_timer {
 
 #define BP_LOOP_BATCH 64
 
+/* What a signal asks for beside a stop. */
+enum bp_notice { BP_NOTICE_ROTATE, BP_NOTICE_STATUS };
+
 struct bp_loop {
     int epoll_fd, signal_fd; /* owned */
     struct bp_watch signal_watch;
-    int stop_signal; /* SIGINT, SIGTERM or SIGHUP once one arrived, else 0 */
+    bool had_terminal, outlives_terminal; /* a controlling one; started as by nohup */
+    int stop_signal;                      /* that asked to stop, once one did, else 0 */
     uint32_t stop_count;
+    /* SIGUSR1: status. SIGHUP: rotate; but it is a stop when the controlling terminal is gone or
+     * there is no notice, unless SIGHUP was ignored from the start (nohup). May be null; set after
+     * bp_loop_open. */
+    void (*notice)(void *context, enum bp_notice notice);
+    void *notice_context;
     struct bp_timer **heap; /* owned; heap[1..timer_count] */
     uint32_t timer_count, timer_capacity;
     struct epoll_event batch[BP_LOOP_BATCH];
     int batch_size;
-    uint32_t child_count; /* children not yet reaped (child.c) */
+    uint32_t child_count;  /* children not yet reaped (child.c) */
+    uint64_t memory_kills; /* bp_memory_kills(), when last looked at */
+    uint64_t served_ns;    /* when the last step ended; 0 before the first */
 };
 
-/* Blocks SIGINT, SIGTERM, SIGHUP and SIGCHLD and ignores SIGPIPE for the process. */
+/* Blocks SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGCHLD and ignores SIGPIPE for the process. */
 int bp_loop_open(struct bp_loop *loop, struct bp_error *err) BP_MUST_CHECK;
 void bp_loop_close(struct bp_loop *loop);
 
@@ -53,7 +64,8 @@ int bp_loop_start_timer(struct bp_loop *loop, struct bp_timer *timer, uint64_t d
                         struct bp_error *err) BP_MUST_CHECK;
 void bp_loop_stop_timer(struct bp_loop *loop, struct bp_timer *timer);
 
-/* Waits for the next event or timer, delivers everything that is due, returns. */
+/* Waits for the next event or timer, delivers everything that is due, returns. A time in which this
+ * process did not run (it was stopped, the machine suspended) counts for no timer. */
 int bp_loop_step(struct bp_loop *loop, struct bp_error *err) BP_MUST_CHECK;
 
 #endif

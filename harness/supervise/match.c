@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 
 #define EARLY_ROUNDS 4 /* fewer rounds never end a match */
 
@@ -287,7 +288,7 @@ static int start_side(struct bp_match *match, uint32_t s, struct bp_error *err)
 int bp_match_start(const struct bp_match_options *options, struct bp_match **slot,
                    struct bp_error *err)
 {
-    struct bp_match *match = calloc(1, sizeof *match);
+    struct bp_match *match = bp_fault_calloc(1, sizeof *match);
     if (!match)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a match");
     match->options = *options;

@@ -12,6 +12,8 @@ static const uint32_t claims[BP_STAGE_COUNT] = {
     [BP_STAGE_prepare] = 0,
     [BP_STAGE_compile] = BIT(PASS) | BIT(COMPILE_ERROR) | BIT(COMPILE_LIMIT) | BIT(COMPILER_CRASH) |
                          BIT(RESOURCE_LIMIT),
+    /* PASS: no objection. It counts for nothing but that the run may begin. */
+    [BP_STAGE_gate] = BIT(PASS) | BIT(RACE) | BIT(CRASH),
     [BP_STAGE_run] = BIT(RESOURCE_LIMIT) | BIT(LAUNCH_ERROR) | BIT(UNSUPPORTED) | BIT(RACE) |
                      BIT(OOM_HOST) | BIT(OOM_DEVICE) | BIT(GPU_FAULT) | BIT(GPU_HANG) | BIT(CRASH),
     [BP_STAGE_judge] =
@@ -22,7 +24,8 @@ static const uint32_t claims[BP_STAGE_COUNT] = {
 
 static bool is_candidate_stage(enum bp_stage stage)
 {
-    return stage == BP_STAGE_compile || stage == BP_STAGE_run || stage == BP_STAGE_time;
+    return stage == BP_STAGE_compile || stage == BP_STAGE_gate || stage == BP_STAGE_run ||
+           stage == BP_STAGE_time;
 }
 
 /* A message may be a candidate's own words, and ends on terminals and in logs: no control bytes, and
@@ -47,7 +50,8 @@ static void set(struct bp_outcome *outcome, enum bp_verdict verdict, const char 
     clean(outcome->message);
 }
 
-static void of_signal(enum bp_stage stage, int number, struct bp_outcome *outcome)
+static void of_signal(enum bp_stage stage, int number, bool out_of_memory,
+                      struct bp_outcome *outcome)
 {
     bool compiling = stage == BP_STAGE_compile;
     char text[BP_TEXT_LINE];
@@ -63,9 +67,12 @@ static void of_signal(enum bp_stage stage, int number, struct bp_outcome *outcom
     case SIGXFSZ:
         set(outcome, compiling ? BP_VERDICT_COMPILE_LIMIT : BP_VERDICT_CRASH, text);
         break;
-    case SIGKILL: /* not ours: the kernel's out-of-memory killer, or another hand */
-        set(outcome, compiling ? BP_VERDICT_COMPILE_LIMIT : BP_VERDICT_OOM_HOST,
-            "killed by SIGKILL from outside: out of memory");
+    case SIGKILL: /* not ours: the kernel's, for want of memory, or another hand's */
+        if (!out_of_memory)
+            set(outcome, BP_VERDICT_INFRA, "killed by SIGKILL from outside");
+        else
+            set(outcome, compiling ? BP_VERDICT_COMPILE_LIMIT : BP_VERDICT_OOM_HOST,
+                "killed by the kernel: out of memory");
         break;
     default:
         set(outcome, compiling ? BP_VERDICT_COMPILER_CRASH : BP_VERDICT_CRASH, text);
@@ -77,7 +84,7 @@ static void of_exit(enum bp_stage stage, const struct bp_child_end *end, struct 
     if (end->wait_status == -1) {
         set(outcome, BP_VERDICT_INFRA, "the child ended and its status is not known");
     } else if (WIFSIGNALED(end->wait_status)) {
-        of_signal(stage, WTERMSIG(end->wait_status), outcome);
+        of_signal(stage, WTERMSIG(end->wait_status), end->out_of_memory, outcome);
     } else {
         set(outcome, stage == BP_STAGE_compile ? BP_VERDICT_COMPILER_CRASH : BP_VERDICT_PROTOCOL,
             "");

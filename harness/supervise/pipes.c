@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "base/io.h"
 
 void bp_pipes_close(struct bp_pipes *pipes)
@@ -20,7 +21,8 @@ void bp_pipes_close(struct bp_pipes *pipes)
 static int make_all(struct bp_pipes *pipes, struct bp_error *err)
 {
     int on = 1;
-    if (pipe2(pipes->requests, O_CLOEXEC) < 0 || pipe2(pipes->answers, O_CLOEXEC) < 0 ||
+    if (bp_fault(BP_FAULT_pipe) || bp_fault(BP_FAULT_socketpair) ||
+        pipe2(pipes->requests, O_CLOEXEC) < 0 || pipe2(pipes->answers, O_CLOEXEC) < 0 ||
         pipe2(pipes->log, O_CLOEXEC) < 0 || pipe2(pipes->status, O_CLOEXEC) < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pipes->control) < 0 ||
         setsockopt(pipes->control[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)

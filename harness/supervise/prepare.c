@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 
 #define ORDER_TRIES 3
@@ -200,8 +201,8 @@ int bp_prepare_add(struct bp_prepare *prepare, const struct bp_prepare_order *wh
                    struct bp_error *err)
 {
     size_t size = bp_message_size(what->type);
-    struct order *order = calloc(1, sizeof *order);
-    void *message = malloc(size);
+    struct order *order = bp_fault_calloc(1, sizeof *order);
+    void *message = bp_fault_malloc(size);
     if (!order || !message) {
         free(order);
         free(message);

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "evaluator/statistics.h"
 
 /* A shape whose calls are long gets fewer batches: no more once it took this long, and three. */
@@ -119,7 +120,7 @@ static int request_cases(struct bp_trial *trial, bool again, struct bp_error *er
 static int take_plans(struct bp_trial *trial, const struct bp_msg_plan_result *result,
                       struct bp_error *err)
 {
-    trial->plans = calloc(result->plan_count + 1, sizeof *trial->plans);
+    trial->plans = bp_fault_calloc(result->plan_count + 1, sizeof *trial->plans);
     if (!trial->plans)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for plans");
     trial->plan_count = result->plan_count;
@@ -131,7 +132,7 @@ static int request_judge(struct bp_trial *trial, struct bp_error *err)
 {
     if (trial->stage != BP_STAGE_judge || !trial->judge_ready)
         return 0;
-    BP_AUTO_FREE struct bp_msg_judge_request *request = calloc(1, sizeof *request);
+    BP_AUTO_FREE struct bp_msg_judge_request *request = bp_fault_calloc(1, sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a judge request");
     bp_bench_judge_request(trial->options.bench, trial->options.evaluation, request);
@@ -258,7 +259,7 @@ static int take_run_answer(struct bp_trial *trial, enum bp_message_type type, co
 static int take_judge_result(struct bp_trial *trial, const struct bp_msg_judge_result *result,
                              struct bp_error *err)
 {
-    trial->cases = calloc(result->case_count + 1, sizeof *trial->cases);
+    trial->cases = bp_fault_calloc(result->case_count + 1, sizeof *trial->cases);
     if (!trial->cases)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for case results");
     trial->case_count = result->case_count;
@@ -332,7 +333,7 @@ static const struct bp_child_handlers handlers = {trial_answer, trial_ended};
 int bp_trial_open(const struct bp_trial_options *options, struct bp_trial **slot,
                   struct bp_error *err)
 {
-    struct bp_trial *trial = calloc(1, sizeof *trial);
+    struct bp_trial *trial = bp_fault_calloc(1, sizeof *trial);
     if (!trial)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a trial");
     trial->options = *options;

@@ -30,13 +30,20 @@ extern "C" {
 /* Initial-exec: the object reads it relative to %fs, without a call. */
 extern __thread struct bp_simt_thread bp_simt_self __attribute__((tls_model("initial-exec")));
 
+/* Where waits are told apart by line, two of them must not become one call. */
+#if defined(GQA_GATES)
+#define BP_SIMT_WAIT __attribute__((nomerge))
+#else
+#define BP_SIMT_WAIT
+#endif
+
 /* Every thread of the block waits here; site tells one __syncthreads() of the source from another. */
-void bp_simt_barrier(gqa_u32 site);
+void bp_simt_barrier(gqa_u32 site) BP_SIMT_WAIT;
 /* Every live lane of the wave waits here. */
-void bp_simt_wave(gqa_u32 site);
+void bp_simt_wave(gqa_u32 site) BP_SIMT_WAIT;
 /* The same, and returns the bits that lane source (0 to 31) brought, or one's own when that lane
  * took no part. */
-gqa_u64 bp_simt_shuffle(gqa_u32 site, gqa_u64 bits, gqa_u32 source);
+gqa_u64 bp_simt_shuffle(gqa_u32 site, gqa_u64 bits, gqa_u32 source) BP_SIMT_WAIT;
 
 #ifdef __cplusplus
 } /* extern "C" */
@@ -102,6 +109,21 @@ static inline T bp_simt_shfl_down(gqa_u32 site, T value, unsigned delta, int wid
 
 /* ---- atomics: blocks run on several cores at once ---- */
 /* clang-format off: a function a line */
+#if defined(GQA_GATES) /* clang's instrumentation knows no atomic maximum, but this */
+template <class T> static inline T bp_simt_swap_if(T *p, T v, bool (*wins)(T, T))
+{
+    T seen = __atomic_load_n(p, __ATOMIC_RELAXED);
+    while (wins(v, seen) &&
+           !__atomic_compare_exchange_n(p, &seen, v, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+    return seen;
+}
+#define BP_SIMT_FETCH_MAX(T, p, v) bp_simt_swap_if<T>(p, v, [](T a, T b) { return a > b; })
+#define BP_SIMT_FETCH_MIN(T, p, v) bp_simt_swap_if<T>(p, v, [](T a, T b) { return a < b; })
+#else
+#define BP_SIMT_FETCH_MAX(T, p, v) __atomic_fetch_max(p, v, __ATOMIC_RELAXED)
+#define BP_SIMT_FETCH_MIN(T, p, v) __atomic_fetch_min(p, v, __ATOMIC_RELAXED)
+#endif
 #define BP_SIMT_ATOMICS(T)                                                                         \
     static inline T atomicAdd(T *p, T v)                                                           \
     {                                                                                              \
@@ -109,11 +131,11 @@ static inline T bp_simt_shfl_down(gqa_u32 site, T value, unsigned delta, int wid
     }                                                                                              \
     static inline T atomicMax(T *p, T v)                                                           \
     {                                                                                              \
-        return __atomic_fetch_max(p, v, __ATOMIC_RELAXED);                                         \
+        return BP_SIMT_FETCH_MAX(T, p, v);                                                         \
     }                                                                                              \
     static inline T atomicMin(T *p, T v)                                                           \
     {                                                                                              \
-        return __atomic_fetch_min(p, v, __ATOMIC_RELAXED);                                         \
+        return BP_SIMT_FETCH_MIN(T, p, v);                                                         \
     }                                                                                              \
     static inline T atomicExch(T *p, T v)                                                          \
     {                                                                                              \
@@ -129,6 +151,8 @@ BP_SIMT_ATOMICS(int)
 BP_SIMT_ATOMICS(unsigned)
 BP_SIMT_ATOMICS(unsigned long long)
 #undef BP_SIMT_ATOMICS
+#undef BP_SIMT_FETCH_MAX
+#undef BP_SIMT_FETCH_MIN
 /* clang-format on */
 
 static inline float atomicAdd(float *p, float v)

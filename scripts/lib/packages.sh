@@ -16,12 +16,14 @@ pkgconf           | cmd pkg-config   | finds the libraries below
 clang             | cmd clang        | compiles kernels for the CPU device
 lld               | cmd ld.lld       | links kernels for the CPU device
 python3           | cmd python3      | embeds headers and the eager kernel; integration tests
+libdw-dev         | pc libdw         | source lines in what the gates find
 libseccomp-dev    | pc libseccomp    | system call filters of the sandbox
 libmsgpack-dev    | pc msgpack       | frames between supervisor and workers
 libyaml-dev       | pc yaml-0.1      | configs and kernel declarations
 libsqlite3-dev    | pc sqlite3       | the record of a run
 libjansson-dev    | pc jansson       | JSON artifacts
 libsodium-dev     | pc libsodium     | hashes and keyed randomness
+libsystemd-dev    | pc libsystemd    | telling a service manager that the run is alive
 '
 
 BP_TEST_PACKAGES='

@@ -4,6 +4,7 @@
     // expected: VERDICT[|VERDICT...] [in STAGE[|STAGE...]] [: text that the message contains]
     // open: why the verdict is another one as yet; the test fails once it is the expected one
     // sanitized: what to expect in its place where the program is built with a sanitizer
+    // gates: N shapes, that the gates went through; or skipped: TEXT that the reason begins with
     // options: further options for `bulletproof eval`
 
 After each it looks for processes, files and mounts that were left, and at the time it took.
@@ -28,20 +29,30 @@ EXIT_CANDIDATE = 10
 DEADLINES_S = {"--compile-seconds": 10.0, "--run-seconds": 5.0}
 
 
+def gate_account(gate):
+    """What a result says of the gates, in the words of a file's own account."""
+    if not gate:
+        return "none"
+    if gate["skipped_because"]:
+        return f"skipped: {gate['skipped_because']}"
+    return f"{gate['shapes']} shapes, {gate['compile_ms']:.0f} ms compile, {gate['run_ms']:.0f} ms run"
+
+
 class Kernel:
-    def __init__(self, path, expected, sanitized):
+    def __init__(self, path, arguments):
         self.path = os.path.abspath(path)
         self.name = os.path.splitext(os.path.basename(path))[0]
         with open(path, encoding="utf-8") as file:
             lines = dict(re.findall(r"^// (\w+): (.*)$", file.read(), re.MULTILINE))
-        self.expected = expected or lines.get("expected", "")
-        if sanitized:
+        self.expected = arguments.expected or lines.get("expected", "")
+        if arguments.sanitized:
             self.expected = lines.get("sanitized", self.expected)
         self.expectation = EXPECTATION.match(self.expected)
         if not self.expectation:
             raise SystemExit(f"{path}: cannot read 'expected: {self.expected}'")
         self.open = lines.get("open")
-        self.options = shlex.split(lines.get("options", ""))
+        self.gates = arguments.gates or lines.get("gates")
+        self.options = shlex.split(lines.get("options", "") + " " + arguments.options)
 
     def matches(self, result):
         wanted = self.expectation
@@ -81,6 +92,8 @@ class Case:
         except ValueError:
             return "no result", complaints + [f"exit status {status}, no JSON: {run.errors[:300]}"]
         seen = f"{result['verdict']} in {result['stage']}: {result['message']}"
+        if result["gate"] and result["stage"] != "gate":
+            seen = f"{result['verdict']} in {result['stage']}, gates: {gate_account(result['gate'])}"
         complaints += self.complaints_about(result, status)
         if len(run.output) > OUTPUT_MAX:
             complaints.append(f"{len(run.output)} bytes of JSON")
@@ -92,6 +105,9 @@ class Case:
 
     def complaints_about(self, result, status):
         complaints = []
+        if self.kernel.gates and not gate_account(result["gate"]).startswith(self.kernel.gates):
+            complaints.append(f"expected of the gates: {self.kernel.gates}; "
+                              f"seen: {gate_account(result['gate'])}")
         if self.kernel.open and self.kernel.matches(result):
             complaints.append("the verdict is the expected one now: remove the 'open' line")
         elif not self.kernel.open and not self.kernel.matches(result):
@@ -108,6 +124,8 @@ def parse_arguments():
     parser.add_argument("kernels", nargs="+", help="files, or directories of them")
     parser.add_argument("--suites", default="odd_17", help="names with commas between")
     parser.add_argument("--dtypes", default="f16", help="names with commas between")
+    parser.add_argument("--options", default="", help="further options for eval, of every kernel")
+    parser.add_argument("--gates", help="in place of the files' own lines")
     parser.add_argument("--expected", help="in place of the files' own lines")
     parser.add_argument("--sanitized", action="store_true", help="built with a sanitizer: slower")
     parser.add_argument("--jobs", type=int, default=2, help="evaluations at once")
@@ -120,7 +138,7 @@ def make_cases(arguments):
     for argument in arguments.kernels:
         directory = os.path.isdir(argument)
         paths = sorted(glob.glob(os.path.join(argument, "*.hip"))) if directory else [argument]
-        for kernel in [Kernel(path, arguments.expected, arguments.sanitized) for path in paths]:
+        for kernel in [Kernel(path, arguments) for path in paths]:
             for suite in arguments.suites.split(","):
                 for dtype in arguments.dtypes.split(","):
                     cases.append(Case(kernel, suite, dtype, slowness))

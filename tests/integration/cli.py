@@ -19,17 +19,26 @@ import tempfile
 import time
 import unittest
 
+from events import canonical
+from supervised import BANNER
+
 BULLETPROOF = ""
 ROOT = pathlib.Path()
 
 OPTIONS = {
-    "eval": ["--knob", "--dtype", "--device", "--suite", "--threads", "--compile-seconds",
+    "eval": ["--knob", "--dtype", "--device", "--suite", "--gates", "--threads", "--compile-seconds",
+             "--gate-seconds",
              "--run-seconds", "--ring-mb", "--allow-degraded", "--json", "--verbose", "--help"],
-    "evolve": ["--out", "--max-evaluations", "--max-seconds", "--seed", "--device",
+    "evolve": ["--out", "--resume", "--replay-results", "--max-evaluations", "--max-seconds",
+               "--seed", "--device",
                "--allow-degraded", "--json",
                "--verbose", "--help"],
+    "status": ["--json", "--help"],
+    "clean": ["--older-than", "--keep", "--temp", "--dry-run", "--yes", "--json", "--help"],
     "config": ["--help"],
     "doctor": ["--json", "--help"],
+    "inject": ["--campaign", "--seed", "--occurrences", "--all", "--classes", "--keep", "--list",
+               "--json", "--help"],
 }
 COLUMNS = ["impl", "avg_ms", "tflops", "gflops", "speedup_vs_eager", "speedup_vs_baseline",
            "tuning_time_s", "note"]
@@ -48,8 +57,10 @@ def run(*args, **options):
     """The program with these arguments; standard output and error as text."""
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
-    return subprocess.run([BULLETPROOF, *map(str, args)], text=True, timeout=240, check=False,
+    done = subprocess.run([BULLETPROOF, *map(str, args)], text=True, timeout=240, check=False,
                           **options)
+    done.stderr = BANNER.sub("", done.stderr or "")
+    return done
 
 
 def write_kernel(path, unused="[0]"):
@@ -119,7 +130,7 @@ class CommandLine(Case):
         self.assertRegex(done.stdout, r"\Abulletproof \d+\.\d+\.\d+\n\Z")
 
     def test_wrong_words(self):
-        self.refused(r"unknown verb 'evlove' \(valid: eval, evolve, .*config\)", "evlove")
+        self.refused(r"unknown verb 'evlove' \(valid: eval, evolve, ", "evlove")
         self.refused(r"an argument is missing \(usage: bulletproof eval SOURCE", "eval")
         self.refused(r"unexpected argument 'b'", "eval", "a", "b")
         for verb, options in OPTIONS.items():
@@ -144,6 +155,8 @@ class CommandLine(Case):
     def test_unknown_names_list_the_valid_ones(self):
         self.refused(r"unknown suite 'quik' \(valid: quick, full, tiny, bench, or the name of one shape",
                      "eval", self.seed, "--suite", "quik")
+        self.refused(r"--gates needs 'all' or names of gates with commas between, not 'race,bound'",
+                     "eval", self.seed, "--gates", "race,bound")
         self.refused(r"unknown dtype 'f64' \(valid: f16, bf16, f32\)", "eval", self.seed,
                      "--dtype", "f64")
         self.refused(r"device 'gpu' cannot be used by this build \(valid: auto, cpu\)", "eval",
@@ -548,6 +561,132 @@ class Evolve(Case):
                 os.close(terminal)
                 return shown.decode()
             shown += chunk
+
+
+class Resume(Case):
+    """What `--resume` and `--replay-results` do with directories as they are found."""
+
+    @classmethod
+    def setUpClass(cls):
+        """A finished run, of which each test gets a copy."""
+        cls.finished = pathlib.Path(tempfile.mkdtemp(prefix="bulletproof-cli-"))
+        cls.addClassCleanup(shutil.rmtree, cls.finished, ignore_errors=True)
+        write_kernel(cls.finished / "kernel.hip", "[0, 1]")
+        (cls.finished / "run.yaml").write_text(SETTINGS)
+        run("evolve", cls.finished / "run.yaml", "--out", cls.finished / "out", "--max-evaluations",
+            6)
+
+    def setUp(self):
+        super().setUp()
+        self.settings = self.finished / "run.yaml"
+        self.out = self.dir / "out"
+        shutil.copytree(self.finished / "out", self.out)
+
+    def rows(self, sql, out=None):
+        database = sqlite3.connect((out or self.out) / "run.db")
+        self.addCleanup(database.close)
+        return database.execute(sql).fetchall()
+
+    def test_a_finished_run_says_so_and_goes_on_with_a_raised_budget(self):
+        events = self.rows("SELECT * FROM event")
+        done = run("evolve", "--resume", self.out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"\Athe run in \S+ is finished: 6 of 6 evaluations \(")
+        self.assertIn("speedup_vs_baseline", done.stdout)
+        self.assertEqual(self.rows("SELECT * FROM event"), events)
+        done = run("evolve", self.settings, "--resume", self.out, "--max-evaluations", 9)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"(?m)^resumed at evaluation 6 of 9$")
+        self.assertRegex(done.stderr, r"(?m)^7/9 PASS 7")
+        self.assertEqual(self.rows("SELECT number FROM evaluation"), [(n,) for n in range(1, 10)])
+        self.assertEqual(self.rows("SELECT value FROM meta WHERE name = 'sessions'"), [(2,)])
+        points = self.rows("SELECT count(*), count(DISTINCT source_hash) FROM evaluation")
+        self.assertEqual(points, [(9, 9)])
+        history = (self.out / "history.jsonl").read_text().splitlines()
+        self.assertEqual([json.loads(line)["number"] for line in history], list(range(1, 10)))
+        # the last budget stays in force
+        done = run("evolve", "--resume", self.out)
+        self.assertIn("is finished: 9 of 9 evaluations", done.stderr)
+
+    def test_what_a_killed_writer_left_is_put_right(self):
+        last = json.loads((self.out / "eval_00006.json").read_text())
+        history = (self.out / "history.jsonl").read_text().splitlines(keepends=True)
+        (self.out / "history.jsonl").write_text("".join(history[:-1]) + history[-1][:20])
+        (self.out / "eval_00006.json").rename(self.out / "eval_00006.json.tmp")
+        (self.out / "eval_00006.hip").unlink()
+        shutil.rmtree(self.out / "best")
+        done = run("evolve", "--resume", self.out, "--max-evaluations", 7)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        again = (self.out / "history.jsonl").read_text().splitlines(keepends=True)
+        self.assertEqual((again[:6], len(again)), (history, 7))
+        self.assertEqual(json.loads((self.out / "eval_00006.json").read_text()), last)
+        self.assertEqual(list(self.out.glob("*.tmp")), [])
+        self.assertTrue((self.out / "best/result.json").exists())
+
+    def test_a_kernel_that_was_edited_is_not_used(self):
+        kernel = self.finished / "kernel.hip"
+        self.addCleanup(kernel.write_text, kernel.read_text())
+        kernel.write_text("no kernel at all\n")
+        done = run("evolve", "--resume", self.out, "--max-evaluations", 7)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"(?m)^bulletproof: \S+/kernel\.hip has changed; the run goes "
+                                      r"on with the source it began with$")
+        self.assertEqual(self.rows("SELECT DISTINCT verdict FROM evaluation"), [("PASS",)])
+
+    def test_refusals(self):
+        """Each with one line that says why, and nothing changed."""
+        other = self.config(SETTINGS + "seed: 3\n", "other.yaml")
+        (self.dir / "empty").mkdir()
+        self.refused(r"other\.yaml is not the config that the run in \S+/out began with", "evolve",
+                     other, "--resume", self.out)
+        for option, value in [("--seed", 1), ("--device", "cpu"), ("--out", "x")]:
+            self.refused(r"keeps its directory, seed and device: leave out %s" % option, "evolve",
+                         "--resume", self.out, option, value)
+        self.refused(r"needs a CONFIG, or a run to --resume", "evolve")
+        self.refused(r"none holds no record of a run: run\.db: No such file", "evolve", "--resume",
+                     "none")
+        self.refused(r"none holds no record of a run: run\.db: No such file", "evolve", self.settings,
+                     "--out", "x", "--replay-results", "none")
+
+    def test_a_run_in_use(self):
+        with subprocess.Popen([BULLETPROOF, "evolve", "--resume", self.out, "--max-evaluations",
+                               "24"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              text=True) as first:
+            self.assertIn("resumed", first.stderr.readline())
+            second = run("evolve", "--resume", self.out)
+            self.assertEqual(second.returncode, 2)
+            self.assertRegex(second.stderr, r"another bulletproof \(pid %d\) is using" % first.pid)
+            first.terminate()
+            first.communicate()
+            self.assertEqual(first.returncode, 130)
+        self.assertEqual(json.loads((self.out / "tuning_summary.json").read_text())["status"],
+                         "interrupted")
+
+    def test_a_damaged_record(self):
+        for suffix in ("-wal", "-shm"):
+            (self.out / f"run.db{suffix}").unlink(missing_ok=True)
+        data = bytearray((self.out / "run.db").read_bytes())
+        data[4096:8192] = os.urandom(4096)
+        (self.out / "run.db").write_bytes(data)
+        done = run("evolve", "--resume", self.out)
+        self.assertEqual(done.returncode, 20, done.stderr)
+        self.assertRegex(done.stderr, r"\Abulletproof: [^\n]*run\.db is damaged[^\n]*\n\Z")
+        self.assertEqual((self.out / "run.db").read_bytes(), data)
+
+    def test_replayed_results(self):
+        again = self.dir / "again"
+        done = run("evolve", self.settings, "--out", again, "--max-evaluations", 6,
+                   "--replay-results", self.out)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(canonical(again), canonical(self.out))
+        log = (again / "log.txt").read_text()
+        self.assertNotIn("namespaces for children", log)
+        done = run("evolve", self.settings, "--out", self.dir / "more", "--max-evaluations", 8,
+                   "--replay-results", self.out)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"(?m)^bulletproof: \S+/out has no recorded result for "
+                                      r"evaluation 7: eager BLOCK=\d+ WIDTH=\d+ UNUSED=\d, source ")
+        self.assertEqual(self.rows("SELECT count(*) FROM evaluation", self.dir / "more"), [(6,)])
 
 
 if __name__ == "__main__":

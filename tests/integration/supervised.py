@@ -1,6 +1,7 @@
 """Runs the program under test and looks at what it leaves behind: processes, files, mounts."""
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,9 @@ import time
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS = 0x20000
 MS_PRIVATE_RECURSIVE = 0x44000
+
+# What a build with fault injection says at each start; the rest of its output is that of any other.
+BANNER = re.compile(r"^bulletproof: FAULT INJECTION BUILD[^\n]*\n", re.MULTILINE)
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -82,7 +86,7 @@ class Program:
             self.process.wait()
         self.seconds = time.monotonic() - self.started
         self.output = self._text(self._output)
-        self.errors = self._text(self._errors)
+        self.errors = BANNER.sub("", self._text(self._errors))
         with self._lock:
             self._running.discard(self.process.pid)
         return status

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/io.h"
+#include "evaluator/gates.h"
 #include "harness/config/config.h"
 
 static const char kernel[] = "/*! bulletproof\n"
@@ -97,6 +98,26 @@ static void every_scalar_is_stored(void **state)
     bp_config_free(&config);
 }
 
+static void gates_are_a_set(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t gates;
+    } cases[] = {
+        {"kernel: k.hip\n", 0},
+        {"kernel: k.hip\ngates: []\n", 0},
+        {"kernel: k.hip\ngates: [race, uninitialised]\n",
+         1u << BP_GATE_race | 1u << BP_GATE_uninitialised},
+        {"kernel: k.hip\ngates: [all]\n", BP_GATES_ALL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        parse(cases[i].text);
+        assert_int_equal(config.gates, cases[i].gates);
+        bp_config_free(&config);
+    }
+}
+
 static void the_space_is_overridden_and_the_baseline_follows(void **state)
 {
     (void)state;
@@ -173,6 +194,10 @@ static void mistakes_are_named_with_what_is_valid(void **state)
         {"kernel: k\nsuite: fast\n",
          "unknown suite 'fast' (valid: quick, full, tiny, bench, or the name"},
         {"kernel: k\nsuite: qiuck\n", "unknown suite 'qiuck' (valid: quick, full, tiny"},
+        {"kernel: k\ngates:\n  - rac\n",
+         "run/c.yaml:3: unknown gate 'rac'; did you mean 'race'? (valid: race, bounds, "},
+        {"kernel: k\ngates: race\n", "'gates': expected a list of words"},
+        {"kernel: k\ngates: [1]\n", "'gates': expected a word"},
         {"kernel: k\nsuite: quik\n", "unknown suite 'quik'; did you mean 'quick'? (valid: "},
         {"kernel: k\nstrategy: {name: annealing}\n",
          "unknown name 'annealing' (valid: random, local)"},
@@ -343,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_given_has_its_default),
         cmocka_unit_test(every_scalar_is_stored),
+        cmocka_unit_test(gates_are_a_set),
         cmocka_unit_test(the_space_is_overridden_and_the_baseline_follows),
         cmocka_unit_test(mistakes_are_named_with_what_is_valid),
         cmocka_unit_test(a_broken_baseline_is_blamed_on_itself),

@@ -29,6 +29,9 @@ static const char kernel[] =
                  "    memcpy(workspace, tile, 16 + threadIdx.x);\n"
                  "}\n";
 
+static const struct bp_object_rules plain_rules = {.lds_max_bytes = BP_SIMT_LDS_BYTES,
+                                                   .import = bp_import_find};
+
 static unsigned char *object_bytes; /* of kernel, shared by the tests that patch it */
 static size_t object_size;
 
@@ -62,7 +65,7 @@ static enum bp_verdict vet(const void *bytes, size_t size, char message[BP_TEXT_
 {
     struct bp_object object;
     message[0] = '\0';
-    return bp_object_vet(bytes, size, BP_SIMT_LDS_BYTES, &object, message);
+    return bp_object_vet(bytes, size, &plain_rules, &object, message);
 }
 
 /* Loads a source that must be refused with a verdict and a text. */
@@ -186,7 +189,7 @@ static void refuses_patched_relocations(void **state)
     (void)state;
     char message[BP_TEXT_LINE];
     struct bp_object object;
-    assert_int_equal(bp_object_vet(object_bytes, object_size, BP_SIMT_LDS_BYTES, &object, message),
+    assert_int_equal(bp_object_vet(object_bytes, object_size, &plain_rules, &object, message),
                      BP_VERDICT_PASS);
     assert_true(object.synchronizes);
     assert_int_equal(object.static_lds_bytes, 256);
@@ -273,8 +276,7 @@ static void survives_fuzzing(void **state)
         unsigned char *copy = malloc(object_size);
         memcpy(copy, object_bytes, object_size);
         mutate(copy, object_size, &random);
-        enum bp_verdict verdict =
-            bp_object_vet(copy, object_size, BP_SIMT_LDS_BYTES, &object, message);
+        enum bp_verdict verdict = bp_object_vet(copy, object_size, &plain_rules, &object, message);
         assert_true(verdict == BP_VERDICT_PASS || verdict == BP_VERDICT_LAUNCH_ERROR ||
                     verdict == BP_VERDICT_RESOURCE_LIMIT);
         /* Mapping what was let through must not fault either; no code of it runs. */

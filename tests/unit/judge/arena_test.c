@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "evaluator/arena.h"
+#include "evaluator/shelf.h"
 
 #define SIZE (3 * BP_ARENA_GRAIN + 4096)
 
@@ -100,6 +100,54 @@ static void an_empty_arena_maps_nothing(void **state)
     close(fd);
 }
 
+static struct bp_arena take(struct bp_shelf *shelf, int fd)
+{
+    struct bp_error err;
+    struct bp_arena arena;
+    int copy = dup(fd);
+    assert_true(copy >= 0);
+    assert_int_equal(bp_shelf_take(shelf, copy, "test", &arena, &err), 0);
+    return arena;
+}
+
+static void a_shelf_maps_a_file_once(void **state)
+{
+    struct bp_shelf shelf = {0};
+    int fds[BP_SHELF_PLACES + 1];
+    (void)state;
+    for (int i = 0; i <= BP_SHELF_PLACES; i++)
+        fds[i] = descriptor_of(4096);
+    size_t before = mappings();
+    struct bp_arena first = take(&shelf, fds[0]);
+    first.base[0] = 7;
+    for (int i = 1; i < BP_SHELF_PLACES; i++)
+        assert_true(take(&shelf, fds[i]).base != first.base);
+    assert_ptr_equal(take(&shelf, fds[0]).base, first.base);
+    assert_int_equal(mappings(), before + BP_SHELF_PLACES);
+    take(&shelf, fds[BP_SHELF_PLACES]); /* in place of the first */
+    assert_int_equal(mappings(), before + BP_SHELF_PLACES);
+    assert_int_equal(take(&shelf, fds[0]).base[0], 7);
+    bp_shelf_clear(&shelf);
+    assert_int_equal(mappings(), before);
+    for (int i = 0; i <= BP_SHELF_PLACES; i++)
+        close(fds[i]);
+}
+
+static void a_shelf_closes_what_it_cannot_map(void **state)
+{
+    struct bp_shelf shelf = {0};
+    struct bp_error err;
+    struct bp_arena arena;
+    int fd = descriptor_of(4096), readonly = bp_io_reopen_readonly(fd, &err);
+    (void)state;
+    assert_true(readonly >= 0);
+    assert_int_equal(bp_shelf_take(&shelf, readonly, "test", &arena, &err), -1);
+    assert_int_equal(close(readonly), -1);
+    assert_non_null(take(&shelf, fd).base);
+    bp_shelf_clear(&shelf);
+    close(fd);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -107,6 +155,8 @@ int main(void)
         cmocka_unit_test(nothing_stays_mapped),
         cmocka_unit_test(huge_pages_keep_what_is_there),
         cmocka_unit_test(an_empty_arena_maps_nothing),
+        cmocka_unit_test(a_shelf_maps_a_file_once),
+        cmocka_unit_test(a_shelf_closes_what_it_cannot_map),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

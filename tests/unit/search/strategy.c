@@ -14,7 +14,6 @@
 struct run {
     const struct bp_strategy *strategy;
     struct bp_space space;
-    struct bp_observation observations[MOST];
     struct bp_history history;
     struct bp_key key;
 };
@@ -26,13 +25,13 @@ static struct run *new_run(const char *strategy, uint64_t seed)
     run->strategy = bp_strategy_find(strategy);
     assert_non_null(run->strategy);
     bp_key_from_seed(seed, &run->key);
-    run->history = (struct bp_history){
-        .space = &run->space, .observations = run->observations, .champion = UINT32_MAX};
+    bp_history_init(&run->history, &run->space);
     return run;
 }
 
 static void delete_run(struct run *run)
 {
+    bp_history_free(&run->history);
     bp_space_free(&run->space);
     free(run);
 }
@@ -49,7 +48,7 @@ static int propose(const struct run *run, uint64_t decision, struct bp_proposal 
 static bool was_seen(const struct run *run, const struct bp_point *point)
 {
     for (uint32_t i = 0; i < run->history.count; i++)
-        if (bp_space_same(&run->space, point, &run->observations[i].point))
+        if (bp_space_same(&run->space, point, &run->history.observations[i].point))
             return true;
     return false;
 }
@@ -57,14 +56,16 @@ static bool was_seen(const struct run *run, const struct bp_point *point)
 static void observe(struct run *run, const struct bp_point *point, enum bp_verdict verdict,
                     double score)
 {
-    uint32_t index = run->history.count++;
-    assert_true(index < MOST);
-    run->observations[index] = (struct bp_observation){
+    struct bp_error err;
+    uint32_t index = run->history.count;
+    struct bp_observation observation = {
         .point = *point, .evaluation = index + 1, .verdict = verdict, .score = score};
+    if (bp_history_add(&run->history, &observation, &err) < 0)
+        fail_msg("%s", err.msg);
     if (verdict != BP_VERDICT_PASS)
         return;
     if (run->history.champion == UINT32_MAX ||
-        score > run->observations[run->history.champion].score)
+        score > run->history.observations[run->history.champion].score)
         run->history.champion = index;
 }
 
@@ -170,7 +171,7 @@ static void proposals_are_a_function_of_history_and_decision(void **state)
         for (uint64_t i = 0; i < 60; i++) {
             struct bp_proposal once, again;
             enum bp_verdict verdict;
-            other->history = run->history;
+            other->history = run->history; /* borrowed, and given back below */
             assert_int_equal(propose(run, i + 1000, &again), 1);
             assert_int_equal(propose(run, i, &once), 1);
             differing_decision += !bp_space_same(&run->space, &once.point, &again.point);
@@ -183,6 +184,7 @@ static void proposals_are_a_function_of_history_and_decision(void **state)
         }
         assert_true(differing_seed > 20);
         assert_true(differing_decision > 20);
+        bp_history_init(&other->history, &other->space);
         delete_run(run);
         delete_run(other);
     }
@@ -199,7 +201,7 @@ static void local_moves_name_their_parent(void **state)
         enum bp_verdict verdict;
         assert_int_equal(propose(run, i, &proposal), 1);
         if (proposal.parent) {
-            const struct bp_observation *parent = &run->observations[proposal.parent - 1];
+            const struct bp_observation *parent = &run->history.observations[proposal.parent - 1];
             uint32_t changed = 0;
             for (uint32_t k = 0; k < 4; k++)
                 changed += parent->point.choice[k] != proposal.point.choice[k];
@@ -229,6 +231,45 @@ static void a_history_of_failures_is_survived(void **state)
     delete_run(run);
 }
 
+/* Against a plain walk over everything: what is new, and what is best. */
+static void the_indexes_agree_with_a_walk(void **state)
+{
+    (void)state;
+    struct run *run = new_run("random", 10);
+    struct bp_random random;
+    make_landscape(run);
+    bp_random_start(&random, &run->key);
+    for (uint32_t i = 0; i < 3000; i++) {
+        struct bp_point point = {{0}};
+        for (uint32_t k = 0; k < 4; k++)
+            point.choice[k] = (uint16_t)bp_random_below(&random, 8);
+        assert_int_equal(bp_history_has(&run->history, &point), was_seen(run, &point));
+        uint32_t known = run->history.count;
+        if (i % 3 == 0) { /* proposals in flight, forgotten again, one of them twice */
+            observe(run, &point, BP_VERDICT_INFRA, 0);
+            observe(run, &point, BP_VERDICT_INFRA, 0);
+            assert_true(bp_history_has(&run->history, &point));
+            bp_history_forget(&run->history, known);
+            assert_int_equal(bp_history_has(&run->history, &point), was_seen(run, &point));
+        }
+        observe(run, &point, i % 5 ? BP_VERDICT_PASS : BP_VERDICT_CRASH,
+                i % 5 ? (double)bp_random_below(&random, 1 + i / 4) : 0);
+    }
+    double below = 1e9;
+    for (uint32_t rank = 0; rank < BP_HISTORY_BEST; rank++) {
+        uint32_t best = UINT32_MAX;
+        for (uint32_t i = 0; i < run->history.count; i++) {
+            const struct bp_observation *seen = &run->history.observations[i];
+            if (seen->verdict == BP_VERDICT_PASS && seen->score < below &&
+                (best == UINT32_MAX || seen->score > run->history.observations[best].score))
+                best = i;
+        }
+        assert_int_equal(run->history.best[rank], best);
+        below = run->history.observations[best].score;
+    }
+    delete_run(run);
+}
+
 static void the_registry_knows_its_names(void **state)
 {
     (void)state;
@@ -250,6 +291,7 @@ int main(void)
         cmocka_unit_test(proposals_are_a_function_of_history_and_decision),
         cmocka_unit_test(local_moves_name_their_parent),
         cmocka_unit_test(a_history_of_failures_is_survived),
+        cmocka_unit_test(the_indexes_agree_with_a_walk),
         cmocka_unit_test(the_registry_knows_its_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

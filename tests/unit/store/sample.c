@@ -170,6 +170,20 @@ char *sample_execute(const char *dir, const char *sql)
     return message;
 }
 
+char *sample_hash(const char *dir, const char *name)
+{
+    struct bp_buffer bytes;
+    struct bp_error err;
+    char *hash = calloc(1, BP_HASH_TEXT);
+    bp_buffer_init(&bytes, (size_t)64 << 20);
+    assert_non_null(hash);
+    if (bp_io_read_file(sample_path(dir, name), &bytes, &err) < 0)
+        fail_msg("%s", err.msg);
+    bp_hash_text(bytes.data ? bytes.data : "", bytes.size, hash);
+    bp_buffer_free(&bytes);
+    return hash;
+}
+
 char *sample_read(const char *dir, const char *name)
 {
     struct bp_buffer text;

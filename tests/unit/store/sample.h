@@ -37,4 +37,7 @@ char *sample_execute(const char *dir, const char *sql);
 /* The whole file as text; the caller frees. The test fails when it cannot be read. */
 char *sample_read(const char *dir, const char *name);
 
+/* The SHA-256 of the file; the caller frees. */
+char *sample_hash(const char *dir, const char *name);
+
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
+#include "base/cleanup.h"
 #include "harness/report/artifacts.h"
 #include "tests/unit/store/sample.h"
 
@@ -202,7 +203,7 @@ static void best_is_replaced_as_a_whole(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static struct bp_run_summary summary_of(const struct bp_history_entry *history, uint32_t count)
+static struct bp_run_summary some_summary(void)
 {
     struct bp_run_summary summary = {.status = "finished",
                                      .kernel = "cpu_flash",
@@ -220,9 +221,7 @@ static struct bp_run_summary summary_of(const struct bp_history_entry *history, 
                                      .best_score = 1.25,
                                      .improvement_ci_low = 1.2,
                                      .improvement_ci_high = 1.3,
-                                     .row_count = 3,
-                                     .history_count = count,
-                                     .history = history};
+                                     .row_count = 3};
     summary.verdicts[BP_VERDICT_PASS] = 2;
     summary.verdicts[BP_VERDICT_GPU_FAULT] = 1;
     summary.safety.memory_violations = summary.safety.total_errors = 1;
@@ -250,19 +249,36 @@ static void summary_file(void **state)
 {
     const char *dir = *state;
     struct bp_error err;
-    const struct bp_history_entry history[] = {
-        {.number = 1, .verdict = BP_VERDICT_PASS, .score = 1, .best_so_far = 1, .promoted = true},
-        {.number = 2, .verdict = BP_VERDICT_GPU_FAULT, .best_so_far = 1},
-        {.number = 3,
-         .verdict = BP_VERDICT_PASS,
-         .score = 1.25,
-         .best_so_far = 1.25,
-         .improvement_vs_best = 1.25,
-         .promoted = true},
-    };
-    struct bp_run_summary summary = summary_of(history, 3);
+    static const struct {
+        enum bp_verdict verdict;
+        double score;
+        bool promoted;
+    } recorded[] = {{BP_VERDICT_PASS, 1, true},
+                    {BP_VERDICT_GPU_FAULT, 0, false},
+                    {BP_VERDICT_PASS, 1.25, true}};
+    struct bp_store *store;
+    BP_AUTO_FREE char *head = NULL, *empty = NULL;
+    struct bp_run_summary summary = some_summary();
     summary.best_score = NAN;
-    must(bp_artifacts_summary(dir, &summary, &err), &err);
+    must(bp_store_create(dir, 7, &store, &err), &err);
+    must(bp_summary_head(&summary, &head, &err), &err);
+    summary.best_number = 0;
+    must(bp_summary_head(&summary, &empty, &err), &err);
+    must(bp_artifacts_summary(dir, empty, store, &err), &err);
+    json_t *before = load(dir, "tuning_summary.json");
+    assert_true(json_is_null(json_object_get(before, "best")));
+    assert_int_equal(json_array_size(json_object_get(before, "history")), 0);
+    json_decref(before);
+
+    for (uint32_t i = 0; i < 3; i++) {
+        struct bp_evaluation *e = sample_evaluation(i + 1, recorded[i].verdict);
+        e->score = recorded[i].score;
+        e->promoted = recorded[i].promoted;
+        must(bp_store_evaluation(store, e, &err), &err);
+        bp_evaluation_free(e);
+    }
+    must(bp_store_flush(store, &err), &err);
+    must(bp_artifacts_summary(dir, head, store, &err), &err);
     json_t *object = load(dir, "tuning_summary.json"), *rows, *entries, *safety, *verdicts;
     const char *text;
     double elapsed, low, high;
@@ -293,22 +309,21 @@ static void summary_file(void **state)
     assert_float_equal(json_number_value(json_object_get(json_array_get(rows, 2), "tflops")),
                        0.1316, 1e-12);
     json_decref(object);
-
-    summary.best_number = 0;
-    summary.history_count = 0;
-    must(bp_artifacts_summary(dir, &summary, &err), &err);
-    object = load(dir, "tuning_summary.json");
-    assert_true(json_is_null(json_object_get(object, "best")));
-    assert_int_equal(json_array_size(json_object_get(object, "history")), 0);
-    json_decref(object);
-    assert_int_equal(files_in(dir), 1);
+    must(bp_store_close(store, &err), &err);
+    assert_int_equal(files_in(dir), 3); /* with run.db and run.lock */
 }
 
 static void results_table(void **state)
 {
     const char *dir = *state;
     struct bp_error err;
-    struct bp_run_summary summary = summary_of(NULL, 0);
+    struct bp_run_summary summary = some_summary();
+    summary.safety = (struct bp_safety){.compilation_errors = 1,
+                                        .memory_violations = 3,
+                                        .total_errors = 4,
+                                        .retries = 2,
+                                        .fallbacks = 1,
+                                        .safety_score = 93.14};
     must(bp_artifacts_results(dir, &summary, &err), &err);
     char *markdown = sample_read(dir, "results.md");
     static const char *const lines[] = {
@@ -319,6 +334,8 @@ static void results_table(void **state)
         "\n| baseline | 10450 | 119.8 | 59.90 | 2.766 | - | - |  |\n",
         "\n| evolved | 8.360 | 0.1316 | 0.04321 | 3.037 | 1.250 [1.2, 1.3] | 1209.5 |  |\n",
         "4 * batch * q_heads * q_len * kv_len * head_dim",
+        "evaluations: score 93.1 of 100; 4 errors: compilation 1 (25.0 %), resource 0, command 0,"
+        " memory violations 3 (75.0 %); 1 fallbacks, 2 retries.\n",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         if (!strstr(markdown, lines[i]))
@@ -331,6 +348,12 @@ static void results_table(void **state)
     assert_non_null(strstr(text, "  not run | by choice\n"));
     assert_non_null(strstr(text, "\nbaseline   10450   119.8    59.90"));
     assert_non_null(strstr(text, "\nevolved    8.360  0.1316  0.04321"));
+    assert_non_null(strstr(text, "\nsafety: score 93.1 of 100; 4 errors:"));
+    free(text);
+    summary.safety = (struct bp_safety){.safety_score = 100};
+    must(bp_results_text(&summary, &text, &err), &err);
+    assert_non_null(
+        strstr(text, "\nsafety: score 100.0 of 100; 0 errors; 0 fallbacks, 0 retries\n"));
     free(text);
 }
 
@@ -339,12 +362,12 @@ static void missing_directory_is_named(void **state)
     struct bp_error err;
     const char *dir = sample_path(*state, "gone");
     struct bp_evaluation *e = sample_evaluation(1, BP_VERDICT_PASS);
-    struct bp_run_summary summary = summary_of(NULL, 0);
+    struct bp_run_summary summary = some_summary();
     assert_int_equal(bp_artifacts_evaluation(dir, e, &err), -1);
     assert_non_null(strstr(err.msg, dir));
     assert_int_equal(bp_artifacts_best(dir, e, &err), -1);
     assert_non_null(strstr(err.msg, dir));
-    assert_int_equal(bp_artifacts_summary(dir, &summary, &err), -1);
+    assert_int_equal(bp_artifacts_summary(dir, "{", NULL, &err), -1);
     assert_int_equal(err.sys_errno, ENOENT);
     assert_int_equal(bp_artifacts_results(dir, &summary, &err), -1);
     assert_int_equal(err.sys_errno, ENOENT);

@@ -93,6 +93,23 @@ static void retries_and_fallbacks(void **state)
     bp_evaluation_free(e);
 }
 
+/* It passed its trial and crashed in the match: the verdict is no attempt's outcome. */
+static void verdict_that_no_attempt_had_counts(void **state)
+{
+    (void)state;
+    struct bp_evaluation *e = bp_evaluation_new();
+    assert_non_null(e);
+    set_attempts(e, 2, (enum bp_verdict[]){BP_VERDICT_INFRA, BP_VERDICT_PASS});
+    e->verdict = BP_VERDICT_CRASH;
+    bp_evaluation_safety(e);
+    assert_int_equal(e->safety.memory_violations, 1);
+    assert_int_equal(e->safety.total_errors, 1);
+    assert_int_equal(e->safety.retries, 1);
+    assert_int_equal(e->safety.fallbacks, 0);
+    assert_float_equal(e->safety.safety_score, 25, 0);
+    bp_evaluation_free(e);
+}
+
 static void sums_of_a_run(void **state)
 {
     (void)state;
@@ -137,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_attempt_of_each_verdict),
         cmocka_unit_test(retries_and_fallbacks),
+        cmocka_unit_test(verdict_that_no_attempt_had_counts),
         cmocka_unit_test(sums_of_a_run),
         cmocka_unit_test(copy_is_deep),
     };

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "harness/report/artifacts.h"
 #include "tests/unit/store/sample.h"
 
@@ -64,6 +66,28 @@ static void assert_whole(const char *dir, int64_t at_least)
                      count);
     assert_int_equal(sample_integer(dir, "SELECT count(*) FROM attempt"), count * SAMPLE_ATTEMPTS);
     assert_int_equal(sample_integer(dir, "SELECT count(*) FROM candidate"), count);
+}
+
+static int count_recorded(void *context, const struct bp_recorded *recorded, struct bp_error *err)
+{
+    (void)recorded, (void)err;
+    ++*(uint32_t *)context;
+    return 0;
+}
+
+/* The cause is gone: the record opens, holds what was reported, and takes more. */
+static void go_on_after(const char *dir, uint32_t reported)
+{
+    struct bp_store *store;
+    struct bp_error err;
+    uint32_t count = 0;
+    if (bp_store_open(dir, &store, &err) < 0 ||
+        bp_store_load_evaluations(store, count_recorded, &count, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_in_range(count, reported, reported + 1);
+    assert_int_equal(fill_until_failure(store, count + 1, 3, &err), 3);
+    assert_int_equal(bp_store_close(store, &err), 0);
+    assert_whole(dir, count + 3);
 }
 
 static void missing_directory(void **state)
@@ -145,6 +169,9 @@ static void full_disk(void **state)
     assert_int_equal(bp_store_close(store, &later), -1);
     assert_string_equal(later.msg, err.msg);
     assert_whole(dir, done);
+
+    assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT, "size=4m"), 0);
+    go_on_after(dir, done);
 }
 
 static void full_disk_leaves_whole_artifacts(void **state)
@@ -299,20 +326,152 @@ static void corrupted_record(void **state)
     assert_int_equal(bp_store_close(store, &err), -1);
 }
 
-static void locked_record(void **state)
+/* Another process that takes the database for itself when told, and gives it back. It starts before
+ * this one has opened the file: SQLite's knowledge of its own locks must not be inherited. */
+struct holder {
+    pid_t pid;
+    int told[2], done[2];
+};
+
+static void hold(const struct holder *holder, const char *path)
+{
+    char byte;
+    sqlite3 *handle;
+    close(holder->told[1]);
+    if (read(holder->told[0], &byte, 1) != 1 || sqlite3_open(path, &handle) != SQLITE_OK ||
+        sqlite3_exec(handle, "BEGIN EXCLUSIVE", NULL, NULL, NULL) != SQLITE_OK ||
+        write(holder->done[1], "h", 1) != 1)
+        _exit(1);
+    _exit(read(holder->told[0], &byte, 1) == 1 && sqlite3_close(handle) == SQLITE_BUSY ? 1 : 0);
+}
+
+static void holder_start(struct holder *holder, const char *dir)
+{
+    assert_int_equal(pipe2(holder->told, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(holder->done, O_CLOEXEC), 0);
+    holder->pid = fork();
+    if (holder->pid == 0)
+        hold(holder, sample_path(dir, "run.db"));
+}
+
+static void holder_take(struct holder *holder)
+{
+    char byte;
+    assert_int_equal(write(holder->told[1], "t", 1), 1);
+    assert_int_equal(read(holder->done[0], &byte, 1), 1);
+}
+
+static void holder_end(struct holder *holder)
+{
+    int status;
+    assert_int_equal(write(holder->told[1], "e", 1), 1);
+    assert_int_equal(waitpid(holder->pid, &status, 0), holder->pid);
+    assert_int_equal(status, 0);
+    for (int i = 0; i < 2; i++) {
+        close(holder->told[i]);
+        close(holder->done[i]);
+    }
+}
+
+static void a_lock_held_for_long_stops_the_record(void **state)
+{
+    const char *dir = *state;
+    struct bp_error err = {0};
+    struct holder holder;
+    holder_start(&holder, dir);
+    struct bp_store *store = create(dir);
+    assert_int_equal(fill_until_failure(store, 1, 2, &err), 2);
+    holder_take(&holder);
+    uint64_t start = bp_clock_ns();
+    assert_int_equal(bp_store_event(store, "start", "{}", &err), 0);
+    assert_int_equal(bp_store_flush(store, &err), -1);
+    double waited_ms = bp_ns_to_ms(bp_clock_ns() - start);
+    print_message("locked: after %.0f ms: %s\n", waited_ms, err.msg);
+    assert_true(waited_ms >= 9000);
+    assert_int_equal(err.sys_errno, EBUSY);
+    assert_non_null(strstr(err.msg, sample_path(dir, "run.db")));
+    assert_int_equal(bp_store_close(store, &err), -1);
+    holder_end(&holder);
+    go_on_after(dir, 2);
+}
+
+static void a_lock_held_for_a_while_is_waited_for(void **state)
+{
+    const char *dir = *state;
+    struct bp_error err = {0};
+    struct holder holder;
+    holder_start(&holder, dir);
+    struct bp_store *store = create(dir);
+    BP_AUTO_FREE char *path = strdup(sample_path(dir, "run.db is locked by another process"));
+    assert_int_equal(bp_log_open(sample_path(dir, "log.txt"), &err), 0);
+    holder_take(&holder);
+    uint64_t start = bp_clock_ns();
+    assert_int_equal(bp_store_event(store, "start", "{}", &err), 0);
+    assert_true(bp_ns_to_ms(bp_clock_ns() - start) < 900); /* the caller does not wait */
+    nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    assert_false(bp_store_idle(store));
+    holder_end(&holder);
+    assert_int_equal(fill_until_failure(store, 1, 3, &err), 3);
+    assert_int_equal(bp_store_close(store, &err), 0);
+    bp_log_close();
+    BP_AUTO_FREE char *log = sample_read(dir, "log.txt");
+    assert_non_null(strstr(log, path));
+    assert_int_equal(sample_integer(dir, "SELECT count(*) FROM event"), 4);
+}
+
+static void read_only_file_system(void **state)
+{
+    const char *dir = *state;
+    struct bp_error err = {0};
+    struct bp_store *store = NULL;
+    uint32_t count = 0;
+    if (!is_small_disk(dir)) {
+        print_message("skipped: only a user who may mount can make one\n");
+        skip();
+    }
+    store = create(dir);
+    assert_int_equal(fill_until_failure(store, 1, 5, &err), 5);
+    assert_int_equal(bp_store_close(store, &err), 0);
+    assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    assert_int_equal(bp_store_open(dir, &store, &err), -1);
+    print_message("read-only: %s\n", err.msg);
+    assert_int_equal(err.sys_errno, EROFS);
+    assert_non_null(strstr(err.msg, dir));
+    assert_int_equal(bp_store_read(dir, &store, &err), 0);
+    assert_int_equal(bp_store_load_evaluations(store, count_recorded, &count, &err), 0);
+    assert_int_equal(count, 5);
+    assert_int_equal(bp_store_close(store, &err), 0);
+    assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT, NULL), 0);
+    go_on_after(dir, 5);
+}
+
+/* SQLite would go on writing to a file without a name, and report that all is well. */
+static void record_taken_away(void **state)
 {
     const char *dir = *state;
     struct bp_error err = {0};
     struct bp_store *store = create(dir);
-    sqlite3 *other;
-    assert_int_equal(sqlite3_open(sample_path(dir, "run.db"), &other), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(bp_store_event(store, "start", "{}", &err), 0);
-    assert_int_equal(bp_store_flush(store, &err), -1);
-    sqlite3_close(other);
-    print_message("locked: %s\n", err.msg);
-    assert_int_equal(err.sys_errno, EBUSY);
-    assert_non_null(strstr(err.msg, sample_path(dir, "run.db")));
+    assert_int_equal(fill_until_failure(store, 1, 2, &err), 2);
+    assert_int_equal(unlink(sample_path(dir, "run.db")), 0);
+    assert_int_equal(fill_until_failure(store, 3, 1, &err), 0);
+    print_message("taken away: %s\n", err.msg);
+    assert_int_equal(err.sys_errno, ENOENT);
+    assert_non_null(strstr(err.msg, sample_path(dir, "run.db was taken away")));
+    assert_int_equal(bp_store_close(store, &err), -1);
+}
+
+static void record_replaced(void **state)
+{
+    const char *dir = *state;
+    struct bp_error err = {0};
+    struct bp_store *store = create(dir);
+    assert_int_equal(fill_until_failure(store, 1, 2, &err), 2);
+    BP_AUTO_FREE char *other = strdup(sample_path(dir, "other"));
+    fclose(fopen(other, "w"));
+    assert_int_equal(rename(other, sample_path(dir, "run.db")), 0);
+    assert_int_equal(fill_until_failure(store, 3, 1, &err), 0);
+    print_message("replaced: %s\n", err.msg);
+    assert_non_null(strstr(err.msg, sample_path(dir, "run.db was replaced")));
     assert_int_equal(bp_store_close(store, &err), -1);
 }
 
@@ -363,6 +522,7 @@ static void kill_at_any_moment(void **state)
         /* The lock died with the process. */
         assert_int_equal(bp_store_create(dir, 1, &store, &err), -1);
         assert_non_null(strstr(err.msg, "exists already"));
+        go_on_after(dir, last);
     }
 }
 
@@ -381,7 +541,11 @@ int main(void)
         TEST(half_a_history_line_is_cut_off),
         TEST(create_on_a_full_disk_leaves_nothing),
         TEST(corrupted_record),
-        TEST(locked_record),
+        TEST(a_lock_held_for_long_stops_the_record),
+        TEST(a_lock_held_for_a_while_is_waited_for),
+        DISK_TEST(read_only_file_system),
+        TEST(record_taken_away),
+        TEST(record_replaced),
         TEST(kill_at_any_moment),
     };
     return cmocka_run_group_tests_name("store/faults", tests, NULL, NULL);

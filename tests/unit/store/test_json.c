@@ -77,14 +77,14 @@ static void every_verdict(void **state)
         json_int_t number, parent, wall_ms, bm;
         unpack(object,
                "{s:s, s:s, s:s, s:s, s:F, s:[], s:n, s:I, s:s, s:s, s:I, s:s, s:s, s:{s:I, s:s},"
-               " s:s, s:s, s:o, s:s, s:s, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:s, s:I}",
+               " s:s, s:s, s:o, s:s, s:s, s:o, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:s, s:I}",
                "verdict", &verdict, "blame", &text, "stage", &stage, "message", &text, "score",
                &score, "flags", "duplicate_of", "number", &number, "origin", &text, "strategy",
                &text, "parent", &parent, "kernel", &text, "dtype", &text, "knobs", "BM", &bm,
                "PATH", &knob, "source_hash", &text, "object_hash", &text, "device", &part, "suite",
-               &text, "sandbox", &text, "attempts", &list, "profile", "plan", &list, "timing",
-               &list, "correctness", &list, "safety", &part, "duration_ms", &part, "diagnostics",
-               &text, "finished_wall_ms", &wall_ms);
+               &text, "sandbox", &text, "attempts", &list, "profile", "gate", "plan", &list,
+               "timing", &list, "correctness", &list, "safety", &part, "duration_ms", &part,
+               "diagnostics", &text, "finished_wall_ms", &wall_ms);
         assert_string_equal(verdict, bp_verdict_name((enum bp_verdict)i));
         assert_string_equal(stage, i == BP_VERDICT_PASS ? "time" : "run");
         assert_float_equal(score, i == BP_VERDICT_PASS ? 1.042 : 0, 1e-9);
@@ -108,8 +108,8 @@ static void nothing_happened_yet(void **state)
     e->verdict = BP_VERDICT_INVALID_SOURCE;
     bp_evaluation_safety(e);
     json_t *object = object_of(e);
-    static const char *const nulls[] = {"score",   "parent",      "strategy",    "object_hash",
-                                        "profile", "diagnostics", "duplicate_of"};
+    static const char *const nulls[] = {"score",   "parent",      "strategy",     "object_hash",
+                                        "profile", "diagnostics", "duplicate_of", "gate"};
     for (size_t i = 0; i < sizeof nulls / sizeof nulls[0]; i++)
         assert_true(json_is_null(json_object_get(object, nulls[i])));
     static const char *const empty[] = {"attempts", "timing", "correctness", "plan", "flags"};
@@ -118,6 +118,35 @@ static void nothing_happened_yet(void **state)
         assert_int_equal(json_array_size(json_object_get(object, empty[i])), 0);
     }
     assert_int_equal(json_object_size(json_object_get(object, "knobs")), 0);
+    json_decref(object);
+    bp_evaluation_free(e);
+}
+
+static void gates_are_told_of(void **state)
+{
+    (void)state;
+    struct bp_evaluation *e = sample_evaluation(9, BP_VERDICT_PASS);
+    const char *first, *second;
+    json_int_t shapes;
+    json_t *ran;
+    double ms;
+    e->gate = (struct bp_gate_note){.gates = 1u << BP_GATE_race | 1u << BP_GATE_barrier,
+                                    .shapes = 5,
+                                    .compile_ms = 75,
+                                    .run_ms = 3};
+    json_t *object = object_of(e);
+    unpack(json_object_get(object, "gate"), "{s:[s, s], s:I, s:n, s:F, s:F}", "ran", &first,
+           &second, "shapes", &shapes, "skipped_because", "compile_ms", &ms, "run_ms", &ms);
+    assert_string_equal(first, "race");
+    assert_string_equal(second, "barrier");
+    assert_int_equal(shapes, 5);
+    json_decref(object);
+    snprintf(e->gate.skipped_because, sizeof e->gate.skipped_because, "no time");
+    object = object_of(e);
+    unpack(json_object_get(object, "gate"), "{s:o, s:I, s:s, s:F, s:F}", "ran", &ran, "shapes",
+           &shapes, "skipped_because", &first, "compile_ms", &ms, "run_ms", &ms);
+    assert_int_equal(json_array_size(ran), 0);
+    assert_string_equal(first, "no time");
     json_decref(object);
     bp_evaluation_free(e);
 }
@@ -178,8 +207,11 @@ static void texts_that_are_not_utf8(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_verdict),           cmocka_unit_test(nothing_happened_yet),
-        cmocka_unit_test(duplicate_is_a_flag),     cmocka_unit_test(figures_json_cannot_hold),
+        cmocka_unit_test(every_verdict),
+        cmocka_unit_test(nothing_happened_yet),
+        cmocka_unit_test(gates_are_told_of),
+        cmocka_unit_test(duplicate_is_a_flag),
+        cmocka_unit_test(figures_json_cannot_hold),
         cmocka_unit_test(texts_that_are_not_utf8),
     };
     return cmocka_run_group_tests_name("store/json", tests, NULL, NULL);

@@ -65,6 +65,18 @@ static void fill_lists(enum bp_message_type type, void *message)
     case BP_MESSAGE_judge_result:
         ((struct bp_msg_judge_result *)message)->case_count = BP_SUITE_MAX_CASES;
         break;
+    case BP_MESSAGE_gate_request:
+        ((struct bp_msg_gate_request *)message)->shape_count = BP_GATE_MAX_SHAPES;
+        break;
+    case BP_MESSAGE_gate_result:
+        ((struct bp_msg_gate_result *)message)->site_count = BP_GATE_SITES;
+        break;
+    case BP_MESSAGE_lines_request:
+        ((struct bp_msg_lines_request *)message)->code_count = BP_GATE_SITES;
+        break;
+    case BP_MESSAGE_lines_result:
+        ((struct bp_msg_lines_result *)message)->line_count = BP_GATE_SITES;
+        break;
     default:
         break;
     }

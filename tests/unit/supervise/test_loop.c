@@ -5,8 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -97,12 +100,106 @@ static void signals_are_counted_not_fatal(void **state)
     bp_loop_close(&loop);
 }
 
+struct notices {
+    uint32_t rotate, status;
+};
+
+static void count_notice(void *context, enum bp_notice notice)
+{
+    struct notices *notices = context;
+    if (notice == BP_NOTICE_ROTATE)
+        notices->rotate++;
+    else
+        notices->status++;
+}
+
+static void sigusr1_and_sighup_are_no_stop(void **state)
+{
+    struct bp_loop loop;
+    struct bp_error err;
+    struct notices notices = {0};
+    (void)state;
+    assert_int_equal(bp_loop_open(&loop, &err), 0);
+    loop.notice = count_notice;
+    loop.notice_context = &notices;
+    kill(getpid(), SIGUSR1);
+    kill(getpid(), SIGHUP);
+    assert_int_equal(bp_loop_step(&loop, &err), 0);
+    assert_int_equal(notices.rotate, 1);
+    assert_int_equal(notices.status, 1);
+    assert_int_equal(loop.stop_signal, 0);
+    bp_loop_close(&loop);
+}
+
+static void sighup_stops_when_nobody_takes_notice(void **state)
+{
+    struct bp_loop loop;
+    struct bp_error err;
+    (void)state;
+    assert_int_equal(bp_loop_open(&loop, &err), 0);
+    kill(getpid(), SIGHUP);
+    assert_int_equal(bp_loop_step(&loop, &err), 0);
+    assert_int_equal(loop.stop_signal, SIGHUP);
+    bp_loop_close(&loop);
+}
+
+/* In a session of its own with a terminal of its own, whose other end is then closed: what the
+ * SIGHUP comes to. 1: a stop; 2: a notice. */
+static int after_hang_up(bool ignored)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct bp_loop loop;
+        struct bp_error err;
+        struct notices notices = {0};
+        signal(SIGHUP, ignored ? SIG_IGN : SIG_DFL);
+        setsid();
+        int terminal = open(ptsname(master), O_RDWR); /* becomes the session's */
+        if (terminal < 0 || bp_loop_open(&loop, &err) < 0)
+            _exit(99);
+        loop.notice = count_notice;
+        loop.notice_context = &notices;
+        close(master);
+        struct pollfd gone = {.fd = terminal, .events = POLLHUP};
+        if (poll(&gone, 1, 5000) != 1) /* until the parent's end is closed too */
+            _exit(96);
+        kill(getpid(), SIGHUP); /* as a shell hands it on */
+        if (bp_loop_step(&loop, &err) < 0)
+            _exit(98);
+        _exit(loop.stop_signal == SIGHUP ? 1 : notices.rotate > 0 ? 2 : 97);
+    }
+    close(master);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void terminal_that_is_gone_stops(void **state)
+{
+    (void)state;
+    assert_int_equal(after_hang_up(false), 1);
+}
+
+static void terminal_that_is_gone_does_not_matter_under_nohup(void **state)
+{
+    (void)state;
+    assert_int_equal(after_hang_up(true), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_fire_in_order),
         cmocka_unit_test(stopped_watch_gets_no_event_of_the_same_batch),
         cmocka_unit_test(signals_are_counted_not_fatal),
+        cmocka_unit_test(sigusr1_and_sighup_are_no_stop),
+        cmocka_unit_test(sighup_stops_when_nobody_takes_notice),
+        cmocka_unit_test(terminal_that_is_gone_stops),
+        cmocka_unit_test(terminal_that_is_gone_does_not_matter_under_nohup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

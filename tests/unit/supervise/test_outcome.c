@@ -27,7 +27,6 @@ static void ends_become_verdicts(void **state)
     (void)state;
     assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_EXITED, SIGSEGV, true), BP_VERDICT_CRASH);
     assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_EXITED, SIGABRT, true), BP_VERDICT_CRASH);
-    assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_EXITED, SIGKILL, true), BP_VERDICT_OOM_HOST);
     assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_EXITED, SIGSYS, true), BP_VERDICT_POLICY);
     assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_EXITED, 0, true), BP_VERDICT_PROTOCOL);
     assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_DEADLINE, SIGKILL, true),
@@ -38,9 +37,29 @@ static void ends_become_verdicts(void **state)
                      BP_VERDICT_COMPILE_TIMEOUT);
     assert_int_equal(of_end(BP_STAGE_compile, BP_CHILD_EXITED, SIGSEGV, false),
                      BP_VERDICT_COMPILER_CRASH);
-    assert_int_equal(of_end(BP_STAGE_compile, BP_CHILD_EXITED, SIGKILL, false),
-                     BP_VERDICT_COMPILE_LIMIT);
     assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_PROTOCOL, SIGKILL, true), BP_VERDICT_PROTOCOL);
+}
+
+static enum bp_verdict of_kill(enum bp_stage stage, bool out_of_memory)
+{
+    struct bp_child_end end = {.cause = BP_CHILD_EXITED,
+                               .wait_status = SIGKILL,
+                               .candidate_ran = true,
+                               .out_of_memory = out_of_memory};
+    struct bp_outcome outcome;
+    bp_outcome_of_end(stage, &end, 1000, &outcome);
+    return outcome.verdict;
+}
+
+/* Without a sign of the kernel's, a SIGKILL came from another hand: that is nobody's fault here. */
+static void a_kill_is_the_candidates_only_for_want_of_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(of_kill(BP_STAGE_run, true), BP_VERDICT_OOM_HOST);
+    assert_int_equal(of_kill(BP_STAGE_compile, true), BP_VERDICT_COMPILE_LIMIT);
+    assert_int_equal(of_kill(BP_STAGE_run, false), BP_VERDICT_INFRA);
+    assert_int_equal(of_kill(BP_STAGE_time, false), BP_VERDICT_INFRA);
+    assert_int_equal(of_kill(BP_STAGE_compile, false), BP_VERDICT_INFRA);
 }
 
 static void trusted_stages_never_blame_the_candidate(void **state)
@@ -100,6 +119,24 @@ static void claims_are_limited_by_stage(void **state)
     assert_int_equal(outcome.verdict, BP_VERDICT_INFRA);
 }
 
+/* A gate objects or does not; its PASS only lets the run begin. */
+static void gates_object_or_not(void **state)
+{
+    static const enum bp_verdict allowed[] = {BP_VERDICT_PASS, BP_VERDICT_RACE, BP_VERDICT_CRASH};
+    struct bp_outcome outcome;
+    (void)state;
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
+        bp_outcome_of_claim(BP_STAGE_gate, allowed[i], "", &outcome);
+        assert_int_equal(outcome.verdict, allowed[i]);
+    }
+    for (int claim = 0; claim < BP_VERDICT_COUNT; claim++) {
+        bool is_allowed =
+            claim == BP_VERDICT_PASS || claim == BP_VERDICT_RACE || claim == BP_VERDICT_CRASH;
+        bp_outcome_of_claim(BP_STAGE_gate, (uint32_t)claim, "", &outcome);
+        assert_true(is_allowed || outcome.verdict == BP_VERDICT_PROTOCOL);
+    }
+}
+
 /* What a candidate says is shown on terminals. */
 static void messages_cannot_steer_a_terminal(void **state)
 {
@@ -131,9 +168,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_become_verdicts),
+        cmocka_unit_test(a_kill_is_the_candidates_only_for_want_of_memory),
         cmocka_unit_test(trusted_stages_never_blame_the_candidate),
         cmocka_unit_test(denials_name_the_call),
         cmocka_unit_test(claims_are_limited_by_stage),
+        cmocka_unit_test(gates_object_or_not),
         cmocka_unit_test(messages_cannot_steer_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

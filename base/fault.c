@@ -1,0 +1,196 @@
+#include "base/fault.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#define VARIABLE "BULLETPROOF_FAULTS"
+
+static const struct {
+    const char *name;
+    int error;
+    const char *what;
+} points[BP_FAULT_COUNT] = {[BP_FAULT_none] = {"none", 0, "nothing"},
+#define ROW(name, error, what) [BP_FAULT_##name] = {#name, error, what},
+                            BP_FAULT_LIST(ROW)
+#undef ROW
+};
+
+static const char *const modes[BP_FAULT_MODE_COUNT] = {
+    [BP_FAULT_ONCE] = "once", [BP_FAULT_STICKY] = "sticky", [BP_FAULT_EVERY] = "every"};
+
+const char *bp_fault_name(enum bp_fault_point point)
+{
+    return points[point].name;
+}
+
+const char *bp_fault_meaning(enum bp_fault_point point)
+{
+    return points[point].what;
+}
+
+const char *bp_fault_mode_name(enum bp_fault_mode mode)
+{
+    return modes[mode];
+}
+
+enum bp_fault_point bp_fault_find(const char *name)
+{
+    for (int i = 1; i < BP_FAULT_COUNT; i++)
+        if (strcmp(name, points[i].name) == 0)
+            return (enum bp_fault_point)i;
+    return BP_FAULT_none;
+}
+
+enum bp_fault_mode bp_fault_mode_find(const char *name)
+{
+    int i = 0;
+    while (i < BP_FAULT_MODE_COUNT && strcmp(name, modes[i]) != 0)
+        i++;
+    return (enum bp_fault_mode)i;
+}
+
+#ifdef BP_FAULT_INJECTION
+
+#define HOUR_NS 3600000000000u
+#define DAY_MS 86400000
+
+struct arm {
+    bool armed;
+    uint32_t phase;
+    uint64_t nth;
+    enum bp_fault_mode mode;
+    _Atomic uint64_t seen; /* occurrences since that phase began */
+};
+
+/* The writer's thread passes points too; arming happens before there is any. */
+static struct {
+    struct arm arms[BP_FAULT_COUNT];
+    _Atomic uint64_t counted[BP_FAULT_COUNT][BP_FAULT_PHASES];
+    _Atomic uint32_t phase;
+    _Atomic uint64_t fired;
+    _Atomic uint64_t skipped_ns;
+    _Atomic int64_t skipped_wall_ms;
+} state;
+
+static bool is_due(const struct arm *arm, uint64_t seen)
+{
+    switch (arm->mode) {
+    case BP_FAULT_ONCE:
+        return seen == arm->nth;
+    case BP_FAULT_STICKY:
+        return seen >= arm->nth;
+    default:
+        return seen % arm->nth == 0;
+    }
+}
+
+bool bp_fault(enum bp_fault_point point)
+{
+    struct arm *arm = &state.arms[point];
+    uint32_t phase = state.phase;
+    state.counted[point][phase]++;
+    if (!arm->armed || phase < arm->phase || !is_due(arm, ++arm->seen))
+        return false;
+    state.fired++;
+    if (points[point].error)
+        errno = points[point].error;
+    return true;
+}
+
+void bp_fault_arm(enum bp_fault_point point, uint32_t phase, uint64_t nth, enum bp_fault_mode mode)
+{
+    struct arm *arm = &state.arms[point];
+    arm->phase = phase;
+    arm->nth = nth;
+    arm->mode = mode;
+    arm->armed = true;
+}
+
+void bp_fault_reset(void)
+{
+    memset(&state, 0, sizeof state);
+}
+
+void bp_fault_next_phase(void)
+{
+    if (state.phase < BP_FAULT_PHASES - 1)
+        state.phase++;
+}
+
+uint64_t bp_fault_counted(enum bp_fault_point point, uint32_t phase)
+{
+    return state.counted[point][phase];
+}
+
+uint64_t bp_fault_fired(void)
+{
+    return state.fired;
+}
+
+uint64_t bp_fault_skipped_ns(void)
+{
+    if (bp_fault(BP_FAULT_pause))
+        state.skipped_ns += HOUR_NS;
+    return state.skipped_ns;
+}
+
+int64_t bp_fault_skipped_wall_ms(void)
+{
+    if (bp_fault(BP_FAULT_wall_forward))
+        state.skipped_wall_ms += DAY_MS;
+    if (bp_fault(BP_FAULT_wall_back))
+        state.skipped_wall_ms -= DAY_MS;
+    return state.skipped_wall_ms;
+}
+
+static int arm_text(const char *text, struct bp_error *err)
+{
+    char name[32], mode_name[16] = "once";
+    unsigned long long nth = 1;
+    unsigned phase = 0;
+    int parts = sscanf(text, "%31[^:]:%llu:%15[^:]:%u", name, &nth, mode_name, &phase);
+    enum bp_fault_point point = parts > 0 ? bp_fault_find(name) : BP_FAULT_none;
+    enum bp_fault_mode mode = bp_fault_mode_find(mode_name);
+    if (point == BP_FAULT_none || mode == BP_FAULT_MODE_COUNT || nth == 0 ||
+        phase >= BP_FAULT_PHASES)
+        return bp_fail(err, BP_ERR_USAGE,
+                       VARIABLE ": '%s' is not POINT:N:MODE or POINT:N:MODE:PHASE (MODE: once, "
+                                "sticky, every; 'bulletproof inject --list' names the points)",
+                       text);
+    bp_fault_arm(point, phase, nth, mode);
+    return 0;
+}
+
+static int arm_all(const char *list, struct bp_error *err)
+{
+    char copy[1024], *rest = copy;
+    if ((size_t)snprintf(copy, sizeof copy, "%s", list) >= sizeof copy)
+        return bp_fail(err, BP_ERR_USAGE, VARIABLE " is too long");
+    for (char *text; (text = strtok_r(rest, ",", &rest));)
+        if (arm_text(text, err) < 0)
+            return -1;
+    return 0;
+}
+
+int bp_fault_from_environment(struct bp_error *err)
+{
+    const char *list = getenv(VARIABLE);
+    fprintf(stderr, "bulletproof: FAULT INJECTION BUILD, not for real runs%s%s\n",
+            list ? "; armed: " : "", list ? list : "");
+    return list ? arm_all(list, err) : 0;
+}
+
+#else
+
+int bp_fault_from_environment(struct bp_error *err)
+{
+    if (!getenv(VARIABLE))
+        return 0;
+    return bp_fail(err, BP_ERR_USAGE,
+                   VARIABLE " is set, and this build has no fault injection "
+                            "(meson configure -Dfault_injection=true)");
+}
+
+#endif

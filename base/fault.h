@@ -1,0 +1,151 @@
+/* fault.h: named points at which a build with fault injection fails on purpose.
+ *
+ * A hook is one line at the real call: `if (bp_fault(BP_FAULT_fork)) …`, which counts the occurrence
+ * and says whether it is to fail, errno set as the list says. Built without -Dfault_injection=true
+ * every hook is `false` to the compiler and nothing can be armed.
+ *
+ * Occurrences are counted by phase, so that "the third one of the first search batch" means the same
+ * in every run: phase 0 is the opening of a session, and each batch of candidates begins the next. */
+#ifndef BP_BASE_FAULT_H
+#define BP_BASE_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+
+/* name, errno (0: the hook itself says what goes wrong), what it does */
+#define BP_FAULT_LIST(X)                                                                           \
+    X(fork, EAGAIN, "clone3 of a child fails")                                                     \
+    X(exec, EACCES, "a child cannot exec the worker")                                              \
+    X(pipe, EMFILE, "a pipe of a child cannot be made")                                            \
+    X(socketpair, EMFILE, "the control socket of a child cannot be made")                          \
+    X(memfd, ENOMEM, "a memfd cannot be made")                                                     \
+    X(mmap, ENOMEM, "an object cannot be mapped for hashing")                                      \
+    X(epoll, ENOSPC, "a descriptor cannot be watched")                                             \
+    X(timer, ENOMEM, "a timer cannot be started")                                                  \
+    X(memory, ENOMEM, "an allocation for a candidate fails")                                       \
+    X(short_read, 0, "a read from a child brings one byte")                                        \
+    X(short_write, 0, "a write to a child takes one byte")                                         \
+    X(read_error, EIO, "a read from a child fails")                                                \
+    X(file_full, ENOSPC, "a write of an artifact finds the disk full")                             \
+    X(file_error, EIO, "a write of an artifact fails")                                             \
+    X(sync, EIO, "fsync of an artifact fails")                                                     \
+    X(rename, EIO, "an artifact cannot be renamed into place")                                     \
+    X(sqlite_full, 0, "a write of run.db finds the disk full")                                     \
+    X(sqlite_error, 0, "a write of run.db fails")                                                  \
+    X(sqlite_sync, 0, "fsync of run.db fails")                                                     \
+    X(sqlite_busy, 0, "another process holds the lock of run.db")                                  \
+    X(sqlite_corrupt, 0, "a page of run.db is read as garbage")                                    \
+    X(kill_start, 0, "a worker is killed before it is ready")                                      \
+    X(kill_canary, 0, "the worker is killed while it tries the sandbox")                           \
+    X(kill_arenas, 0, "the worker is killed while it maps its arenas")                             \
+    X(kill_probe, 0, "the worker is killed while it probes the device")                            \
+    X(kill_make, 0, "the worker is killed while it makes master inputs")                           \
+    X(kill_fill, 0, "the worker is killed while it fills inputs")                                  \
+    X(kill_compile, 0, "the worker is killed while it compiles")                                   \
+    X(kill_load, 0, "the worker is killed while it loads the object")                              \
+    X(kill_cases, 0, "the worker is killed while it runs the cases")                               \
+    X(kill_batch, 0, "the worker is killed while a batch is timed")                                \
+    X(kill_judge, 0, "the worker is killed while it judges")                                       \
+    X(kill_sample, 0, "the worker is killed while it judges a sample")                             \
+    X(frame_bit, 0, "a bit of an answer's head is flipped")                                        \
+    X(frame_cut, 0, "the second half of an answer is lost")                                        \
+    X(frame_twice, 0, "an answer comes twice")                                                     \
+    X(frame_nonce, 0, "an answer has another request's nonce")                                     \
+    X(frame_candidate, 0, "a bit of an answer from the candidate's process is flipped")            \
+    X(slow_child, 0, "a worker stops for 300 ms at work")                                          \
+    X(stuck_prepare, 0, "the prepare child stops for good")                                        \
+    X(stuck_compile, 0, "a compile child stops for good")                                          \
+    X(stuck_run, 0, "a run child stops for good")                                                  \
+    X(stuck_judge, 0, "a judge child stops for good")                                              \
+    X(wall_forward, 0, "the wall clock jumps forward by a day")                                    \
+    X(wall_back, 0, "the wall clock jumps back by a day")                                          \
+    X(pause, 0, "the supervisor does not run for an hour")
+
+enum bp_fault_point {
+    BP_FAULT_none,
+#define BP_FAULT_ENUM(name, error, what) BP_FAULT_##name,
+    BP_FAULT_LIST(BP_FAULT_ENUM)
+#undef BP_FAULT_ENUM
+        BP_FAULT_COUNT
+};
+
+#define BP_FAULT_PHASES 16 /* the last one holds whatever comes later */
+
+enum bp_fault_mode {
+    BP_FAULT_ONCE,   /* the nth occurrence fails */
+    BP_FAULT_STICKY, /* and every later one */
+    BP_FAULT_EVERY,  /* every nth one */
+    BP_FAULT_MODE_COUNT
+};
+
+const char *bp_fault_name(enum bp_fault_point point);
+const char *bp_fault_meaning(enum bp_fault_point point);
+const char *bp_fault_mode_name(enum bp_fault_mode mode);
+/* BP_FAULT_none and BP_FAULT_MODE_COUNT when there is none of this name. */
+enum bp_fault_point bp_fault_find(const char *name);
+enum bp_fault_mode bp_fault_mode_find(const char *name);
+
+/* Arms what the environment's BULLETPROOF_FAULTS asks for ("fork:3:once,memfd:10:every",
+ * a phase from which it counts may follow), and says on
+ * standard error that this is a build with fault injection. A build without refuses (BP_ERR_USAGE). */
+int bp_fault_from_environment(struct bp_error *err) BP_MUST_CHECK;
+
+#ifdef BP_FAULT_INJECTION
+
+#define BP_FAULT_BUILT true
+
+bool bp_fault(enum bp_fault_point point);
+
+/* Lets the nth occurrence (from 1 on) of point from the beginning of `phase` on fail. */
+void bp_fault_arm(enum bp_fault_point point, uint32_t phase, uint64_t nth, enum bp_fault_mode mode);
+/* Nothing is armed, nothing counted, phase 0. */
+void bp_fault_reset(void);
+void bp_fault_next_phase(void);
+uint64_t bp_fault_counted(enum bp_fault_point point, uint32_t phase);
+uint64_t bp_fault_fired(void);
+
+/* What a clock adds to what the system says. */
+uint64_t bp_fault_skipped_ns(void);
+int64_t bp_fault_skipped_wall_ms(void);
+
+#else
+
+#define BP_FAULT_BUILT false
+
+static inline bool bp_fault(enum bp_fault_point point)
+{
+    (void)point;
+    return false;
+}
+
+static inline void bp_fault_next_phase(void)
+{
+}
+
+static inline uint64_t bp_fault_skipped_ns(void)
+{
+    return 0;
+}
+
+static inline int64_t bp_fault_skipped_wall_ms(void)
+{
+    return 0;
+}
+
+#endif
+
+/* calloc and malloc of what is needed for a candidate. */
+static inline void *bp_fault_calloc(size_t count, size_t size)
+{
+    return bp_fault(BP_FAULT_memory) ? NULL : calloc(count, size);
+}
+
+static inline void *bp_fault_malloc(size_t size)
+{
+    return bp_fault(BP_FAULT_memory) ? NULL : malloc(size);
+}
+
+#endif

@@ -1,0 +1,151 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/tree.h"
+#include "base/log.h"
+#include "harness/cli.h"
+#include "harness/commands.h"
+#include "harness/exit_codes.h"
+#include "harness/inject/inject.h"
+#include "harness/report/artifacts.h"
+
+struct arguments {
+    const char *campaign, *classes, *keep;
+    uint64_t seed, occurrences;
+    bool all, json, list;
+};
+
+#define NOT_GIVEN UINT64_MAX
+
+static void print_list(const struct bp_campaign *campaign)
+{
+    printf("candidates:\n");
+    for (uint32_t i = 0; i < campaign->candidate_count; i++) {
+        char expected[BP_SEEN_TEXT];
+        bp_seen_format(campaign->candidates[i].expected, expected);
+        printf("  %-17s %s\n", campaign->candidates[i].name, expected);
+    }
+    printf("points of the harness%s:\n", BP_FAULT_BUILT ? "" : " (not built in)");
+    for (int i = 1; i < BP_FAULT_COUNT; i++)
+        printf("  %-17s %s\n", bp_fault_name((enum bp_fault_point)i),
+               bp_fault_meaning((enum bp_fault_point)i));
+}
+
+/* A directory for the files of the runs: --keep's, or a temporary one. */
+static int make_directory(const char *keep, char *path, size_t size, struct bp_error *err)
+{
+    const char *parent = getenv("TMPDIR");
+    if (keep) {
+        snprintf(path, size, "%s", keep);
+        return mkdir(path, 0755) == 0 ? 0 : bp_fail_errno(err, "--keep: cannot create %s", keep);
+    }
+    snprintf(path, size, "%s/bulletproof-inject-XXXXXX",
+             parent && parent[0] == '/' ? parent : "/tmp");
+    return mkdtemp(path) ? 0 : bp_fail_errno(err, "cannot make a directory %s", path);
+}
+
+static int print_json(const struct bp_matrix *matrix, struct bp_error *err)
+{
+    json_t *object = bp_matrix_json(matrix);
+    if (!object)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for the matrix");
+    json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether all of it could be written */
+    putchar('\n');
+    json_decref(object);
+    return 0;
+}
+
+static int carry_out(const struct arguments *arguments, const struct bp_campaign *campaign,
+                     struct bp_matrix *matrix, struct bp_error *err)
+{
+    char dir[4096];
+    if (make_directory(arguments->keep, dir, sizeof dir, err) < 0)
+        return -1;
+    struct bp_inject_options options = {.campaign = campaign,
+                                        .classes = arguments->classes,
+                                        .dir = dir,
+                                        .every = arguments->all,
+                                        .keep = arguments->keep != NULL,
+                                        .show = !arguments->json};
+    struct bp_error later; /* what went wrong first is told */
+    int result = bp_inject(&options, matrix, err);
+    if (result == 0 && arguments->json)
+        result = print_json(matrix, err);
+    else if (result == 0)
+        bp_matrix_print_sum(matrix);
+    if (!arguments->keep && (result < 0 || bp_matrix_as_expected(matrix)))
+        return bp_tree_remove(AT_FDCWD, dir, result < 0 ? &later : err) < 0 ? -1 : result;
+    return result;
+}
+
+static int run(const struct arguments *arguments, struct bp_campaign *campaign,
+               struct bp_matrix *matrix, struct bp_error *err)
+{
+    char path[4096];
+    if (arguments->campaign)
+        snprintf(path, sizeof path, "%s", arguments->campaign);
+    else if (bp_campaign_find(path, sizeof path, err) < 0)
+        return -1;
+    if (bp_campaign_load(path, campaign, err) < 0)
+        return -1;
+    if (arguments->list) {
+        print_list(campaign);
+        return BP_EXIT_OK;
+    }
+    if (arguments->seed != NOT_GIVEN)
+        campaign->seed = arguments->seed;
+    if (arguments->occurrences != NOT_GIVEN)
+        campaign->occurrences = arguments->occurrences;
+    if (carry_out(arguments, campaign, matrix, err) < 0)
+        return -1;
+    return bp_matrix_as_expected(matrix) ? BP_EXIT_OK : BP_EXIT_FAILED;
+}
+
+int bp_cmd_inject(int argc, char **argv)
+{
+    struct arguments arguments = {.seed = NOT_GIVEN, .occurrences = NOT_GIVEN};
+    const struct bp_cli_option options[] = {
+        {"campaign", BP_CLI_TEXT, "FILE", "the campaign (default: the shipped configs/faults.yaml)",
+         &arguments.campaign, 0, 0},
+        {"seed", BP_CLI_COUNT, "N", "chooses which occurrences fail (default: the campaign's)",
+         &arguments.seed, 0, 1e15},
+        {"occurrences", BP_CLI_COUNT, "N", "how many of each point and mode fail, one by one",
+         &arguments.occurrences, 1, 1e6},
+        {"all", BP_CLI_FLAG, NULL, "every occurrence fails once: hours", &arguments.all, 0, 0},
+        {"classes", BP_CLI_TEXT, "A,B", "only these", &arguments.classes, 0, 0},
+        {"keep", BP_CLI_TEXT, "DIR", "create DIR and keep the files of every run there",
+         &arguments.keep, 0, 0},
+        {"list", BP_CLI_FLAG, NULL, "name the classes and end", &arguments.list, 0, 0},
+        {"json", BP_CLI_FLAG, NULL, "print one JSON object at the end", &arguments.json, 0, 0},
+    };
+    const struct bp_cli_verb verb = {
+        .name = "inject",
+        .usage = "[options]",
+        .summary = "Injects faults, one by one, into real runs, and says what came of each.",
+        .details = "Candidates that fail are in every build; faults of the harness need one with\n"
+                   "-Dfault_injection=true. docs/faults.md explains the matrix.\n\n"
+                   "exit status: 0 every class is as expected, 1 one is not, 2 usage or input\n",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+    };
+    struct bp_error err;
+    struct bp_matrix matrix = {0};
+    struct bp_campaign *campaign = calloc(1, sizeof *campaign);
+    int status = bp_cli_parse(&verb, argc, argv, NULL, &err);
+    if (status >= 0 && !campaign)
+        status = bp_fail(&err, BP_ERR_MEMORY, "no memory");
+    bp_log_set_level(BP_LOG_ERROR);
+    if (status >= 0)
+        status = run(&arguments, campaign, &matrix, &err);
+    if (status == -1) {
+        fprintf(stderr, "bulletproof: %s\n", err.msg);
+        status = bp_exit_of_error(&err);
+    }
+    bp_matrix_free(&matrix);
+    free(campaign);
+    return status == -2 ? BP_EXIT_OK : status;
+}

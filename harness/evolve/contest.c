@@ -1,0 +1,109 @@
+#include "harness/evolve/contest.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "harness/evolve/decisions.h"
+#include "harness/evolve/standings.h"
+
+void bp_contest_score(const struct bp_run *run, struct bp_evaluation *evaluation)
+{
+    bool passed = evaluation->verdict == BP_VERDICT_PASS;
+    evaluation->has_score = !passed || evaluation->origin != BP_ORIGIN_EAGER;
+    evaluation->score = 0;
+    if (passed && evaluation->origin == BP_ORIGIN_BASELINE)
+        evaluation->score = 1;
+    else if (passed && evaluation->origin == BP_ORIGIN_SEARCH)
+        evaluation->score = bp_ladder_score(&run->ladder, bp_standings_geomean_ms(evaluation));
+}
+
+/* Objects are not in the record: after a resume the first match compiles its sides again. */
+static int ensure_object(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
+{
+    bool has_object = candidate->object_fd >= 0;
+    return has_object ? 0 : bp_session_compile(&run->session, candidate, err);
+}
+
+static int play(struct bp_run *run, struct bp_candidate *a, struct bp_candidate *b,
+                enum bp_meeting meeting, struct bp_match_result *result, struct bp_error *err)
+{
+    bool final = meeting == BP_MEETING_FINAL;
+    uint32_t rounds = final ? run->config->timing.final_rounds : run->config->timing.match_rounds;
+    if (run->replayed)
+        return bp_replayed_match(run->replayed, meeting, a->evaluation->source_hash,
+                                 b->evaluation->source_hash, result, err);
+    if (ensure_object(run, a, err) < 0 || ensure_object(run, b, err) < 0)
+        return -1;
+    return bp_session_match(&run->session, a, b, rounds, !final, result, err);
+}
+
+/* A challenger that fails in the match loses its PASS. A failure that is not its own changes nothing:
+ * ours, or the champion's, which failed twice then: the match is void. */
+static void fail_match(struct bp_evaluation *challenger, const struct bp_match_result *result)
+{
+    const char *whose = result->outcome.verdict == BP_VERDICT_INFRA ? "nobody's failure"
+                        : result->failed_side == BP_RING_A          ? "the challenger's failure"
+                                                           : "the champion's failure, and void";
+    bp_log(BP_LOG_WARNING, "engine", "match of %u ended in %s (%s): %s", challenger->number,
+           bp_verdict_name(result->outcome.verdict), whose, result->outcome.message);
+    if (result->failed_side != BP_RING_A || result->outcome.verdict == BP_VERDICT_INFRA)
+        return;
+    challenger->verdict = result->outcome.verdict;
+    challenger->stage = BP_STAGE_time;
+    challenger->score = 0;
+    memcpy(challenger->message, result->outcome.message, sizeof challenger->message);
+    bp_evaluation_safety(challenger);
+}
+
+static void book(struct bp_run *run, struct bp_evaluation *challenger, struct bp_duel *duel)
+{
+    const struct bp_match_result *result = &duel->result;
+    if (result->outcome.verdict != BP_VERDICT_PASS) {
+        fail_match(challenger, result);
+        return;
+    }
+    bp_log(BP_LOG_INFO, "engine", "match of %u and %u: ratio %.4f [%.4f, %.4f] in %u rounds",
+           duel->challenger, duel->incumbent, exp(result->log_ratio.estimate),
+           exp(result->log_ratio.low), exp(result->log_ratio.high), result->rounds);
+    challenger->score =
+        bp_ladder_match(&run->ladder, result, run->session.suite.timed_count, &duel->promoted);
+}
+
+int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
+{
+    struct bp_evaluation *challenger = candidate->evaluation;
+    if (challenger->verdict != BP_VERDICT_PASS || challenger->duplicate ||
+        !bp_ladder_is_contender(&run->ladder, challenger->score))
+        return 0;
+    struct bp_duel duel = {.challenger = challenger->number,
+                           .incumbent = run->champion.evaluation->number};
+    bp_progress_add(&run->progress, "  match of #%u and #%u", duel.challenger, duel.incumbent);
+    if (play(run, candidate, &run->champion, BP_MEETING_MATCH, &duel.result, err) < 0)
+        return -1;
+    book(run, challenger, &duel);
+    duel.ladder = run->ladder;
+    challenger->promoted = duel.promoted;
+    return bp_run_attach(run, "match", bp_duel_json(&duel, run->session.suite.timed_count), err);
+}
+
+int bp_contest_final(struct bp_run *run, struct bp_error *err)
+{
+    struct bp_duel duel = {.challenger = run->champion.evaluation->number,
+                           .incumbent = run->baseline.evaluation->number};
+    if (duel.challenger == duel.incumbent || run->compared)
+        return 0;
+    bp_progress_say(&run->progress, "comparing the best with the baseline, %u fresh rounds",
+                    run->config->timing.final_rounds);
+    if (play(run, &run->champion, &run->baseline, BP_MEETING_FINAL, &run->final, err) < 0)
+        return -1;
+    duel.result = run->final;
+    duel.ladder = run->ladder;
+    run->compared = run->final.outcome.verdict == BP_VERDICT_PASS;
+    if (!run->compared)
+        bp_progress_say(&run->progress, "the final comparison failed: %s",
+                        run->final.outcome.message);
+    if (bp_run_event(run, "final", bp_duel_json(&duel, run->session.suite.timed_count), err) < 0)
+        return -1;
+    return bp_run_flush(run, err);
+}

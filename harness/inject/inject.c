@@ -1,0 +1,380 @@
+#include "harness/inject/inject.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/tree.h"
+#include "harness/config/choices.h"
+#include "harness/exit_codes.h"
+#include "harness/inject/injected.h"
+#include "harness/store/check.h"
+
+#define OWN_WORDS "bulletproof: " /* how a message of the program begins */
+
+struct inject {
+    const struct bp_inject_options *options;
+    struct bp_matrix *matrix;
+    struct bp_injected_config *config;
+    uint64_t counted[BP_FAULT_COUNT][BP_FAULT_PHASES];
+    struct bp_process_end end; /* of the last run; large */
+    char dir[4200];            /* and its directory */
+};
+
+/* A run's directory that is not kept; what cannot be removed is left with the rest. */
+static void remove_dir(const char *dir)
+{
+    struct bp_error err;
+    if (bp_tree_remove(AT_FDCWD, dir, &err) < 0)
+        bp_log(BP_LOG_WARNING, "inject", "%s", err.msg);
+}
+
+static bool is_wanted(const struct inject *inject, const char *name)
+{
+    const char *at = inject->options->classes;
+    size_t length = strlen(name);
+    if (!at)
+        return true;
+    for (; *at; at += strcspn(at, ","), at += *at == ',')
+        if (strncmp(at, name, length) == 0 && (at[length] == ',' || !at[length]))
+            return true;
+    return false;
+}
+
+/* ---- one run ---- */
+
+static int run_process(struct inject *inject, const char *name, double patience_s,
+                       int (*run)(void *, const char *, struct bp_process_report *), void *context,
+                       struct bp_error *err)
+{
+    snprintf(inject->dir, sizeof inject->dir, "%s/%s", inject->options->dir, name);
+    struct bp_process process = {.dir = inject->dir,
+                                 .timeout_s = inject->options->campaign->timeout_s,
+                                 .patience_s = patience_s,
+                                 .run = run,
+                                 .context = context};
+    return bp_process_run(&process, &inject->end, err);
+}
+
+/* The last line that the program said of itself. */
+static const char *last_words(const char *output, char text[BP_MATRIX_TEXT])
+{
+    const char *found = NULL;
+    text[0] = '\0';
+    for (const char *at = output; (at = strstr(at, OWN_WORDS)); at++)
+        found = at;
+    if (found)
+        snprintf(text, BP_MATRIX_TEXT, "%.*s", (int)strcspn(found, "\n"), found);
+    return found ? text : NULL;
+}
+
+/* A death that no exit status of ours explains; 0 when there was none. */
+static uint64_t death(const struct bp_process_end *end)
+{
+    static const int known[] = {BP_EXIT_OK, BP_EXIT_FAILED, BP_EXIT_HARNESS, BP_EXIT_INTERRUPTED};
+    if (end->killed)
+        return BP_SEEN_BIT(BP_SEEN_HUNG);
+    /* Before its loop is open a signal ends it the plain way. */
+    if (end->told && WIFSIGNALED(end->wait_status) && WTERMSIG(end->wait_status) == SIGTERM)
+        return BP_SEEN_BIT(BP_SEEN_WAITED);
+    if (!WIFEXITED(end->wait_status) || strstr(end->output, "Sanitizer"))
+        return BP_SEEN_BIT(BP_SEEN_DIED);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (WEXITSTATUS(end->wait_status) == known[i])
+            return 0;
+    return BP_SEEN_BIT(BP_SEEN_SILENT);
+}
+
+/* Adds what was seen of the last run to the row; its files stay when it was not as expected. */
+static void settle(struct inject *inject, struct bp_matrix_row *row, uint64_t seen, const char *how)
+{
+    const struct bp_process_end *end = &inject->end;
+    char text[BP_SEEN_TEXT], said[BP_MATRIX_TEXT];
+    row->runs++;
+    row->seen |= seen;
+    row->survivors += end->survivors;
+    row->leaks += end->leaks;
+    bool good = !(seen & ~row->expected) && end->survivors == 0 && end->leaks == 0;
+    if (!good) {
+        row->as_expected = false;
+        bp_seen_format(seen, text);
+        if (row->complaint_count < BP_MATRIX_COMPLAINTS)
+            snprintf(row->complaints[row->complaint_count], BP_MATRIX_TEXT, "%s: %s, %s %s; see %s",
+                     how, text, end->leaks ? end->leaked : "no leaks",
+                     last_words(end->output, said) ? said : end->report.message, inject->dir);
+        row->complaint_count++;
+    }
+    if (good && !inject->options->keep)
+        remove_dir(inject->dir);
+}
+
+static struct bp_matrix_row *new_row(struct inject *inject, const char *name, const char *mode,
+                                     uint64_t expected, struct bp_error *err)
+{
+    struct bp_matrix_row *row = bp_matrix_add(inject->matrix);
+    if (!row) {
+        bp_fail(err, BP_ERR_MEMORY, "no memory for the matrix");
+        return NULL;
+    }
+    snprintf(row->name, sizeof row->name, "%s", name);
+    row->mode = mode;
+    row->expected = expected;
+    row->as_expected = true;
+    return row;
+}
+
+static void end_row(const struct inject *inject, const struct bp_matrix_row *row)
+{
+    if (inject->options->show)
+        bp_matrix_print_row(row);
+}
+
+/* ---- candidates that fail ---- */
+
+static int inject_candidate(struct inject *inject, const struct bp_campaign_candidate *class,
+                            struct bp_error *err)
+{
+    const struct bp_process_report *report = &inject->end.report;
+    struct bp_matrix_row *row = new_row(inject, class->name, "-", class->expected, err);
+    struct bp_injected_candidate run = {.config = &inject->config->session, .kind = class->kind};
+    if (!row || run_process(inject, class->name, 0, bp_injected_candidate, &run, err) < 0)
+        return -1;
+    uint64_t seen = death(&inject->end);
+    if (!seen && WEXITSTATUS(inject->end.wait_status) != BP_EXIT_OK)
+        seen = BP_SEEN_BIT(BP_SEEN_STOPPED);
+    if (!seen)
+        seen = BP_SEEN_BIT(report->verdict);
+    if (report->next_verdict != BP_VERDICT_PASS)
+        seen |= BP_SEEN_BIT(BP_SEEN_NEXT);
+    row->attempts = report->attempts;
+    row->ms = report->verdict_ms;
+    settle(inject, row, seen, "run");
+    end_row(inject, row);
+    return 0;
+}
+
+/* ---- harness faults ---- */
+
+/* How many evaluations the run said were done: "5/6 PASS 5". */
+static uint32_t shown(const char *output)
+{
+    uint32_t most = 0;
+    for (const char *line = output; line;
+         line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        unsigned done, total;
+        if (sscanf(line, "%u/%u ", &done, &total) == 2 && done > most)
+            most = done;
+    }
+    return most;
+}
+
+static uint64_t verdicts_seen(const struct bp_store_census *census)
+{
+    uint64_t seen = 0;
+    for (int i = 0; i < BP_VERDICT_COUNT; i++)
+        if (census->verdicts[i] > 0 && i != BP_VERDICT_PASS)
+            seen |= BP_SEEN_BIT(i);
+    return seen;
+}
+
+/* What came of a run of the search; its record is opened anew. */
+static uint64_t judge_search(const struct inject *inject, struct bp_matrix_row *row)
+{
+    const struct bp_process_end *end = &inject->end;
+    struct bp_store_census census;
+    struct bp_error err;
+    char path[4300], said[BP_MATRIX_TEXT];
+    uint64_t seen = death(end);
+    snprintf(path, sizeof path, "%s/run", inject->dir);
+    if (bp_store_check(path, &census, &err) < 0 || census.evaluations < shown(end->output) ||
+        !census.consecutive)
+        seen |= BP_SEEN_BIT(BP_SEEN_LOST);
+    if (census.max_attempts > row->attempts)
+        row->attempts = census.max_attempts;
+    if (seen)
+        return seen;
+    int status = WEXITSTATUS(end->wait_status);
+    uint64_t blamed = verdicts_seen(&census) & ~BP_SEEN_BIT(BP_VERDICT_INFRA);
+    uint64_t infra = verdicts_seen(&census) & BP_SEEN_BIT(BP_VERDICT_INFRA);
+    if (blamed)
+        return blamed | infra;
+    if (status == BP_EXIT_OK && census.evaluations == BP_INJECTED_EVALUATIONS)
+        return infra ? infra : BP_SEEN_BIT(BP_VERDICT_PASS);
+    if (status == BP_EXIT_INTERRUPTED && end->told)
+        return BP_SEEN_BIT(BP_SEEN_WAITED);
+    if (!last_words(end->output, said) || status == BP_EXIT_OK)
+        return BP_SEEN_BIT(BP_SEEN_SILENT);
+    if (status == BP_EXIT_HARNESS)
+        return BP_SEEN_BIT(BP_SEEN_STOPPED);
+    return infra ? infra : BP_SEEN_BIT(BP_SEEN_SILENT);
+}
+
+static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp_fault_point point,
+                       enum bp_fault_mode mode, uint32_t phase, uint64_t nth, struct bp_error *err)
+{
+    char name[80], how[80];
+    struct bp_injected_search run = {.config = &inject->config->search,
+                                     .point = point,
+                                     .mode = mode,
+                                     .phase = phase,
+                                     .nth = nth};
+    snprintf(how, sizeof how, "%s:%" PRIu64 ":%s:%u", row->name, nth, row->mode, phase);
+    snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64, row->name, row->mode, phase, nth);
+    double patience_s = mode == BP_FAULT_STICKY ? inject->options->campaign->patience_s : 0;
+    if (run_process(inject, name, patience_s, bp_injected_search, &run, err) < 0)
+        return -1;
+    /* Some counts differ by a few from run to run: an earlier occurrence then. */
+    if (inject->end.report.fired == 0 && !death(&inject->end) && nth > 1) {
+        remove_dir(inject->dir);
+        return inject_once(inject, row, point, mode, phase, nth / 2, err);
+    }
+    uint64_t seen = judge_search(inject, row);
+    if (inject->end.report.fired == 0 && !death(&inject->end))
+        seen |= BP_SEEN_BIT(BP_SEEN_UNMET);
+    if (inject->end.ms > row->ms)
+        row->ms = inject->end.ms;
+    settle(inject, row, seen, how);
+    return 0;
+}
+
+/* Which of `total` occurrences: all, or some spread evenly, each at random within its part. */
+static uint64_t choose(struct bp_random *random, uint64_t index, uint64_t wanted, uint64_t total)
+{
+    uint64_t begin = index * total / wanted, end = (index + 1) * total / wanted;
+    return begin + bp_random_below(random, end > begin ? end - begin : 1);
+}
+
+static int inject_point(struct inject *inject, enum bp_fault_point point, enum bp_fault_mode mode,
+                        struct bp_error *err)
+{
+    const struct bp_campaign_point *class = &inject->options->campaign->points[point];
+    struct bp_matrix_row *row =
+        new_row(inject, bp_fault_name(point), bp_fault_mode_name(mode), class->expected[mode], err);
+    struct bp_key seed_key, key;
+    struct bp_random random;
+    uint64_t total = 0, wanted = inject->options->campaign->occurrences;
+    if (!row)
+        return -1;
+    row->built = BP_FAULT_BUILT;
+    for (uint64_t phase = class->from; phase < BP_FAULT_PHASES; phase++)
+        total += inject->counted[point][phase];
+    if (row->built && total == 0)
+        row->seen = BP_SEEN_BIT(BP_SEEN_UNMET), row->as_expected = false;
+    bp_key_from_seed(inject->options->campaign->seed, &seed_key);
+    bp_key_derive(&seed_key, row->name, mode, &key);
+    bp_random_start(&random, &key);
+    wanted = inject->options->every || wanted > total ? total : wanted;
+    for (uint64_t i = 0; i < wanted && row->built; i++) {
+        uint64_t nth = choose(&random, i, wanted, total);
+        uint32_t phase = (uint32_t) class->from;
+        for (; nth >= inject->counted[point][phase]; phase++)
+            nth -= inject->counted[point][phase];
+        if (inject_once(inject, row, point, mode, phase, nth + 1, err) < 0)
+            return -1;
+    }
+    end_row(inject, row);
+    return 0;
+}
+
+/* A run without a fault must pass, and says how often each point is met. */
+static int count_points(struct inject *inject, struct bp_error *err)
+{
+    struct bp_injected_search run = {.config = &inject->config->search};
+    struct bp_matrix_row row = {.name = "none"};
+    char said[BP_MATRIX_TEXT];
+    if (run_process(inject, "none", 0, bp_injected_search, &run, err) < 0)
+        return -1;
+    if (judge_search(inject, &row) != BP_SEEN_BIT(BP_VERDICT_PASS) || inject->end.leaks > 0)
+        return bp_fail(err, BP_ERR_UNAVAILABLE, "a run without faults does not pass: %s %s; see %s",
+                       last_words(inject->end.output, said) ? said : "", inject->end.leaked,
+                       inject->dir);
+    memcpy(inject->counted, inject->end.report.counted, sizeof inject->counted);
+    if (!inject->options->keep)
+        remove_dir(inject->dir);
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+static int check_classes(const struct bp_inject_options *options, struct bp_error *err)
+{
+    const char *valid[BP_CAMPAIGN_CANDIDATES + BP_FAULT_COUNT + 1] = {NULL};
+    const struct bp_campaign *campaign = options->campaign;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < campaign->candidate_count; i++)
+        valid[count++] = campaign->candidates[i].name;
+    for (int point = 1; point < BP_FAULT_COUNT; point++)
+        valid[count++] = bp_fault_name((enum bp_fault_point)point);
+    BP_AUTO_FREE char *copy = strdup(options->classes ? options->classes : "");
+    char *rest = copy, list[300];
+    for (char *word; rest && (word = strtok_r(rest, ",", &rest));)
+        if (bp_choices_find(valid, word) < 0) {
+            const char *nearest = bp_choices_nearest(valid, word);
+            bp_choices_join(valid, list, sizeof list);
+            return bp_fail(err, BP_ERR_USAGE, "unknown class '%.40s'%s%s%s (valid: %s)", word,
+                           nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                           nearest ? "'?" : "", list);
+        }
+    return 0;
+}
+
+static int inject_points(struct inject *inject, struct bp_error *err)
+{
+    const struct bp_campaign *campaign = inject->options->campaign;
+    bool counted = !BP_FAULT_BUILT;
+    for (int point = 1; point < BP_FAULT_COUNT; point++)
+        for (int mode = 0; mode < BP_FAULT_MODE_COUNT; mode++) {
+            if (!campaign->points[point].expected[mode] ||
+                !is_wanted(inject, bp_fault_name((enum bp_fault_point)point)))
+                continue;
+            if (!counted && count_points(inject, err) < 0)
+                return -1;
+            counted = true;
+            if (inject_point(inject, (enum bp_fault_point)point, (enum bp_fault_mode)mode, err) < 0)
+                return -1;
+        }
+    return 0;
+}
+
+static int inject_all(struct inject *inject, struct bp_error *err)
+{
+    const struct bp_campaign *campaign = inject->options->campaign;
+    if (bp_process_prepare(err) < 0 || bp_injected_load(campaign->kernel, inject->config, err) < 0)
+        return -1;
+    if (inject->options->show)
+        bp_matrix_print_head();
+    for (uint32_t i = 0; i < campaign->candidate_count; i++)
+        if (is_wanted(inject, campaign->candidates[i].name) &&
+            inject_candidate(inject, &campaign->candidates[i], err) < 0)
+            return -1;
+    return inject_points(inject, err);
+}
+
+int bp_inject(const struct bp_inject_options *options, struct bp_matrix *matrix,
+              struct bp_error *err)
+{
+    struct inject *inject = calloc(1, sizeof *inject);
+    struct bp_injected_config *config = calloc(1, sizeof *config);
+    int result = -1;
+    matrix->seed = options->campaign->seed;
+    if (!inject || !config) {
+        bp_fail(err, BP_ERR_MEMORY, "no memory for a campaign");
+    } else if (check_classes(options, err) == 0) {
+        inject->options = options;
+        inject->matrix = matrix;
+        inject->config = config;
+        result = inject_all(inject, err);
+    }
+    if (config)
+        bp_injected_free(config);
+    free(config);
+    free(inject);
+    return result;
+}

@@ -1,0 +1,200 @@
+#include "harness/inject/injected.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "harness/evolve/engine.h"
+#include "harness/evolve/identity.h"
+#include "harness/evolve/session.h"
+#include "harness/exit_codes.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#define SLOWNESS 4 /* of everything, where a sanitizer watches */
+#else
+#define SLOWNESS 1
+#endif
+
+/* One variant is faster than the baseline and plays its whole match, the others are too slow for any:
+ * each run passes the same points. */
+static const char space[] = "space: {knobs: {KIND: [0, 14, 61, 62, 63], A: [0], B: [0]}}\n";
+
+static int parse(const char *kernel, const struct bp_buffer *source, const char *more,
+                 uint32_t compile_s, struct bp_config *config, struct bp_error *err)
+{
+    char text[8192];
+    int length = snprintf(
+        text, sizeof text,
+        "kernel: \"%s\"\ndtype: f16\ndevice: cpu\nsuite: odd_17\nparallel: 2\n"
+        "strategy: {name: random}\nbudget: {evaluations: %d}\n"
+        "timing: {batch_ms: 1, warmup_batches: 1, batches: 5, match_rounds: 4, final_rounds: 4,"
+        " ring_mb: 1}\n"
+        "retry: {base_ms: 1, cap_ms: 20, attempts: 3}\n"
+        "limits: {compile_s: %u, run_s: %d, judge_s: %d, prepare_s: %d}\n%s",
+        kernel, BP_INJECTED_EVALUATIONS, compile_s * SLOWNESS, 2 * SLOWNESS, 2 * SLOWNESS,
+        2 * SLOWNESS, more);
+    if ((size_t)length >= sizeof text)
+        return bp_fail(err, BP_ERR_USAGE, "path too long: %.200s", kernel);
+    return bp_config_parse("inject", text, (size_t)length, source->data, source->size, config, err);
+}
+
+int bp_injected_load(const char *kernel, struct bp_injected_config *config, struct bp_error *err)
+{
+    struct bp_buffer source;
+    char absolute[PATH_MAX]; /* the config is written elsewhere, and names it */
+    if (!realpath(kernel, absolute)) {
+        bp_fail_errno(err, "%s", kernel);
+        err->code = BP_ERR_USAGE;
+        return -1;
+    }
+    kernel = absolute;
+    bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
+    int result = bp_io_read_file(kernel, &source, err);
+    if (result == 0)
+        result = parse(kernel, &source, "", 2, &config->session, err);
+    if (result == 0 &&
+        bp_space_knob(&config->session.head.space, "KIND") == config->session.head.space.knob_count)
+        result = bp_fail(err, BP_ERR_USAGE, "%s has no knob KIND", kernel);
+    if (result == 0)
+        result = parse(kernel, &source, space, 5, &config->search, err);
+    bp_buffer_free(&source);
+    return result;
+}
+
+void bp_injected_free(struct bp_injected_config *config)
+{
+    bp_config_free(&config->session);
+    bp_config_free(&config->search);
+}
+
+/* ---- two candidates ---- */
+
+/* The kernel's defaults, KIND apart. */
+static int choose_kind(const struct bp_kernel_head *head, int64_t kind, struct bp_point *point,
+                       struct bp_error *err)
+{
+    const char *names[BP_MAX_KNOBS];
+    int64_t values[BP_MAX_KNOBS];
+    for (uint32_t k = 0; k < head->space.knob_count; k++) {
+        const struct bp_knob *knob = &head->space.knobs[k];
+        names[k] = knob->name;
+        values[k] = strcmp(knob->name, "KIND") == 0
+                        ? kind
+                        : bp_space_value(&head->space, &head->default_point, k);
+    }
+    return bp_space_point(&head->space, head->space.knob_count, names, values, point, err);
+}
+
+static int evaluate(struct bp_session *session, const struct bp_config *config, int64_t kind,
+                    struct bp_evaluation *evaluation, struct bp_error *err)
+{
+    struct bp_point point;
+    if (choose_kind(&config->head, kind, &point, err) < 0 ||
+        bp_identity_set(evaluation, config->source, config->source_bytes, &config->head.space,
+                        &point, session->dtype, err) < 0)
+        return -1;
+    bp_session_describe(session, evaluation);
+    struct bp_candidate candidate = {.evaluation = evaluation, .object_fd = -1};
+    int result = bp_session_evaluate(session, &candidate, 1, err);
+    bp_close_fd(&candidate.object_fd);
+    return result;
+}
+
+static int evaluate_both(struct bp_session *session, const struct bp_injected_candidate *run,
+                         struct bp_process_report *report, struct bp_error *err)
+{
+    struct bp_evaluation *wrong = bp_evaluation_new(), *right = bp_evaluation_new();
+    int result = wrong && right ? evaluate(session, run->config, run->kind, wrong, err)
+                                : bp_fail(err, BP_ERR_MEMORY, "no memory");
+    if (result == 0)
+        result = evaluate(session, run->config, 0, right, err);
+    if (result == 0) {
+        report->verdict = wrong->verdict;
+        report->next_verdict = right->verdict;
+        report->attempts = wrong->attempt_count;
+        report->verdict_ms = wrong->duration.total_ms;
+        snprintf(report->message, sizeof report->message, "%.100s; then %s: %.100s", wrong->message,
+                 bp_verdict_name(right->verdict), right->message);
+    }
+    bp_evaluation_free(wrong);
+    bp_evaluation_free(right);
+    return result;
+}
+
+int bp_injected_candidate(void *context, const char *dir, struct bp_process_report *report)
+{
+    const struct bp_injected_candidate *run = context;
+    const struct bp_session_callbacks none = {0};
+    struct bp_error err;
+    struct bp_key run_key;
+    (void)dir;
+    struct bp_session *session = calloc(1, sizeof *session);
+    bp_key_random(&run_key);
+    int result = session ? bp_session_init(session, run->config, &none, &err)
+                         : bp_fail(&err, BP_ERR_MEMORY, "no memory");
+    if (result == 0)
+        result = bp_session_open(session, &run_key, &err);
+    if (result == 0) {
+        result = evaluate_both(session, run, report, &err);
+        bp_session_close(session);
+    }
+    free(session);
+    if (result == 0)
+        return BP_EXIT_OK;
+    fprintf(stderr, "bulletproof: %s\n", err.msg);
+    return bp_exit_of_error(&err);
+}
+
+/* ---- a run of the search ---- */
+
+#ifdef BP_FAULT_INJECTION
+static void arm(const struct bp_injected_search *run)
+{
+    bp_fault_reset();
+    if (run->point != BP_FAULT_none)
+        bp_fault_arm(run->point, run->phase, run->nth, run->mode);
+}
+
+static void tell_counts(struct bp_process_report *report)
+{
+    report->fired = bp_fault_fired();
+    for (int point = 0; point < BP_FAULT_COUNT; point++)
+        for (uint32_t phase = 0; phase < BP_FAULT_PHASES; phase++)
+            report->counted[point][phase] = bp_fault_counted((enum bp_fault_point)point, phase);
+}
+#else
+static void arm(const struct bp_injected_search *run)
+{
+    (void)run;
+}
+
+static void tell_counts(struct bp_process_report *report)
+{
+    (void)report;
+}
+#endif
+
+int bp_injected_search(void *context, const char *dir, struct bp_process_report *report)
+{
+    const struct bp_injected_search *run = context;
+    char out[4200], config[4200];
+    struct bp_error err;
+    snprintf(out, sizeof out, "%s/run", dir);
+    snprintf(config, sizeof config, "%s/config.yaml", dir);
+    struct bp_engine_options options = {.config = config, .out = out};
+    int status =
+        bp_io_write_file_atomic(config, run->config->text, strlen(run->config->text), &err);
+    if (status == 0) {
+        arm(run);
+        status = bp_engine_run(&options, &err);
+        tell_counts(report);
+    }
+    if (status >= 0)
+        return status;
+    fprintf(stderr, "bulletproof: %s\n", err.msg);
+    return bp_exit_of_error(&err);
+}

@@ -1,0 +1,37 @@
+/* injected.h: what the harness does while faults are injected: a session over a wrong candidate and a
+ * right one, or a whole short run of the search. */
+#ifndef BP_HARNESS_INJECT_INJECTED_H
+#define BP_HARNESS_INJECT_INJECTED_H
+
+#include "harness/config/config.h"
+#include "harness/inject/process.h"
+
+#define BP_INJECTED_EVALUATIONS 6 /* of a run of the search, eager and baseline counted */
+
+struct bp_injected_config {
+    struct bp_config session, search;
+};
+
+/* Reads the campaign's kernel, and makes the two configs. Large: allocate it. */
+int bp_injected_load(const char *kernel, struct bp_injected_config *config, struct bp_error *err)
+    BP_MUST_CHECK;
+void bp_injected_free(struct bp_injected_config *config);
+
+/* For bp_process: evaluates the kernel with KIND = kind, then with its defaults. */
+struct bp_injected_candidate {
+    const struct bp_config *config;
+    int64_t kind;
+};
+int bp_injected_candidate(void *context, const char *dir, struct bp_process_report *report);
+
+/* For bp_process: a run of the search into DIR/run, with one point armed, or none to count. */
+struct bp_injected_search {
+    const struct bp_config *config;
+    enum bp_fault_point point; /* BP_FAULT_none: none */
+    enum bp_fault_mode mode;
+    uint32_t phase;
+    uint64_t nth;
+};
+int bp_injected_search(void *context, const char *dir, struct bp_process_report *report);
+
+#endif
