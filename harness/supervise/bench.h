@@ -7,6 +7,7 @@
 #ifndef BP_HARNESS_SUPERVISE_BENCH_H
 #define BP_HARNESS_SUPERVISE_BENCH_H
 
+#include "evaluator/ceilings.h"
 #include "harness/supervise/prepare.h"
 
 #define BP_MAX_LANES 64
@@ -20,6 +21,7 @@ struct bp_bench_options {
     uint32_t threads;    /* of the CPU device */
     uint32_t lanes;      /* candidates whose case arenas can be filled at once, <= BP_MAX_LANES */
     uint64_t ring_bytes; /* least size of each timed shape's ring of inputs */
+    struct bp_ceilings ceilings; /* zero: not known, no time is too short */
     struct bp_key run_key;
 };
 

@@ -193,10 +193,15 @@ static int take_sample_result(struct bp_trial *trial, const struct bp_msg_sample
     uint32_t shape = trial->shape;
     struct shape_times *times = &trial->times[shape];
     bp_outcome_of_claim(BP_STAGE_judge, result->verdict, result->message, &trial->outcome);
+    enum bp_floor floor = BP_FLOOR_KEPT;
+    if (trial->outcome.verdict == BP_VERDICT_PASS)
+        floor = bp_stopwatch_check_floor(&trial->watch, trial->batch_ms, &trial->outcome);
     if (trial->outcome.verdict != BP_VERDICT_PASS) {
         decide(trial);
         return 0;
     }
+    if (floor == BP_FLOOR_AGAIN)
+        return next_batch(trial, err);
     if (is_timed_round(trial)) {
         times->per_call_ms[times->count++] = trial->batch_ms;
         times->spent_ms += trial->batch_ms * trial->watch.calls[shape];
@@ -223,8 +228,7 @@ static int start_timing(struct bp_trial *trial, struct bp_error *err)
                                          .draws = trial->options.draws,
                                          .failed = batch_failed,
                                          .context = trial};
-    for (uint32_t i = 0; i < suite_of(trial)->timed_count; i++)
-        trial->watch.calls[i] = 1;
+    bp_stopwatch_open(&trial->watch);
     return next_batch(trial, err);
 }
 
@@ -379,6 +383,9 @@ static void put_timing(const struct bp_trial *trial, uint32_t index, struct bp_t
     timing->gflops = bp_shape_flops_useful(shape) / ms.estimate * 1e-6;
     timing->gflops_full = bp_shape_flops_full(shape) / ms.estimate * 1e-6;
     timing->gbps = bp_shape_bytes(shape, dtype) / ms.estimate * 1e-6;
+    timing->roofline =
+        bp_ceilings_best_ms(&bp_bench_options(trial->options.bench)->ceilings, shape, dtype) /
+        ms.estimate;
     timing->batches = times->count;
     timing->calls_per_batch = trial->watch.calls[index];
 }
