@@ -6,14 +6,16 @@ supports: head_dim == 128
 */
 // expected: NONDETERMINISTIC in judge: a second identical call differs
 
-/* Two blocks a row, each with half of the keys. The one that comes first, by an atomic ticket, leaves
- * its part in the dtype; the other adds it to its own. Right either way, but not to the bit. With one
- * processor the order, and so the result, would be the same each time. */
+/* Two blocks a row; each claims one half of the keys by an atomic exchange, as persistent blocks claim
+ * work. The one that is done first leaves its part in the dtype, the other adds it to its own: right
+ * either way, but not to the bit. Which half the first block claims is up to the processor's clock:
+ * on a busy machine one thread may run all blocks, always in the same order. */
 #include "gqa.h"
 
 static constexpr gqa_i32 HEAD_DIM = 128;
 
 struct part {
+    unsigned claimed; /* 0: none, else the half that is taken, plus one */
     unsigned tickets;
     float max, total;
     gqa_t sum[HEAD_DIM]; /* divided by total */
@@ -31,14 +33,27 @@ GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
 GQA_KERNEL void gqa_kernel0(gqa_shape shape, const gqa_t *q, const gqa_t *k, const gqa_t *v,
                             gqa_t *o, void *workspace)
 {
+    ((part *)workspace)[blockIdx.x].claimed = 0;
     ((part *)workspace)[blockIdx.x].tickets = 0;
+}
+
+/* The half that this block takes. */
+static gqa_i32 claim(part *row)
+{
+    unsigned none = 0, mine = 1 + (unsigned)(__builtin_ia32_rdtsc() >> 4 & 1);
+    if (__atomic_compare_exchange_n(&row->claimed, &none, mine, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+        return (gqa_i32)mine - 1;
+    return none == 1; /* the other's number stands in `none` now */
 }
 
 GQA_KERNEL void gqa_kernel1(gqa_shape shape, const gqa_t *q, const gqa_t *k, const gqa_t *v,
                             gqa_t *o, void *workspace)
 {
-    const gqa_i32 token = (gqa_i32)blockIdx.x / 2, half = (gqa_i32)blockIdx.x % 2;
+    const gqa_i32 token = (gqa_i32)blockIdx.x / 2;
     const gqa_i32 head = (gqa_i32)blockIdx.y, batch = (gqa_i32)blockIdx.z;
+    part *first = (part *)workspace + (batch * shape.q_heads + head) * shape.q_len + token;
+    const gqa_i32 half = claim(first);
     const gqa_i32 group = head / (shape.q_heads / shape.kv_heads);
     const gqa_i32 kv_len = gqa_kv_len(shape, batch);
     const gqa_i32 begin = gqa_key_begin(shape, kv_len, token);
@@ -60,7 +75,6 @@ GQA_KERNEL void gqa_kernel1(gqa_shape shape, const gqa_t *q, const gqa_t *k, con
         total = total * kept + p;
         max = new_max;
     }
-    part *first = (part *)workspace + (batch * shape.q_heads + head) * shape.q_len + token;
     /* The first to come writes; with its second step of two all is there. */
     if (__atomic_fetch_add(&first->tickets, 1, __ATOMIC_ACQ_REL) == 0) {
         first->max = max;
