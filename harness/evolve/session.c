@@ -87,6 +87,7 @@ static int open_bench(struct bp_session *session, const struct bp_key *run_key,
         .threads = session->threads,
         .lanes = session->parallel,
         .ring_bytes = session->ring_bytes,
+        .ceilings = session->ceilings,
         .run_key = *run_key,
     };
     memcpy(options.device, session->device, sizeof options.device);
@@ -157,6 +158,7 @@ int bp_session_open(struct bp_session *session, const struct bp_key *run_key, st
     if (bp_launch_prepare_supervisor(layers, sizeof layers, err) < 0)
         return -1;
     bp_log(BP_LOG_INFO, "session", "namespaces for children: %s", layers);
+    bp_ceilings_obtain(&session->host, session->threads, &session->ceilings);
     const struct bp_session_callbacks *callbacks = &session->callbacks;
     if (bp_loop_open(&session->loop, err) < 0 ||
         (callbacks->opened && callbacks->opened(callbacks->context, err) < 0) ||

@@ -5,6 +5,7 @@
 #define BP_HARNESS_EVOLVE_SESSION_H
 
 #include "harness/config/config.h"
+#include "harness/evolve/ceilings_cache.h"
 #include "harness/evolve/guard.h"
 #include "harness/evolve/host.h"
 #include "harness/store/evaluation.h"
@@ -58,6 +59,7 @@ struct bp_orders {
 struct bp_session {
     struct bp_loop loop;
     struct bp_host host;
+    struct bp_ceilings ceilings; /* of the host, zero when not known */
     struct bp_suite suite;
     struct bp_bench *bench;
     struct bp_guard guard;

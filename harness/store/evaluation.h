@@ -23,6 +23,7 @@ struct bp_timing {
     double gflops;      /* useful FLOPs (masked pairs not counted) per second / 1e9 */
     double gflops_full; /* the sources' convention, no causal discount */
     double gbps;        /* q, k, v, o once, per second / 1e9 */
+    double roofline;    /* least time of this machine's ceilings / median_ms; 0: not known */
     uint32_t batches, calls_per_batch;
 };
 

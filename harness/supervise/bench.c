@@ -36,6 +36,9 @@ struct bp_bench {
 
 /* ---- layout ---- */
 
+/* The second outputs lie otherwise in their pages than the first: what depends on an address differs. */
+#define AGAIN_SHIFT BP_TENSOR_ALIGN
+
 static void lay_out_cases(struct bp_bench *bench)
 {
     const struct bp_suite *suite = bench->options.suite;
@@ -56,6 +59,10 @@ static void lay_out_cases(struct bp_bench *bench)
         bench->references_bytes += (bp_reference_bytes(item) + 4095) & ~(uint64_t)4095;
     }
     bench->inputs_bytes = bench->masters_bytes;
+    for (uint32_t i = 0; i < suite->case_count; i++)
+        bench->cases[i].again_offset =
+            bench->outputs_bytes + bench->cases[i].output_offset + AGAIN_SHIFT;
+    bench->outputs_bytes = 2 * bench->outputs_bytes + AGAIN_SHIFT;
 }
 
 static void lay_out_rings(struct bp_bench *bench)
@@ -180,10 +187,11 @@ int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluati
         *fill = (struct bp_fill){.shape = suite->cases[i].shape,
                                  .dtype = bench->options.dtype,
                                  .slots = 1,
-                                 .parts = BP_FILL_INPUTS | BP_FILL_OUTPUTS,
+                                 .parts = BP_FILL_INPUTS | BP_FILL_OUTPUTS | BP_FILL_AGAIN,
                                  .master_offset = place->master_offset,
                                  .input_offset = place->input_offset,
                                  .output_offset = place->output_offset,
+                                 .again_offset = place->again_offset,
                                  .canary = canary_of(bench, "canary", evaluation)};
         permutation_key(bench, "evaluation", evaluation, i, &fill->permutation_key);
     }
@@ -377,8 +385,9 @@ static void fill_run_request(const struct bp_bench *bench, const struct bp_bench
     };
     memcpy(request->device, bench->options.device, sizeof request->device);
     for (uint32_t i = 0; i < request->case_count; i++)
-        request->cases[i] = (struct bp_run_case){
-            suite->cases[i].shape, bench->cases[i].input_offset, bench->cases[i].output_offset};
+        request->cases[i] =
+            (struct bp_run_case){suite->cases[i].shape, bench->cases[i].input_offset,
+                                 bench->cases[i].output_offset, bench->cases[i].again_offset};
     for (uint32_t i = 0; i < suite->timed_count; i++)
         request->timed[i] =
             (struct bp_run_timed){suite->timed[i], bench->timed[i].slots,
@@ -412,6 +421,7 @@ static void judge_item(const struct bp_bench *bench, uint32_t index, struct bp_j
         .reference_offset = place->reference_offset,
         .input_offset = place->input_offset,
         .output_offset = place->output_offset,
+        .again_offset = place->again_offset,
     };
 }
 

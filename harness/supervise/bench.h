@@ -7,6 +7,7 @@
 #ifndef BP_HARNESS_SUPERVISE_BENCH_H
 #define BP_HARNESS_SUPERVISE_BENCH_H
 
+#include "evaluator/ceilings.h"
 #include "harness/store/evidence.h"
 #include "harness/supervise/prepare.h"
 
@@ -21,6 +22,7 @@ struct bp_bench_options {
     uint32_t threads;    /* of the CPU device */
     uint32_t lanes;      /* candidates whose case arenas can be filled at once, <= BP_MAX_LANES */
     uint64_t ring_bytes; /* least size of each timed shape's ring of inputs */
+    struct bp_ceilings ceilings; /* zero: not known, no time is too short */
     struct bp_key run_key;
 };
 
@@ -28,6 +30,7 @@ struct bp_bench_options {
 struct bp_bench_case {
     uint64_t master_offset, reference_offset; /* in the masters and references arenas */
     uint64_t input_offset, output_offset;     /* in a lane's arenas */
+    uint64_t again_offset;                    /* of the second call's output, beside the first */
     uint64_t rows;
     struct bp_key rows_key;
 };

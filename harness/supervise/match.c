@@ -156,13 +156,18 @@ static int take_sample_result(struct bp_match *match, const struct bp_msg_sample
 {
     uint32_t s = side_of_turn(match);
     struct bp_outcome outcome;
+    enum bp_floor floor = BP_FLOOR_KEPT;
     bp_outcome_of_claim(BP_STAGE_judge, result->verdict, result->message, &outcome);
+    if (outcome.verdict == BP_VERDICT_PASS)
+        floor = bp_stopwatch_check_floor(&match->sides[s].watch, match->batch_ms, &outcome);
     if (outcome.verdict != BP_VERDICT_PASS) {
         match->result.outcome = outcome;
         match->result.failed_side = (enum bp_ring_side)s;
         decide(match);
         return 0;
     }
+    if (floor == BP_FLOOR_AGAIN)
+        return start_turn(match, err);
     if (match->warm)
         match->sides[s].times[match->shape][round_of(match)] = match->batch_ms;
     return next_turn(match, err);
@@ -285,6 +290,7 @@ static int start_side(struct bp_match *match, uint32_t s, struct bp_error *err)
                                         .draws = match->options.draws,
                                         .failed = batch_failed,
                                         .context = match};
+    bp_stopwatch_open(&side->watch);
     for (uint32_t i = 0; i < bench_options(match)->suite->timed_count; i++)
         bp_stopwatch_set_calls(&side->watch, i, match->options.sides[s].per_call_ms[i]);
     return 0;

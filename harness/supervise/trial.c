@@ -25,6 +25,7 @@ struct bp_trial {
     struct bp_child *run, *judge;
     bool run_ready, judge_ready;
     bool run_ended, judge_ended;
+    bool called;           /* every case once: the answer due is that of the second calls */
     bool judge_is_culprit; /* evidence is about the judge */
     bool unreaped;         /* one of them is not gone */
 
@@ -111,17 +112,23 @@ static int request_run(struct bp_trial *trial, struct bp_error *err)
     return bp_bench_request_run(trial->options.bench, trial->run, &object, err);
 }
 
-static int request_cases(struct bp_trial *trial, const struct bp_msg_plan_result *result,
-                         struct bp_error *err)
+static int request_cases(struct bp_trial *trial, bool again, struct bp_error *err)
+{
+    struct bp_msg_cases_request request = {
+        .first = 0, .count = suite_of(trial)->case_count, .again = again};
+    return bp_child_request(trial->run, BP_MESSAGE_cases_request, &request, NULL, 0,
+                            settings_of(trial)->run_ms, err);
+}
+
+static int take_plans(struct bp_trial *trial, const struct bp_msg_plan_result *result,
+                      struct bp_error *err)
 {
     trial->plans = bp_fault_calloc(result->plan_count + 1, sizeof *trial->plans);
     if (!trial->plans)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for plans");
     trial->plan_count = result->plan_count;
     memcpy(trial->plans, result->plans, result->plan_count * sizeof *trial->plans);
-    struct bp_msg_cases_request request = {0, suite_of(trial)->case_count};
-    return bp_child_request(trial->run, BP_MESSAGE_cases_request, &request, NULL, 0,
-                            settings_of(trial)->run_ms, err);
+    return request_cases(trial, false, err);
 }
 
 static int request_judge(struct bp_trial *trial, struct bp_error *err)
@@ -189,10 +196,15 @@ static int take_sample_result(struct bp_trial *trial, const struct bp_msg_sample
     uint32_t shape = trial->shape;
     struct shape_times *times = &trial->times[shape];
     bp_outcome_of_claim(BP_STAGE_judge, result->verdict, result->message, &trial->outcome);
+    enum bp_floor floor = BP_FLOOR_KEPT;
+    if (trial->outcome.verdict == BP_VERDICT_PASS)
+        floor = bp_stopwatch_check_floor(&trial->watch, trial->batch_ms, &trial->outcome);
     if (trial->outcome.verdict != BP_VERDICT_PASS) {
         decide(trial);
         return 0;
     }
+    if (floor == BP_FLOOR_AGAIN)
+        return next_batch(trial, err);
     if (is_timed_round(trial)) {
         times->per_call_ms[times->count++] = trial->batch_ms;
         times->spent_ms += trial->batch_ms * trial->watch.calls[shape];
@@ -219,8 +231,7 @@ static int start_timing(struct bp_trial *trial, struct bp_error *err)
                                          .draws = trial->options.draws,
                                          .failed = batch_failed,
                                          .context = trial};
-    for (uint32_t i = 0; i < suite_of(trial)->timed_count; i++)
-        trial->watch.calls[i] = 1;
+    bp_stopwatch_open(&trial->watch);
     return next_batch(trial, err);
 }
 
@@ -236,8 +247,12 @@ static int take_run_answer(struct bp_trial *trial, enum bp_message_type type, co
                sizeof trial->sandbox);
         return request_run(trial, err);
     case BP_MESSAGE_plan_result:
-        return request_cases(trial, message, err);
+        return take_plans(trial, message, err);
     case BP_MESSAGE_cases_result:
+        if (!trial->called) {
+            trial->called = true;
+            return request_cases(trial, true, err);
+        }
         enter(trial, BP_STAGE_judge);
         /* Nothing of the candidate moves while its outputs are looked at. */
         if (bp_child_freeze(trial->run, err) < 0)
@@ -395,6 +410,9 @@ static void put_timing(const struct bp_trial *trial, uint32_t index, struct bp_t
     timing->gflops = bp_shape_flops_useful(shape) / ms.estimate * 1e-6;
     timing->gflops_full = bp_shape_flops_full(shape) / ms.estimate * 1e-6;
     timing->gbps = bp_shape_bytes(shape, dtype) / ms.estimate * 1e-6;
+    timing->roofline =
+        bp_ceilings_best_ms(&bp_bench_options(trial->options.bench)->ceilings, shape, dtype) /
+        ms.estimate;
     timing->batches = times->count;
     timing->calls_per_batch = trial->watch.calls[index];
 }

@@ -2,8 +2,8 @@
  *
  * Both children start and confine themselves while the compiler still works, and wait for the object.
  *
- *   run child:   load, plan ─► every case once ─┐                 ┌─► timed batch ┐     ┌─► …
- *   judge child:                                └─► judge cases ──┘               └─► a row
+ *   run child:   load, plan ─► every case ─► again ─┐                 ┌─► timed batch ┐     ┌─► …
+ *   judge child:                                    └─► judge cases ──┘               └─► a row
  *
  * Correctness comes before time; nothing else runs on the device meanwhile. */
 #ifndef BP_HARNESS_SUPERVISE_TRIAL_H
