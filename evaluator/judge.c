@@ -11,9 +11,10 @@
 #define RMS_NOISE_TILT 5.0
 #define POOLED_LIMIT 0.85 /* rule 3 */
 #define POOLED_MIN_ROWS 1000
-#define POOLED_MIN_KEYS 64
-#define ALPHA_LIMIT 0.004 /* rule 4 */
+#define POOLED_MIN_KEYS 64 /* and rule 4 */
+#define ALPHA_LIMIT 0.004  /* rule 4 */
 #define ALPHA_MAX_ERROR 5e-4
+#define ALPHA_MIN_TILT_HEADS 4
 #define EXACT_ROUNDINGS 2.05 /* rule 5 */
 
 /* Reported where a bound of zero is exceeded; infinity is no JSON number. */
@@ -137,12 +138,14 @@ static void pool_row(struct tally *tally, struct bp_row row, const struct bp_ref
         tau2 += square(want->c[d]) + square(want->n[d]);
     }
     tau2 /= dim;
+    bp_shape_visible(&tally->item->shape, row.batch, row.token, &begin, &end);
+    if (end < begin + POOLED_MIN_KEYS)
+        return;
     if (tau2 > 0) {
         tally->alpha_error += eg / tau2;
         tally->alpha_weight += g2 / tau2;
     }
-    bp_shape_visible(&tally->item->shape, row.batch, row.token, &begin, &end);
-    if (end >= begin + POOLED_MIN_KEYS && want->pooled_noise > 0) {
+    if (want->pooled_noise > 0) {
         tally->pooled_sum += e2 / want->pooled_noise;
         tally->pooled_rows++;
     }
@@ -178,6 +181,10 @@ static void judge_scale(struct tally *tally)
     enum bp_family family = tally->item->family;
     if (family != BP_FAMILY_gauss && family != BP_FAMILY_needle && family != BP_FAMILY_tilt)
         return;
+    /* All rows of a KV head have the same few large probabilities in tilt, and so the same rounding. */
+    const struct bp_shape *shape = &tally->item->shape;
+    if (family == BP_FAMILY_tilt && shape->batch * shape->kv_heads < ALPHA_MIN_TILT_HEADS)
+        return;
     if (tally->alpha_weight < 1 / square(ALPHA_MAX_ERROR))
         return; /* too few rows to tell */
     tally->judgement->alpha = tally->alpha_error / tally->alpha_weight;
@@ -211,6 +218,28 @@ void bp_judge_case(const struct bp_case *item, enum bp_dtype dtype, const struct
     }
     judge_pooled(&tally);
     judge_scale(&tally);
+}
+
+void bp_judge_again(const struct bp_shape *shape, enum bp_dtype dtype, const void *output,
+                    const void *again, struct bp_judgement *judgement)
+{
+    struct bp_output_layout layout;
+    size_t size = bp_dtype_size(dtype), dim = shape->head_dim;
+    bp_layout_outputs(shape, dtype, &layout);
+    const uint8_t *first = (const uint8_t *)output + layout.o.offset;
+    const uint8_t *second = (const uint8_t *)again + layout.o.offset;
+    if (memcmp(first, second, layout.o.bytes) == 0)
+        return;
+    size_t i = 0;
+    while (memcmp(first + i * size, second + i * size, size) == 0)
+        i++;
+    size_t row = i / dim, heads = shape->q_heads, tokens = shape->q_len;
+    judgement->verdict = BP_VERDICT_NONDETERMINISTIC;
+    snprintf(judgement->message, sizeof judgement->message,
+             "a second identical call differs: row (batch %zu, head %zu, token %zu) element %zu: "
+             "%.7g, then %.7g",
+             row / tokens / heads, row / tokens % heads, row % tokens, i % dim,
+             bp_dtype_load(dtype, first + i * size), bp_dtype_load(dtype, second + i * size));
 }
 
 void bp_judge_row(const struct bp_case *item, enum bp_dtype dtype, struct bp_row row,

@@ -7,7 +7,7 @@
 #include "evaluator/verdict.h"
 
 struct bp_judgement {
-    enum bp_verdict verdict; /* PASS, WRONG_RESULT or NONFINITE */
+    enum bp_verdict verdict; /* PASS, WRONG_RESULT, NONFINITE or NONDETERMINISTIC */
     double max_ratio;        /* largest error / bound of rule 1 (5 for family exact) */
     double rms_ratio;        /* largest of rule 2 */
     double pooled;           /* rule 3's value, 0 when it does not apply */
@@ -21,6 +21,11 @@ struct bp_judgement {
 void bp_judge_case(const struct bp_case *item, enum bp_dtype dtype, const struct bp_key *rows_key,
                    const struct bp_permutation *permutation, const void *reference,
                    const void *output, struct bp_judgement *judgement);
+
+/* Compares all of the output slots of two identical calls, bit by bit: NONDETERMINISTIC with the first
+ * element that differs, or the judgement stays as it is. */
+void bp_judge_again(const struct bp_shape *shape, enum bp_dtype dtype, const void *output,
+                    const void *again, struct bp_judgement *judgement);
 
 /* Judges a single row copied out of a timed output: row_data holds its head_dim elements, reference
  * the block of bp_reference_make_row. Rules 1, 2 and 5 only: the pooled rules 3 and 4 need more. */

@@ -59,11 +59,13 @@ RECORD(define_record, bp_define, TEXT(bp_define, name), TEXT(bp_define, value));
 RECORD(fill_record, bp_fill, NESTED(bp_fill, shape, shape_record),
        BELOW(bp_fill, dtype, BP_DTYPE_COUNT), U32(bp_fill, slots), BELOW(bp_fill, parts, BP_FILL_PARTS),
        U64(bp_fill, master_offset),
-       U64(bp_fill, input_offset), U64(bp_fill, output_offset), KEY(bp_fill, permutation_key),
+       U64(bp_fill, input_offset), U64(bp_fill, output_offset), U64(bp_fill, again_offset),
+       KEY(bp_fill, permutation_key),
        U64(bp_fill, canary));
 
 RECORD(run_case_record, bp_run_case, NESTED(bp_run_case, shape, shape_record),
-       U64(bp_run_case, input_offset), U64(bp_run_case, output_offset));
+       U64(bp_run_case, input_offset), U64(bp_run_case, output_offset),
+       U64(bp_run_case, again_offset));
 
 RECORD(run_timed_record, bp_run_timed, NESTED(bp_run_timed, shape, shape_record),
        U32(bp_run_timed, slots), U64(bp_run_timed, input_offset), U64(bp_run_timed, output_offset));
@@ -78,7 +80,8 @@ RECORD(judge_item_record, bp_judge_item, NESTED(bp_judge_item, shape, shape_reco
        U64(bp_judge_item, max_rows), KEY(bp_judge_item, rows_key),
        KEY(bp_judge_item, permutation_key), U64(bp_judge_item, canary),
        U64(bp_judge_item, master_offset), U64(bp_judge_item, reference_offset),
-       U64(bp_judge_item, input_offset), U64(bp_judge_item, output_offset));
+       U64(bp_judge_item, input_offset), U64(bp_judge_item, output_offset),
+       U64(bp_judge_item, again_offset));
 
 RECORD(case_result_record, bp_case_result, TEXT(bp_case_result, shape),
        BELOW(bp_case_result, family, BP_FAMILY_COUNT),
@@ -98,6 +101,7 @@ RECORD(compile_request_record, bp_msg_compile_request, TEXT(bp_msg_compile_reque
 RECORD(compile_result_record, bp_msg_compile_result,
        BELOW(bp_msg_compile_result, verdict, BP_VERDICT_COUNT),
        U64(bp_msg_compile_result, object_bytes), TEXT(bp_msg_compile_result, compiler),
+       TEXT(bp_msg_compile_result, command),
        TEXT(bp_msg_compile_result, message), TEXT(bp_msg_compile_result, diagnostics));
 RECORD(arenas_request_record, bp_msg_arenas_request, U64(bp_msg_arenas_request, masters_bytes),
        U64(bp_msg_arenas_request, references_bytes));
@@ -114,13 +118,13 @@ RECORD(fill_request_record, bp_msg_fill_request, BELOW(bp_msg_fill_request, scru
 RECORD(fill_result_record, bp_msg_fill_result, U64(bp_msg_fill_result, bytes));
 RECORD(run_request_record, bp_msg_run_request, TEXT(bp_msg_run_request, device),
        BELOW(bp_msg_run_request, dtype, BP_DTYPE_COUNT), U32(bp_msg_run_request, threads),
-       U64(bp_msg_run_request, object_bytes), U64(bp_msg_run_request, workspace_max_bytes),
+       BELOW(bp_msg_run_request, hold, 2), U64(bp_msg_run_request, object_bytes), U64(bp_msg_run_request, workspace_max_bytes),
        LIST(bp_msg_run_request, cases, case_count, BP_SUITE_MAX_CASES, run_case_record),
        LIST(bp_msg_run_request, timed, timed_count, BP_SUITE_MAX_TIMED, run_timed_record));
 RECORD(plan_result_record, bp_msg_plan_result,
        LIST(bp_msg_plan_result, plans, plan_count, BP_MAX_PLANS, plan_record));
 RECORD(cases_request_record, bp_msg_cases_request, U32(bp_msg_cases_request, first),
-       U32(bp_msg_cases_request, count));
+       U32(bp_msg_cases_request, count), BELOW(bp_msg_cases_request, again, 2));
 RECORD(cases_result_record, bp_msg_cases_result, U32(bp_msg_cases_result, count));
 RECORD(batch_request_record, bp_msg_batch_request,
        BELOW(bp_msg_batch_request, timed, BP_SUITE_MAX_TIMED), U32(bp_msg_batch_request, calls),

@@ -20,6 +20,7 @@
 #define BP_TEXT_SHORT 64
 #define BP_TEXT_LINE 512
 #define BP_TEXT_DIAGNOSTICS 16384
+#define BP_COMPILE_COMMAND 4096
 #define BP_MAX_DEFINES 64
 #define BP_MAX_FILLS BP_SUITE_MAX_CASES
 
@@ -37,7 +38,7 @@
     X(fill_result)     /* A */                                                                     \
     X(run_request)     /* R */                                                                     \
     X(plan_result)     /* A: the object is loaded, every shape has a plan */                       \
-    X(cases_request)   /* R: call the kernel once for every case */                                \
+    X(cases_request)   /* R: call the kernel once for every case; twice asked */                   \
     X(cases_result)    /* A */                                                                     \
     X(batch_request)   /* R: timed calls */                                                        \
     X(batch_result)    /* A */                                                                     \
@@ -94,6 +95,7 @@ struct bp_msg_compile_result {
     uint32_t verdict; /* PASS, COMPILE_ERROR, COMPILE_LIMIT, COMPILER_CRASH */
     uint64_t object_bytes;
     char compiler[BP_TEXT_LINE];           /* name and version */
+    char command[BP_COMPILE_COMMAND];      /* with every option; cut at its size */
     char message[BP_TEXT_LINE];            /* the first error line, or empty */
     char diagnostics[BP_TEXT_DIAGNOSTICS]; /* cleaned of control bytes, cut at the cap */
 };
@@ -130,16 +132,24 @@ struct bp_msg_make_result {
  * by derive(permutation_key, "slot", i) and guards of canary; with BP_FILL_OUTPUTS output slot i gets
  * guards and a poisoned tensor. BP_FILL_FRESH is for timed slots and knows no master: slot i gets
  * inputs that never were before, of the gauss family, made from derive(permutation_key, "slot", i),
- * and a poisoned output tensor; no guards. */
-enum { BP_FILL_INPUTS = 1, BP_FILL_OUTPUTS = 2, BP_FILL_FRESH = 4, BP_FILL_PARTS = 8 };
+ * and a poisoned output tensor; no guards. With BP_FILL_AGAIN the slot at again_offset, where a
+ * second identical call writes, gets guards and the other poison. */
+enum {
+    BP_FILL_INPUTS = 1,
+    BP_FILL_OUTPUTS = 2,
+    BP_FILL_FRESH = 4,
+    BP_FILL_AGAIN = 8,
+    BP_FILL_PARTS = 16
+};
 struct bp_fill {
     struct bp_shape shape;
     uint32_t dtype;
     uint32_t slots;
-    uint32_t parts; /* BP_FILL_INPUTS | BP_FILL_OUTPUTS, or BP_FILL_FRESH */
+    uint32_t parts; /* BP_FILL_INPUTS | BP_FILL_OUTPUTS | BP_FILL_AGAIN, or BP_FILL_FRESH */
     uint64_t master_offset;
     uint64_t input_offset;  /* of slot 0 in the inputs arena; slots are layout.bytes apart */
     uint64_t output_offset; /* of slot 0 in the outputs arena */
+    uint64_t again_offset;  /* with BP_FILL_AGAIN, of its one slot there */
     struct bp_key permutation_key;
     uint64_t canary;
 };
@@ -160,6 +170,7 @@ struct bp_run_case {
     struct bp_shape shape;
     uint64_t input_offset; /* in the case inputs arena */
     uint64_t output_offset;
+    uint64_t again_offset; /* of the second call's output */
 };
 
 struct bp_run_timed {
@@ -175,6 +186,7 @@ struct bp_msg_run_request {
     char device[BP_TEXT_SHORT];
     uint32_t dtype;
     uint32_t threads; /* CPU device: pool size */
+    uint32_t hold;    /* 1: wait for a debugger before the candidate's first instruction */
     uint64_t object_bytes;
     uint64_t workspace_max_bytes;
     uint32_t case_count;
@@ -202,6 +214,7 @@ struct bp_msg_plan_result {
 
 struct bp_msg_cases_request {
     uint32_t first, count; /* of run_request.cases */
+    uint32_t again;        /* 1: the second call, to the second outputs, on other poison */
 };
 
 struct bp_msg_cases_result {
@@ -226,7 +239,7 @@ struct bp_judge_item {
     struct bp_key rows_key;
     struct bp_key permutation_key; /* of the case's fill; the judge derives slot 0's */
     uint64_t canary;
-    uint64_t master_offset, reference_offset, input_offset, output_offset;
+    uint64_t master_offset, reference_offset, input_offset, output_offset, again_offset;
 };
 
 /* Descriptors, with the first judge_request or sample_request only: masters, references, case
@@ -245,7 +258,8 @@ struct bp_case_result {
 };
 
 struct bp_msg_judge_result {
-    uint32_t verdict; /* PASS, WRONG_RESULT, NONFINITE, TAMPER: the first failing case's */
+    uint32_t verdict; /* PASS, or of the first case with the gravest: TAMPER, then WRONG_RESULT and
+                         NONFINITE, then NONDETERMINISTIC */
     char message[BP_TEXT_LINE];
     uint32_t case_count;
     struct bp_case_result cases[BP_SUITE_MAX_CASES];

@@ -76,8 +76,24 @@ static const char *damaged_input(const struct bp_input_layout *layout, size_t of
 }
 
 struct slots {
-    const void *master, *input, *output;
+    const void *master, *input, *output, *again;
 };
+
+/* The guards of one output slot; `call` for the text. */
+static void judge_output_guards(const struct bp_output_layout *out, uint64_t canary,
+                                const void *slot, const char *call, struct bp_judgement *judgement)
+{
+    size_t changed = bp_layout_check_outputs(out, canary, slot);
+    if (changed == SIZE_MAX || judgement->verdict != BP_VERDICT_PASS)
+        return;
+    bool before = changed < out->o.offset;
+    size_t distance =
+        before ? out->o.offset - changed : changed - (out->o.offset + out->o.bytes) + 1;
+    judgement->verdict = BP_VERDICT_TAMPER;
+    snprintf(judgement->message, sizeof judgement->message,
+             "wrote past the output%s: %zu bytes %s it", call, distance,
+             before ? "before" : "behind");
+}
 
 /* Guards and inputs first: a TAMPER needs no arithmetic. Fills judgement; PASS when untouched. */
 static void judge_traces(const struct bp_judge_item *item, const struct bp_permutation *permutation,
@@ -90,17 +106,11 @@ static void judge_traces(const struct bp_judge_item *item, const struct bp_permu
     bp_layout_outputs(&item->shape, dtype, &out);
     *judgement = (struct bp_judgement){.verdict = BP_VERDICT_PASS};
 
-    size_t changed = bp_layout_check_outputs(&out, item->canary, slots->output);
-    if (changed != SIZE_MAX) {
-        bool before = changed < out.o.offset;
-        size_t distance =
-            before ? out.o.offset - changed : changed - (out.o.offset + out.o.bytes) + 1;
-        judgement->verdict = BP_VERDICT_TAMPER;
-        snprintf(judgement->message, sizeof judgement->message,
-                 "wrote past the output: %zu bytes %s it", distance, before ? "before" : "behind");
+    judge_output_guards(&out, item->canary, slots->output, "", judgement);
+    judge_output_guards(&out, item->canary, slots->again, " of the second call", judgement);
+    if (judgement->verdict != BP_VERDICT_PASS)
         return;
-    }
-    changed = bp_layout_check_inputs(&in, item->canary, slots->input);
+    size_t changed = bp_layout_check_inputs(&in, item->canary, slots->input);
     if (changed != SIZE_MAX) {
         judgement->verdict = BP_VERDICT_TAMPER;
         snprintf(judgement->message, sizeof judgement->message,
@@ -137,6 +147,9 @@ static int judge_item(const struct server *server, const struct bp_judge_item *i
         bp_arena_at(&server->outputs, "case outputs", item->output_offset, out.bytes, err);
     if (!slots.output)
         return -1;
+    slots.again = bp_arena_at(&server->outputs, "case outputs", item->again_offset, out.bytes, err);
+    if (!slots.again)
+        return -1;
 
     struct bp_permutation permutation;
     bp_permutation_of_slot(&item->shape, &item->permutation_key, 0, &permutation);
@@ -144,15 +157,23 @@ static int judge_item(const struct server *server, const struct bp_judge_item *i
     if (judgement->verdict == BP_VERDICT_PASS)
         bp_judge_case(&judged, dtype, &item->rows_key, &permutation, reference, slots.output,
                       judgement);
+    if (judgement->verdict == BP_VERDICT_PASS)
+        bp_judge_again(&item->shape, dtype, slots.output, slots.again, judgement);
     return 0;
 }
 
-/* The first failure decides, but a TAMPER comes before every wrong result. */
+/* The gravest decides, and of several the first. */
+static const int gravity[BP_VERDICT_COUNT] = {
+    [BP_VERDICT_NONDETERMINISTIC] = 1,
+    [BP_VERDICT_WRONG_RESULT] = 2,
+    [BP_VERDICT_NONFINITE] = 2,
+    [BP_VERDICT_TAMPER] = 3,
+};
+
 static void take_verdict(uint32_t *verdict, char message[BP_TEXT_LINE],
                          const struct bp_judge_item *item, const struct bp_judgement *judgement)
 {
-    bool graver = judgement->verdict == BP_VERDICT_TAMPER && *verdict != BP_VERDICT_TAMPER;
-    if (judgement->verdict == BP_VERDICT_PASS || (*verdict != BP_VERDICT_PASS && !graver))
+    if (gravity[judgement->verdict] <= gravity[*verdict])
         return;
     *verdict = judgement->verdict;
     snprintf(message, BP_TEXT_LINE, "shape %s, family %s: %s", item->shape.name,

@@ -119,20 +119,29 @@ static int fill_inputs(const struct server *server, const struct targets *target
     return 0;
 }
 
+static int fill_output(const struct targets *targets, const struct bp_fill *fill, uint64_t offset,
+                       enum bp_poison poison, uint64_t *bytes, struct bp_error *err)
+{
+    struct bp_output_layout layout;
+    bp_layout_outputs(&fill->shape, (enum bp_dtype)fill->dtype, &layout);
+    uint8_t *output = bp_arena_at(&targets->outputs, "outputs", offset, layout.bytes, err);
+    if (!output)
+        return -1;
+    bp_layout_guard_outputs(&layout, fill->canary, output);
+    bp_layout_poison_output(&layout, poison, output);
+    *bytes += layout.bytes;
+    return 0;
+}
+
 static int fill_outputs(const struct targets *targets, const struct bp_fill *fill, uint64_t *bytes,
                         struct bp_error *err)
 {
     struct bp_output_layout layout;
     bp_layout_outputs(&fill->shape, (enum bp_dtype)fill->dtype, &layout);
-    for (uint32_t i = 0; i < fill->slots; i++) {
-        uint8_t *output = bp_arena_at(&targets->outputs, "outputs",
-                                      fill->output_offset + i * layout.bytes, layout.bytes, err);
-        if (!output)
+    for (uint32_t i = 0; i < fill->slots; i++)
+        if (fill_output(targets, fill, fill->output_offset + i * layout.bytes, BP_POISON_LARGE,
+                        bytes, err) < 0)
             return -1;
-        bp_layout_guard_outputs(&layout, fill->canary, output);
-        bp_layout_poison_output(&layout, BP_POISON_LARGE, output);
-        *bytes += layout.bytes;
-    }
     return 0;
 }
 
@@ -185,6 +194,9 @@ static int fill_slots(struct server *server, const struct targets *targets,
     if ((fill->parts & BP_FILL_INPUTS) && fill_inputs(server, targets, fill, bytes, err) < 0)
         return -1;
     if ((fill->parts & BP_FILL_OUTPUTS) && fill_outputs(targets, fill, bytes, err) < 0)
+        return -1;
+    if ((fill->parts & BP_FILL_AGAIN) &&
+        fill_output(targets, fill, fill->again_offset, BP_POISON_NAN, bytes, err) < 0)
         return -1;
     return 0;
 }

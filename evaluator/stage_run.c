@@ -3,10 +3,13 @@
  * are read, kernels called and answers written, and nothing this process says is believed beyond
  * what harness/supervise can check. */
 #include <inttypes.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -20,8 +23,9 @@
 #define EXIT_INFRA 20
 
 /* Bytes that are a huge number or NaN in every dtype and a huge integer: a sum into workspace that
- * the kernel did not clear cannot pass. */
-#define WORKSPACE_POISON 0x7f
+ * the kernel did not clear cannot pass. In the second call they are huge and negative: what is
+ * neutral to a maximum or a minimum in one call is not in the other. */
+static const int workspace_poison[2] = {0x7f, 0xfe};
 
 enum run_fd {
     FD_OBJECT,
@@ -39,6 +43,7 @@ struct target {
     struct bp_output_layout out;
     const unsigned char *inputs; /* of slot 0 */
     unsigned char *outputs;
+    unsigned char *again; /* the second call's output; cases only */
     uint32_t slots;
     uint32_t plan;
 };
@@ -130,8 +135,11 @@ static int set_targets(struct run *run, struct bp_error *err)
     const struct bp_msg_run_request *request = run->request;
     for (uint32_t i = 0; i < request->case_count; i++) {
         const struct bp_run_case *c = &request->cases[i];
-        if (set_target(run, &run->cases[i], &c->shape, &run->case_inputs, c->input_offset,
-                       &run->case_outputs, c->output_offset, 1, err) < 0)
+        struct target *target = &run->cases[i];
+        if (set_target(run, target, &c->shape, &run->case_inputs, c->input_offset,
+                       &run->case_outputs, c->output_offset, 1, err) < 0 ||
+            place_slots(&run->case_outputs, c->again_offset, target->out.bytes, 1, &target->again,
+                        err) < 0)
             return -1;
     }
     for (uint32_t i = 0; i < request->timed_count; i++) {
@@ -250,11 +258,11 @@ static void *workspace_of(const struct run *run, const struct gqa_launch_plan *p
     return run->workspace_end ? run->workspace_end - workspace_size(plan) : NULL;
 }
 
-static enum bp_verdict call(struct run *run, const struct target *target, uint32_t slot)
+/* Inputs and outputs: slots of the target. */
+static enum bp_verdict call(struct run *run, const struct target *target,
+                            const unsigned char *inputs, unsigned char *outputs)
 {
     const struct gqa_launch_plan *plan = &run->plans[target->plan];
-    const unsigned char *inputs = target->inputs + (size_t)slot * target->in.bytes;
-    unsigned char *outputs = target->outputs + (size_t)slot * target->out.bytes;
     struct gqa_shape shape;
     shape_of_slot(target, inputs, &shape);
     return run->device->launch(run->module, plan, &shape, inputs + target->in.q.offset,
@@ -274,8 +282,9 @@ static int serve_cases(struct run *run, const struct bp_msg_cases_request *reque
         const struct target *target = &run->cases[request->first + i];
         const struct gqa_launch_plan *plan = &run->plans[target->plan];
         if (run->workspace_end)
-            memset(workspace_of(run, plan), WORKSPACE_POISON, workspace_size(plan));
-        *verdict = call(run, target, 0);
+            memset(workspace_of(run, plan), workspace_poison[request->again], workspace_size(plan));
+        *verdict =
+            call(run, target, target->inputs, request->again ? target->again : target->outputs);
         if (*verdict != BP_VERDICT_PASS)
             return -1;
     }
@@ -291,7 +300,8 @@ static int serve_batch(struct run *run, const struct bp_msg_batch_request *reque
     const struct target *target = &run->timed[request->timed];
     uint32_t slot = request->first_slot % target->slots;
     for (uint32_t i = 0; i < request->calls; i++) {
-        *verdict = call(run, target, slot);
+        *verdict = call(run, target, target->inputs + (size_t)slot * target->in.bytes,
+                        target->outputs + (size_t)slot * target->out.bytes);
         if (*verdict != BP_VERDICT_PASS)
             return -1;
         slot = slot + 1 < target->slots ? slot + 1 : 0;
@@ -315,9 +325,24 @@ static int serve_one(struct run *run, enum bp_verdict *verdict, struct bp_error 
     return served < 0 ? -1 : 1;
 }
 
+/* A debugger that has attached sets it to 0. Extern, so that it is found in a stripped program. */
+extern volatile uint32_t bp_run_held;
+volatile uint32_t bp_run_held;
+
+/* The candidate's filter stands and none of its code has run. A futex wait, as no other call that
+ * sleeps is left. */
+static void wait_for_debugger(void)
+{
+    const struct timespec nap = {.tv_nsec = 20000000};
+    while (bp_run_held)
+        syscall(SYS_futex, &bp_run_held, FUTEX_WAIT_PRIVATE, 1, &nap, NULL, 0);
+}
+
 /* From the first instruction of the candidate to the end of the requests. */
 static int run_candidate(struct run *run, enum bp_verdict *verdict, struct bp_error *err)
 {
+    bp_run_held = run->request->hold;
+    wait_for_debugger();
     *verdict = make_plans(run);
     if (*verdict == BP_VERDICT_PASS)
         *verdict = make_workspace(run);

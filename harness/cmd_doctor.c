@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "harness/cli.h"
 #include "harness/commands.h"
+#include "harness/evolve/ceilings_cache.h"
 #include "harness/evolve/host.h"
 #include "harness/exit_codes.h"
 #include "harness/report/artifacts.h"
@@ -20,7 +21,14 @@ struct findings {
     bool started; /* the canary could be run */
     struct bp_canary_report report;
     bool compiler;
+    struct bp_ceilings ceilings; /* without streams when not asked for */
+    char kept[4096];             /* where they were written */
     struct bp_error canary_error, compiler_error;
+};
+
+struct wishes {
+    bool json, measure;
+    const char *out; /* null: the cache */
 };
 
 static const char *const state_names[] = {"present", "missing", "not granted"};
@@ -40,7 +48,6 @@ static int run_canary(struct bp_canary_report *report, struct bp_error *err)
 
 static void find(struct findings *findings)
 {
-    bp_host_describe(&findings->host);
     findings->compiler = bp_host_check_compiler(&findings->compiler_error) == 0;
     findings->started =
         bp_launch_prepare_supervisor(findings->namespaces, sizeof findings->namespaces,
@@ -76,12 +83,26 @@ static void print_layers(const struct findings *findings)
     }
 }
 
+static void print_ceilings(const struct findings *findings)
+{
+    const struct bp_ceilings *ceilings = &findings->ceilings;
+    if (ceilings->stream_count == 0)
+        return;
+    printf("ceilings (%u threads, kept in %s)\n  fp32 FMA (%s) %.1f GFLOP/s; 16-bit products %gx\n",
+           ceilings->threads, findings->kept, ceilings->isa, ceilings->gflops,
+           ceilings->half_factor);
+    for (uint32_t i = 0; i < ceilings->stream_count; i++)
+        printf("  reading %8llu KiB  %7.1f GB/s\n",
+               (unsigned long long)ceilings->streams[i].bytes >> 10, ceilings->streams[i].gbps);
+}
+
 static void print_text(const struct findings *findings)
 {
     printf("machine\n  %s, %u processors, last-level cache %llu MiB, memory %llu MiB\n",
            findings->host.cpu_name, findings->host.processors,
            (unsigned long long)findings->host.cache_bytes >> 20,
            (unsigned long long)findings->host.memory_bytes >> 20);
+    print_ceilings(findings);
     if (findings->started)
         print_layers(findings);
     else
@@ -109,7 +130,8 @@ static int print_json(const struct findings *findings, bool fit, const struct bp
                       struct bp_error *err)
 {
     json_t *object = json_pack(
-        "{s:b, s:s?, s:{s:s, s:i, s:I, s:I}, s:{s:b, s:s?, s:i, s:s, s:o}, s:[{s:s, s:b, s:s?}]}",
+        "{s:b, s:s?, s:{s:s, s:i, s:I, s:I}, s:{s:b, s:s?, s:i, s:s, s:o}, s:[{s:s, s:b, s:s?}], "
+        "s:o}",
         "fit", fit, "problem", fit ? NULL : problem->msg, "machine", "cpu", findings->host.cpu_name,
         "processors", (int)findings->host.processors, "cache_bytes",
         (json_int_t)findings->host.cache_bytes, "memory_bytes",
@@ -117,7 +139,9 @@ static int print_json(const struct findings *findings, bool fit, const struct bp
         findings->started ? NULL : findings->canary_error.msg, "landlock_abi", bp_landlock_abi(),
         "namespaces", findings->namespaces, "layers", layers_json(findings), "devices", "device",
         "cpu", "usable", findings->compiler, "why",
-        findings->compiler ? NULL : findings->compiler_error.msg);
+        findings->compiler ? NULL : findings->compiler_error.msg, "ceilings",
+        findings->ceilings.stream_count > 0 ? bp_ceilings_json(&findings->host, &findings->ceilings)
+                                            : json_null());
     if (!object)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the findings");
     json_dumpf(object, stdout, BP_JSON_FLAGS);
@@ -126,20 +150,41 @@ static int print_json(const struct findings *findings, bool fit, const struct bp
     return 0;
 }
 
-static int diagnose(bool json, struct bp_error *err)
+/* Before all else: nothing of ours runs yet. */
+static int measure(struct findings *findings, const struct wishes *wishes, struct bp_error *err)
+{
+    if (!wishes->measure)
+        return 0;
+    uint32_t threads = findings->host.processors;
+    if (wishes->out)
+        snprintf(findings->kept, sizeof findings->kept, "%s", wishes->out);
+    else if (bp_ceilings_path(threads, findings->kept, sizeof findings->kept, err) < 0)
+        return -1;
+    if (bp_ceilings_measure(&findings->host, threads, BP_CEILINGS_THOROUGH, &findings->ceilings,
+                            err) < 0)
+        return -1;
+    return bp_ceilings_save(findings->kept, &findings->host, &findings->ceilings, err);
+}
+
+static int diagnose(const struct wishes *wishes, struct bp_error *err)
 {
     struct bp_error problem = {0};
     struct findings *findings = calloc(1, sizeof *findings);
     if (!findings)
         return bp_fail(err, BP_ERR_MEMORY, "no memory");
+    bp_host_describe(&findings->host);
+    if (measure(findings, wishes, err) < 0) {
+        free(findings);
+        return -1;
+    }
     find(findings);
     bool fit = is_fit(findings, &problem);
     int result = 0;
-    if (json)
+    if (wishes->json)
         result = print_json(findings, fit, &problem, err);
     else
         print_text(findings);
-    if (!json)
+    if (!wishes->json)
         printf("%s%s\n", fit ? "ready: kernels can be evaluated here" : "not ready: ",
                fit ? "" : problem.msg);
     free(findings);
@@ -148,9 +193,14 @@ static int diagnose(bool json, struct bp_error *err)
 
 int bp_cmd_doctor(int argc, char **argv)
 {
-    bool json = false;
+    struct wishes wishes = {0};
     const struct bp_cli_option options[] = {
-        {"json", BP_CLI_FLAG, NULL, "print one JSON object", &json, 0, 0},
+        {"json", BP_CLI_FLAG, NULL, "print one JSON object", &wishes.json, 0, 0},
+        {"measure", BP_CLI_FLAG, NULL,
+         "measure what the machine can do at best, and keep it for eval and evolve",
+         &wishes.measure, 0, 0},
+        {"out", BP_CLI_TEXT, "FILE", "with --measure: where to keep it, in place of the cache",
+         &wishes.out, 0, 0},
     };
     const struct bp_cli_verb verb = {
         .name = "doctor",
@@ -168,7 +218,7 @@ int bp_cmd_doctor(int argc, char **argv)
     if (got == -2)
         return BP_EXIT_OK;
     bp_log_set_level(BP_LOG_ERROR);
-    int status = got < 0 ? -1 : diagnose(json, &err);
+    int status = got < 0 ? -1 : diagnose(&wishes, &err);
     if (status >= 0)
         return status;
     fprintf(stderr, "bulletproof: %s\n", err.msg);

@@ -42,13 +42,13 @@ static json_t *attempt_json(const struct bp_evaluation *evaluation, uint32_t i)
 static json_t *timing_json(const struct bp_evaluation *evaluation, uint32_t i)
 {
     const struct bp_timing *timing = &evaluation->timings[i];
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:n, s:I, s:I}", "shape",
-                     bp_json_text(timing->shape), "median_ms", bp_json_real(timing->median_ms),
-                     "ci_low_ms", bp_json_real(timing->ci_low_ms), "ci_high_ms",
-                     bp_json_real(timing->ci_high_ms), "gflops", bp_json_real(timing->gflops),
-                     "gflops_full", bp_json_real(timing->gflops_full), "gbps",
-                     bp_json_real(timing->gbps), "roofline", "batches", (json_int_t)timing->batches,
-                     "calls_per_batch", (json_int_t)timing->calls_per_batch);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "shape", bp_json_text(timing->shape),
+        "median_ms", bp_json_real(timing->median_ms), "ci_low_ms", bp_json_real(timing->ci_low_ms),
+        "ci_high_ms", bp_json_real(timing->ci_high_ms), "gflops", bp_json_real(timing->gflops),
+        "gflops_full", bp_json_real(timing->gflops_full), "gbps", bp_json_real(timing->gbps),
+        "roofline", timing->roofline > 0 ? bp_json_real(timing->roofline) : json_null(), "batches",
+        (json_int_t)timing->batches, "calls_per_batch", (json_int_t)timing->calls_per_batch);
 }
 
 static json_t *case_json(const struct bp_evaluation *evaluation, uint32_t i)

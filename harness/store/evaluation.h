@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "evaluator/messages.h"
+#include "harness/store/evidence.h"
 
 #define BP_MAX_ATTEMPTS 16
 
@@ -22,6 +23,7 @@ struct bp_timing {
     double gflops;      /* useful FLOPs (masked pairs not counted) per second / 1e9 */
     double gflops_full; /* the sources' convention, no causal discount */
     double gbps;        /* q, k, v, o once, per second / 1e9 */
+    double roofline;    /* least time of this machine's ceilings / median_ms; 0: not known */
     uint32_t batches, calls_per_batch;
 };
 
@@ -92,6 +94,7 @@ struct bp_evaluation {
     uint32_t case_count;
     struct bp_case_result *cases; /* owned */
     char *diagnostics;            /* owned, the compiler's text; null when none */
+    struct bp_evidence *evidence; /* owned, of the last attempt; null when nothing was attempted */
     struct bp_durations duration;
     struct bp_safety safety;
     int64_t finished_wall_ms;

@@ -14,6 +14,7 @@
 #include "evaluator/permutation.h"
 #include "evaluator/reference_block.h"
 #include "evaluator/rows.h"
+#include "harness/supervise/evidence.h"
 
 struct lane {
     int inputs_fd, outputs_fd;
@@ -35,6 +36,9 @@ struct bp_bench {
 
 /* ---- layout ---- */
 
+/* The second outputs lie otherwise in their pages than the first: what depends on an address differs. */
+#define AGAIN_SHIFT BP_TENSOR_ALIGN
+
 static void lay_out_cases(struct bp_bench *bench)
 {
     const struct bp_suite *suite = bench->options.suite;
@@ -55,6 +59,10 @@ static void lay_out_cases(struct bp_bench *bench)
         bench->references_bytes += (bp_reference_bytes(item) + 4095) & ~(uint64_t)4095;
     }
     bench->inputs_bytes = bench->masters_bytes;
+    for (uint32_t i = 0; i < suite->case_count; i++)
+        bench->cases[i].again_offset =
+            bench->outputs_bytes + bench->cases[i].output_offset + AGAIN_SHIFT;
+    bench->outputs_bytes = 2 * bench->outputs_bytes + AGAIN_SHIFT;
 }
 
 static void lay_out_rings(struct bp_bench *bench)
@@ -179,10 +187,11 @@ int bp_bench_fill_cases(struct bp_bench *bench, uint32_t lane, uint64_t evaluati
         *fill = (struct bp_fill){.shape = suite->cases[i].shape,
                                  .dtype = bench->options.dtype,
                                  .slots = 1,
-                                 .parts = BP_FILL_INPUTS | BP_FILL_OUTPUTS,
+                                 .parts = BP_FILL_INPUTS | BP_FILL_OUTPUTS | BP_FILL_AGAIN,
                                  .master_offset = place->master_offset,
                                  .input_offset = place->input_offset,
                                  .output_offset = place->output_offset,
+                                 .again_offset = place->again_offset,
                                  .canary = canary_of(bench, "canary", evaluation)};
         permutation_key(bench, "evaluation", evaluation, i, &fill->permutation_key);
     }
@@ -338,6 +347,7 @@ static int start_child(const struct bp_bench *bench, struct bp_child_options *op
     options->loop = settings->loop;
     options->worker_path = settings->worker_path;
     options->log_max_bytes = settings->log_max_bytes;
+    options->frames_max_bytes = BP_EVIDENCE_FRAMES_MAX;
     return bp_child_start(options, child, err);
 }
 
@@ -371,11 +381,13 @@ static void fill_run_request(const struct bp_bench *bench, const struct bp_bench
         .workspace_max_bytes = bench->options.children.workspace_max_bytes,
         .case_count = object->with_cases ? suite->case_count : 0,
         .timed_count = suite->timed_count,
+        .hold = object->hold,
     };
     memcpy(request->device, bench->options.device, sizeof request->device);
     for (uint32_t i = 0; i < request->case_count; i++)
-        request->cases[i] = (struct bp_run_case){
-            suite->cases[i].shape, bench->cases[i].input_offset, bench->cases[i].output_offset};
+        request->cases[i] =
+            (struct bp_run_case){suite->cases[i].shape, bench->cases[i].input_offset,
+                                 bench->cases[i].output_offset, bench->cases[i].again_offset};
     for (uint32_t i = 0; i < suite->timed_count; i++)
         request->timed[i] =
             (struct bp_run_timed){suite->timed[i], bench->timed[i].slots,
@@ -409,6 +421,7 @@ static void judge_item(const struct bp_bench *bench, uint32_t index, struct bp_j
         .reference_offset = place->reference_offset,
         .input_offset = place->input_offset,
         .output_offset = place->output_offset,
+        .again_offset = place->again_offset,
     };
 }
 
@@ -481,6 +494,17 @@ int bp_bench_sample(const struct bp_bench *bench, uint32_t timed, enum bp_ring_s
 }
 
 /* ---- accessors ---- */
+
+void bp_bench_position(const struct bp_bench *bench, struct bp_secret_position *position)
+{
+    position->key = bench->options.run_key;
+    position->fresh_fill = bench->fresh_fill;
+}
+
+void bp_bench_seek(struct bp_bench *bench, const struct bp_secret_position *position)
+{
+    bench->fresh_fill = position->fresh_fill;
+}
 
 const struct bp_bench_options *bp_bench_options(const struct bp_bench *bench)
 {

@@ -7,6 +7,8 @@
 #ifndef BP_HARNESS_SUPERVISE_BENCH_H
 #define BP_HARNESS_SUPERVISE_BENCH_H
 
+#include "evaluator/ceilings.h"
+#include "harness/store/evidence.h"
 #include "harness/supervise/prepare.h"
 
 #define BP_MAX_LANES 64
@@ -20,6 +22,7 @@ struct bp_bench_options {
     uint32_t threads;    /* of the CPU device */
     uint32_t lanes;      /* candidates whose case arenas can be filled at once, <= BP_MAX_LANES */
     uint64_t ring_bytes; /* least size of each timed shape's ring of inputs */
+    struct bp_ceilings ceilings; /* zero: not known, no time is too short */
     struct bp_key run_key;
 };
 
@@ -27,6 +30,7 @@ struct bp_bench_options {
 struct bp_bench_case {
     uint64_t master_offset, reference_offset; /* in the masters and references arenas */
     uint64_t input_offset, output_offset;     /* in a lane's arenas */
+    uint64_t again_offset;                    /* of the second call's output, beside the first */
     uint64_t rows;
     struct bp_key rows_key;
 };
@@ -75,6 +79,11 @@ int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_sid
 /* Orders with this context are still worked off, but nobody is told. */
 void bp_bench_forget(struct bp_bench *bench, const void *context);
 
+/* Notes the bench's share of where the secrets stand (key, fresh_fill), and puts it back, so that the
+ * next batches get the inputs they had then. */
+void bp_bench_position(const struct bp_bench *bench, struct bp_secret_position *position);
+void bp_bench_seek(struct bp_bench *bench, const struct bp_secret_position *position);
+
 /* Milliseconds the prepare child has spent on orders so far. */
 double bp_bench_prepare_ms(const struct bp_bench *bench);
 
@@ -92,6 +101,7 @@ struct bp_bench_object {
     uint32_t lane;
     enum bp_ring_side side;
     bool with_cases; /* false: it is timed only */
+    bool hold;       /* it waits for a debugger before its first instruction (stage_run.c) */
 };
 
 /* Hands a run child its object and arenas: the run_request. */

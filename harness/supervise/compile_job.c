@@ -48,6 +48,7 @@ static void take_result(struct bp_compile_job *job, const struct bp_msg_compile_
     bp_outcome_of_claim(BP_STAGE_compile, result->verdict, result->message, &job->outcome);
     job->object_bytes = result->object_bytes;
     memcpy(job->compiler, result->compiler, sizeof job->compiler);
+    memcpy(job->command, result->command, sizeof job->command);
     job->diagnostics = strdup(result->diagnostics);
     job->answered = true;
     /* Only a dead compiler can no longer change the object: it is sealed in `ended`. */
@@ -113,6 +114,7 @@ static void compile_ended(void *context, struct bp_child *child, const struct bp
             job->diagnostics = strdup(bp_child_log(child));
         }
     }
+    job->evidence = bp_evidence_of_child(BP_STAGE_compile, child, end);
     job->compiler_ms = bp_child_busy_ms(child);
     job->total_ms = bp_ns_to_ms(bp_clock_ns() - job->started_ns);
     job->done = true;
@@ -156,4 +158,6 @@ void bp_compile_free(struct bp_compile_job *job)
     bp_close_fd(&job->object_fd);
     free(job->diagnostics);
     job->diagnostics = NULL;
+    bp_evidence_free(job->evidence);
+    job->evidence = NULL;
 }

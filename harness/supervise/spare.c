@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "harness/supervise/evidence.h"
 
 static void spare_answer(void *context, struct bp_child *child, enum bp_message_type type,
                          const void *message)
@@ -33,6 +34,7 @@ void bp_spare_describe(const struct bp_child_settings *settings, struct bp_child
         .policy = BP_POLICY_COMPILE_CPU,
         .limits = {.memory_bytes = settings->memory_bytes},
         .log_max_bytes = settings->log_max_bytes,
+        .frames_max_bytes = BP_EVIDENCE_FRAMES_MAX,
     };
 }
 

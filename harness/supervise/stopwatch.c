@@ -8,10 +8,38 @@
 #include "base/io.h"
 
 #define ROW_MAX_BYTES (BP_MAX_HEAD_DIM * sizeof(float))
+#define MAX_UNDERCUTS 3
 
 int bp_sample_arena(struct bp_error *err)
 {
     return bp_io_memfd("sample", ROW_MAX_BYTES, err);
+}
+
+void bp_stopwatch_open(struct bp_stopwatch *watch)
+{
+    const struct bp_bench_options *bench = bp_bench_options(watch->bench);
+    for (uint32_t i = 0; i < bench->suite->timed_count; i++) {
+        watch->calls[i] = 1;
+        watch->floor_ms[i] =
+            bp_ceilings_floor_ms(&bench->ceilings, &bench->suite->timed[i], bench->dtype);
+    }
+}
+
+enum bp_floor bp_stopwatch_check_floor(struct bp_stopwatch *watch, double per_call_ms,
+                                       struct bp_outcome *outcome)
+{
+    double floor_ms = watch->floor_ms[watch->timed];
+    if (per_call_ms >= floor_ms) {
+        watch->undercuts = 0;
+        return BP_FLOOR_KEPT;
+    }
+    if (++watch->undercuts < MAX_UNDERCUTS)
+        return BP_FLOOR_AGAIN;
+    outcome->verdict = BP_VERDICT_TAMPER;
+    snprintf(outcome->message, sizeof outcome->message,
+             "impossible time: %.3g ms a call, the floor of this machine is %.3g ms", per_call_ms,
+             floor_ms);
+    return BP_FLOOR_IMPOSSIBLE;
 }
 
 void bp_stopwatch_set_calls(struct bp_stopwatch *watch, uint32_t timed, double per_call_ms)

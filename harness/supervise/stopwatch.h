@@ -28,9 +28,22 @@ struct bp_stopwatch {
     void *context;
     uint32_t calls[BP_SUITE_MAX_TIMED]; /* of the next batch, per timed shape; at least 1 */
     uint32_t next_slot[BP_SUITE_MAX_TIMED];
-    uint32_t timed;              /* of the batch under way */
-    double timeout_ms, spent_ms; /* of that batch; of all before it */
+    double floor_ms[BP_SUITE_MAX_TIMED]; /* per call; 0: none */
+    uint32_t undercuts;                  /* of the floor, one after the other, by the same shape */
+    uint32_t timed;                      /* of the batch under way */
+    double timeout_ms, spent_ms;         /* of that batch; of all before it */
 };
+
+/* Zeroes what counts and sets the floors of the bench's machine. */
+void bp_stopwatch_open(struct bp_stopwatch *watch);
+
+/* What to do with a time that the judge has no objection to. */
+enum bp_floor { BP_FLOOR_KEPT, BP_FLOOR_AGAIN, BP_FLOOR_IMPOSSIBLE };
+
+/* A time below the floor is taken again; three of three are TAMPER, and *outcome says so: the clock or
+ * the work is not what it seems. */
+enum bp_floor bp_stopwatch_check_floor(struct bp_stopwatch *watch, double per_call_ms,
+                                       struct bp_outcome *outcome);
 
 /* Chooses calls so that a batch of calls of per_call_ms lasts batch_ms; not more than the ring has
  * slots. */

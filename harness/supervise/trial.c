@@ -25,7 +25,9 @@ struct bp_trial {
     struct bp_child *run, *judge;
     bool run_ready, judge_ready;
     bool run_ended, judge_ended;
-    bool unreaped; /* one of them is not gone */
+    bool called;           /* every case once: the answer due is that of the second calls */
+    bool judge_is_culprit; /* evidence is about the judge */
+    bool unreaped;         /* one of them is not gone */
 
     bool decided; /* outcome is final; waiting for the children to go */
     struct bp_outcome outcome;
@@ -41,6 +43,7 @@ struct bp_trial {
     uint32_t plan_count;
     struct bp_case_result *cases;
     uint32_t case_count;
+    struct bp_evidence *evidence; /* of the run child; of the judge when it was the one to end */
     char sandbox[BP_TEXT_LINE];
     uint64_t started_ns;
     double busy_ms;     /* of both children at the last change of stage */
@@ -104,21 +107,28 @@ static int request_run(struct bp_trial *trial, struct bp_error *err)
                                      .bytes = trial->object.bytes,
                                      .lane = trial->options.lane,
                                      .side = BP_RING_A,
-                                     .with_cases = true};
+                                     .with_cases = true,
+                                     .hold = trial->options.held != NULL};
     return bp_bench_request_run(trial->options.bench, trial->run, &object, err);
 }
 
-static int request_cases(struct bp_trial *trial, const struct bp_msg_plan_result *result,
-                         struct bp_error *err)
+static int request_cases(struct bp_trial *trial, bool again, struct bp_error *err)
+{
+    struct bp_msg_cases_request request = {
+        .first = 0, .count = suite_of(trial)->case_count, .again = again};
+    return bp_child_request(trial->run, BP_MESSAGE_cases_request, &request, NULL, 0,
+                            settings_of(trial)->run_ms, err);
+}
+
+static int take_plans(struct bp_trial *trial, const struct bp_msg_plan_result *result,
+                      struct bp_error *err)
 {
     trial->plans = bp_fault_calloc(result->plan_count + 1, sizeof *trial->plans);
     if (!trial->plans)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for plans");
     trial->plan_count = result->plan_count;
     memcpy(trial->plans, result->plans, result->plan_count * sizeof *trial->plans);
-    struct bp_msg_cases_request request = {0, suite_of(trial)->case_count};
-    return bp_child_request(trial->run, BP_MESSAGE_cases_request, &request, NULL, 0,
-                            settings_of(trial)->run_ms, err);
+    return request_cases(trial, false, err);
 }
 
 static int request_judge(struct bp_trial *trial, struct bp_error *err)
@@ -186,10 +196,15 @@ static int take_sample_result(struct bp_trial *trial, const struct bp_msg_sample
     uint32_t shape = trial->shape;
     struct shape_times *times = &trial->times[shape];
     bp_outcome_of_claim(BP_STAGE_judge, result->verdict, result->message, &trial->outcome);
+    enum bp_floor floor = BP_FLOOR_KEPT;
+    if (trial->outcome.verdict == BP_VERDICT_PASS)
+        floor = bp_stopwatch_check_floor(&trial->watch, trial->batch_ms, &trial->outcome);
     if (trial->outcome.verdict != BP_VERDICT_PASS) {
         decide(trial);
         return 0;
     }
+    if (floor == BP_FLOOR_AGAIN)
+        return next_batch(trial, err);
     if (is_timed_round(trial)) {
         times->per_call_ms[times->count++] = trial->batch_ms;
         times->spent_ms += trial->batch_ms * trial->watch.calls[shape];
@@ -216,8 +231,7 @@ static int start_timing(struct bp_trial *trial, struct bp_error *err)
                                          .draws = trial->options.draws,
                                          .failed = batch_failed,
                                          .context = trial};
-    for (uint32_t i = 0; i < suite_of(trial)->timed_count; i++)
-        trial->watch.calls[i] = 1;
+    bp_stopwatch_open(&trial->watch);
     return next_batch(trial, err);
 }
 
@@ -233,8 +247,12 @@ static int take_run_answer(struct bp_trial *trial, enum bp_message_type type, co
                sizeof trial->sandbox);
         return request_run(trial, err);
     case BP_MESSAGE_plan_result:
-        return request_cases(trial, message, err);
+        return take_plans(trial, message, err);
     case BP_MESSAGE_cases_result:
+        if (!trial->called) {
+            trial->called = true;
+            return request_cases(trial, true, err);
+        }
         enter(trial, BP_STAGE_judge);
         /* Nothing of the candidate moves while its outputs are looked at. */
         if (bp_child_freeze(trial->run, err) < 0)
@@ -292,6 +310,20 @@ static void trial_answer(void *context, struct bp_child *child, enum bp_message_
     }
 }
 
+/* The run child's, unless the judge ended when nobody had asked it to. */
+static void keep_evidence(struct bp_trial *trial, enum bp_stage stage, const struct bp_child *child,
+                          const struct bp_child_end *end)
+{
+    bool is_culprit = child == trial->judge && !trial->decided;
+    if (child != trial->run && !is_culprit)
+        return;
+    if (trial->judge_is_culprit)
+        return;
+    trial->judge_is_culprit = is_culprit;
+    bp_evidence_free(trial->evidence);
+    trial->evidence = bp_evidence_of_child(stage, child, end);
+}
+
 static void trial_ended(void *context, struct bp_child *child, const struct bp_child_end *end)
 {
     struct bp_trial *trial = context;
@@ -300,22 +332,32 @@ static void trial_ended(void *context, struct bp_child *child, const struct bp_c
     trial->unreaped |= end->unreaped;
     if (trial->started)
         trial->duration.total_ms = bp_ns_to_ms(bp_clock_ns() - trial->started_ns);
-    if (trial->decided)
-        return;
     /* A run child that dies while the judge works is still the candidate's doing. */
     enum bp_stage stage = !is_run                          ? BP_STAGE_judge
                           : trial->stage == BP_STAGE_judge ? BP_STAGE_run
                                                            : trial->stage;
+    keep_evidence(trial, stage, child, end);
+    if (trial->decided)
+        return;
     double timeout_ms = is_run ? settings_of(trial)->run_ms : settings_of(trial)->judge_ms;
     if (!is_run || end->cause != BP_CHILD_DEADLINE || stage != BP_STAGE_time ||
         !bp_stopwatch_is_used_up(&trial->watch, true, &trial->outcome))
         bp_outcome_of_end(stage, end, timeout_ms, &trial->outcome);
+    bp_evidence_name_fault(trial->evidence, &trial->outcome);
     if (is_run)
         enter(trial, stage);
     decide(trial);
 }
 
-static const struct bp_child_handlers handlers = {trial_answer, trial_ended};
+static void trial_confined(void *context, struct bp_child *child, pid_t pid)
+{
+    struct bp_trial *trial = context;
+    (void)child;
+    if (trial->options.held)
+        trial->options.held(trial->options.held_context, pid);
+}
+
+static const struct bp_child_handlers handlers = {trial_answer, trial_ended, trial_confined};
 
 /* ---- life cycle ---- */
 
@@ -368,6 +410,9 @@ static void put_timing(const struct bp_trial *trial, uint32_t index, struct bp_t
     timing->gflops = bp_shape_flops_useful(shape) / ms.estimate * 1e-6;
     timing->gflops_full = bp_shape_flops_full(shape) / ms.estimate * 1e-6;
     timing->gbps = bp_shape_bytes(shape, dtype) / ms.estimate * 1e-6;
+    timing->roofline =
+        bp_ceilings_best_ms(&bp_bench_options(trial->options.bench)->ceilings, shape, dtype) /
+        ms.estimate;
     timing->batches = times->count;
     timing->calls_per_batch = trial->watch.calls[index];
 }
@@ -384,6 +429,8 @@ void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp
     evaluation->cases = bp_steal_pointer(&trial->cases);
     evaluation->case_count = trial->case_count;
     memcpy(evaluation->sandbox, trial->sandbox, sizeof evaluation->sandbox);
+    bp_evidence_free(evaluation->evidence);
+    evaluation->evidence = bp_steal_pointer(&trial->evidence);
     const struct bp_durations *spent = &trial->duration;
     evaluation->duration.run_ms += spent->run_ms;
     evaluation->duration.judge_ms += spent->judge_ms;
@@ -417,6 +464,7 @@ void bp_trial_free(struct bp_trial **slot)
     bp_close_fd(&trial->sample_fd);
     free(trial->plans);
     free(trial->cases);
+    bp_evidence_free(trial->evidence);
     free(trial);
     *slot = NULL;
 }

@@ -58,6 +58,10 @@ def mounts():
         return len(file.read().splitlines())
 
 
+# The machine's ceilings are measured once for all programs of a test, and not into a HOME of theirs.
+CACHE = tempfile.TemporaryDirectory(prefix="bulletproof-test-cache-")
+
+
 class Program:
     """One run of the program in an empty working directory that is also its TMPDIR and HOME."""
 
@@ -67,7 +71,8 @@ class Program:
     def __init__(self, arguments):
         self.directory = tempfile.mkdtemp(prefix="bulletproof-test-")
         self.started = time.monotonic()
-        environment = dict(os.environ, TMPDIR=self.directory, HOME=self.directory)
+        environment = dict(os.environ, TMPDIR=self.directory, HOME=self.directory,
+                           XDG_CACHE_HOME=CACHE.name)
         self._output = open(os.path.join(self.directory, ".stdout"), "w+b")
         self._errors = open(os.path.join(self.directory, ".stderr"), "w+b")
         with self._lock:

@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "evaluator/inputs.h"
+#include "rounding.h"
 
-#define MAX_KEYS 2048
-#define MAX_SPLITS 8
-#define DIM BP_MAX_HEAD_DIM
 #define SKIPPED_TILE 64
+#define F16_SMALLEST_NORMAL 0x1p-14f
 
 static void transpose_keys(struct problem *problem, const float *k)
 {
@@ -33,13 +32,14 @@ static float *slot_floats(const struct problem *problem, struct bp_extent extent
     return floats;
 }
 
-void problem_make(struct problem *problem, const struct bp_shape *shape, enum bp_family family,
-                  enum bp_dtype dtype, enum bp_strictness strictness)
+void problem_make_seeded(struct problem *problem, const struct bp_shape *shape,
+                         enum bp_family family, enum bp_dtype dtype, enum bp_strictness strictness,
+                         uint64_t seed)
 {
     struct bp_input_layout in;
     struct bp_output_layout out;
     struct bp_key key;
-    assert(shape->kv_len <= MAX_KEYS);
+    assert(shape->kv_len <= ATTEND_MAX_KEYS);
     *problem = (struct problem){.item = {*shape, family, UINT32_MAX}, .dtype = dtype};
     bp_layout_inputs(shape, dtype, &in);
     bp_layout_outputs(shape, dtype, &out);
@@ -48,7 +48,7 @@ void problem_make(struct problem *problem, const struct bp_shape *shape, enum bp
     problem->output = calloc(1, out.bytes);
     problem->reference = calloc(1, bp_reference_bytes(&problem->item));
 
-    bp_key_from_seed(1000 + shape->kv_len, &key);
+    bp_key_from_seed(seed, &key);
     bp_key_derive(&key, "rows", 0, &problem->rows_key);
     bp_inputs_make(shape, family, dtype, &key, problem->master);
     bp_reference_make(&problem->item, dtype, strictness, &problem->rows_key, problem->master,
@@ -63,6 +63,12 @@ void problem_make(struct problem *problem, const struct bp_shape *shape, enum bp
     free(k);
 }
 
+void problem_make(struct problem *problem, const struct bp_shape *shape, enum bp_family family,
+                  enum bp_dtype dtype, enum bp_strictness strictness)
+{
+    problem_make_seeded(problem, shape, family, dtype, strictness, 1000 + shape->kv_len);
+}
+
 void problem_free(struct problem *problem)
 {
     free(problem->master);
@@ -72,6 +78,8 @@ void problem_free(struct problem *problem)
     free(problem->q);
     free(problem->kt);
     free(problem->v);
+    free(problem->kt_fp8);
+    free(problem->v_fp8);
 }
 
 void *problem_row(struct problem *problem, struct bp_row row)
@@ -84,268 +92,150 @@ void *problem_row(struct problem *problem, struct bp_row row)
            index * shape->head_dim * bp_dtype_size(problem->dtype);
 }
 
-static float round_to(enum bp_dtype dtype, float x)
-{
-    float rounded;
-    uint32_t bits;
-    bp_dtype_store(dtype, &bits, x);
-    bp_dtype_to_floats(dtype, &bits, 1, &rounded);
-    return rounded;
-}
+/* ---- mistakes about a whole row ---- */
 
-static float round_bits(float x, int bits)
+static uint32_t kv_head_of(const struct bp_shape *shape, enum mistake mistake, uint32_t head)
 {
-    int exponent;
-    float mantissa = frexpf(x, &exponent);
-    return ldexpf(rintf(ldexpf(mantissa, bits + 1)), exponent - bits - 1);
-}
-
-/* fp8 with a 4-bit exponent and 3 mantissa bits, saturating. */
-static float round_e4m3(float x)
-{
-    float magnitude = fminf(fabsf(x), 448);
-    float unit = magnitude < 0x1p-6f ? 0x1p-9f : 0;
-    float rounded = unit > 0 ? rintf(magnitude / unit) * unit : round_bits(magnitude, 3);
-    return copysignf(rounded, x);
-}
-
-static float round_p(const struct problem *problem, const struct kernel *kernel, float p)
-{
-    switch (kernel->mistake) {
-    case P_IN_FP8:
-        return round_e4m3(p);
-    case P_3_BITS:
-        return round_bits(p, 3);
-    case P_5_BITS:
-        return round_bits(p, 5);
+    uint32_t group_size = shape->q_heads / shape->kv_heads, group = head / group_size;
+    switch (mistake) {
+    case WRONG_KV_HEAD:
+        return (group + 1) % shape->kv_heads;
+    case KV_HEADS_INTERLEAVED:
+        return head % shape->kv_heads;
+    case LAST_OF_GROUP_WRONG:
+        return (group + (head % group_size == group_size - 1)) % shape->kv_heads;
     default:
-        return round_to(problem->dtype, p);
+        return group;
     }
 }
 
-/* One row's work: which keys and values the kernel believes it must use. */
-struct row_work {
-    const struct problem *problem;
-    const struct kernel *kernel;
-    uint32_t begin, end, dim;
-    const float *v;         /* [kv_len][dim] of the head */
-    float scores[MAX_KEYS]; /* natural-log units */
-    float p[MAX_KEYS];
-};
-
-static void score_row(struct row_work *work, const float *q, const float *kt)
+/* The row whose query the kernel takes. */
+static struct bp_row query_of(enum mistake mistake, struct bp_row row)
 {
-    const struct problem *problem = work->problem;
-    const struct bp_shape *shape = &problem->item.shape;
-    float scale = bp_shape_scale(shape);
-    memset(work->scores, 0, work->end * sizeof *work->scores);
-    for (uint32_t d = 0; d < work->dim; d++) {
-        float q_d = work->kernel->round_q ? round_to(problem->dtype, q[d] * scale) : q[d];
-        for (uint32_t j = work->begin; j < work->end; j++)
-            work->scores[j] += q_d * kt[(size_t)d * shape->kv_len + j];
-    }
-    float factor = work->kernel->round_q ? 1 : scale;
-    factor *= 1 + work->kernel->scale_error;
-    for (uint32_t j = work->begin; j < work->end; j++)
-        work->scores[j] *= factor;
+    if (mistake == STALE_ROW && row.token > 0)
+        row.token--;
+    if (mistake == Q_HEADS_SWAPPED && row.head < 2)
+        row.head = 1 - row.head;
+    return row;
 }
 
-struct partial {
-    float maximum, sum;
-    float o[DIM];
-};
-
-static const float *value_row(const struct row_work *work, uint32_t j)
+/* Keys that the kernel believes visible, from those that are. */
+static void mistake_range(const struct bp_shape *shape, uint32_t length, enum mistake mistake,
+                          uint32_t *begin, uint32_t *end)
 {
-    uint32_t middle = work->problem->item.shape.kv_len / 2;
-    if (work->kernel->mistake == TWO_V_ROWS_SWAPPED && middle > 0) {
-        if (j == middle)
-            j = middle - 1;
-        else if (j == middle - 1)
-            j = middle;
-    }
-    return work->v + (size_t)j * work->dim;
-}
-
-/* Adds P of keys [begin, end) times V, P already final. */
-static void add_values(const struct row_work *work, uint32_t begin, uint32_t end, float *o)
-{
-    for (uint32_t j = begin; j < end; j++) {
-        const float *v = value_row(work, j);
-        for (uint32_t d = 0; d < work->dim; d++) {
-            float x = work->kernel->mistake == V_IN_FP8 ? round_e4m3(v[d]) : v[d];
-            o[d] += work->p[j] * x;
-        }
-    }
-}
-
-/* Online softmax over [begin, end), keys of `tile` at a time. */
-static void attend_part(struct row_work *work, uint32_t begin, uint32_t end, struct partial *part)
-{
-    const struct kernel *kernel = work->kernel;
-    uint32_t tile = kernel->tile ? kernel->tile : MAX_KEYS;
-    *part = (struct partial){.maximum = -INFINITY};
-    uint32_t rescales = 0;
-    for (uint32_t t = begin; t < end; t += tile) {
-        uint32_t stop = t + tile < end ? t + tile : end;
-        float maximum = part->maximum;
-        for (uint32_t j = t; j < stop; j++)
-            maximum = fmaxf(maximum, work->scores[j]);
-        if (t > begin && maximum - part->maximum <= kernel->lazy)
-            maximum = part->maximum;
-        float rescale = t > begin ? expf(part->maximum - maximum) : 0;
-        part->sum *= rescale;
-        bool changed = t > begin && maximum > part->maximum;
-        bool missed = kernel->mistake == RESCALE_MISSED ||
-                      (kernel->mistake == RESCALE_MISSED_ONCE && rescales == 0);
-        rescales += changed;
-        if (!(changed && missed)) {
-            for (uint32_t d = 0; d < work->dim; d++)
-                part->o[d] *= rescale;
-        }
-        part->maximum = maximum;
-        for (uint32_t j = t; j < stop; j++) {
-            float p = expf(work->scores[j] - maximum);
-            work->p[j] = kernel->normalise_p ? p : round_p(work->problem, kernel, p);
-            part->sum += kernel->sum_rounded_p ? work->p[j] : p;
-        }
-        if (!kernel->normalise_p)
-            add_values(work, t, stop, part->o);
-    }
-    if (kernel->normalise_p) {
-        for (uint32_t j = begin; j < end; j++)
-            work->p[j] = round_p(work->problem, kernel, work->p[j] / part->sum);
-        part->sum = 1;
-        add_values(work, begin, end, part->o);
-    }
-}
-
-static void merge_parts(const struct row_work *work, struct partial *parts, uint32_t count,
-                        float *o)
-{
-    float maximum = -INFINITY, total = 0;
-    for (uint32_t i = 0; i < count; i++)
-        maximum = fmaxf(maximum, parts[i].maximum);
-    for (uint32_t i = 0; i < count; i++) {
-        float weight = expf(parts[i].maximum - maximum) * parts[i].sum;
-        if (work->kernel->mistake == SPLITS_AVERAGED)
-            weight = 1;
-        total += weight;
-        for (uint32_t d = 0; d < work->dim; d++) {
-            float x = parts[i].o[d] / parts[i].sum;
-            if (work->kernel->round_partials)
-                x = round_to(work->problem->dtype, x);
-            o[d] += weight * x;
-        }
-    }
-    for (uint32_t d = 0; d < work->dim; d++)
-        o[d] /= total;
-}
-
-static void attend(struct row_work *work, float *o)
-{
-    static struct partial parts[MAX_SPLITS];
-    uint32_t splits = work->kernel->splits ? work->kernel->splits : 1;
-    uint32_t keys = work->end - work->begin, count = 0;
-    uint32_t step = (keys + splits - 1) / splits;
-    memset(o, 0, work->dim * sizeof *o);
-    if (work->begin >= work->end)
-        return;
-    for (uint32_t at = work->begin; at < work->end; at += step) {
-        uint32_t stop = at + step < work->end ? at + step : work->end;
-        attend_part(work, at, stop, &parts[count++]);
-    }
-    if (count == 1 && !work->kernel->round_partials) {
-        for (uint32_t d = 0; d < work->dim; d++)
-            o[d] = parts[0].o[d] / parts[0].sum;
-        return;
-    }
-    merge_parts(work, parts, count, o);
-}
-
-static void mistake_range(struct row_work *work, uint32_t length)
-{
-    switch (work->kernel->mistake) {
+    switch (mistake) {
     case LAST_TILE_SKIPPED:
-        work->end = (work->end - 1) / SKIPPED_TILE * SKIPPED_TILE;
+        *end = (*end - 1) / SKIPPED_TILE * SKIPPED_TILE;
         break;
     case FIRST_HALF_OF_KV:
-        work->end = work->begin + (work->end - work->begin + 1) / 2;
+        *end = *begin + (*end - *begin + 1) / 2;
         break;
-    case CAUSAL_OFF_BY_ONE:
-        work->end += work->end < length;
+    case CAUSAL_ONE_MORE:
+        *end += *end < length;
+        break;
+    case CAUSAL_ONE_LESS:
+        *end -= *end > *begin + 1;
+        break;
+    case WINDOW_ONE_MORE:
+        *begin -= *begin > 0;
+        break;
+    case WINDOW_ONE_LESS:
+        *begin += *begin > 0 && *begin + 1 < *end;
+        break;
+    case RAGGED_IGNORED:
+        *end = shape->kv_len;
         break;
     default:
         break;
     }
 }
 
-static void mean_of_v(const struct row_work *work, float *o)
+static void mean_of_v(const struct attend_head *head, float *o)
 {
-    memset(o, 0, work->dim * sizeof *o);
-    for (uint32_t j = work->begin; j < work->end; j++) {
-        for (uint32_t d = 0; d < work->dim; d++)
-            o[d] += work->v[(size_t)j * work->dim + d] / (float)(work->end - work->begin);
+    uint32_t dim = head->shape->head_dim;
+    memset(o, 0, dim * sizeof *o);
+    for (uint32_t j = head->begin; j < head->end; j++) {
+        for (uint32_t d = 0; d < dim; d++)
+            o[d] += head->v[(size_t)j * dim + d] / (float)(head->end - head->begin);
     }
 }
 
-static void mistake_output(const struct row_work *work, struct bp_row row, const float *q, float *o)
+static void flush_subnormals(float *o, uint32_t dim)
 {
-    switch (work->kernel->mistake) {
+    for (uint32_t d = 0; d < dim; d++)
+        o[d] = fabsf(o[d]) < F16_SMALLEST_NORMAL ? 0 : o[d];
+}
+
+static void mistake_output(enum mistake mistake, const struct attend_head *head, struct bp_row row,
+                           const float *q, float *o)
+{
+    uint32_t dim = head->shape->head_dim;
+    switch (mistake) {
     case ZEROS:
-        memset(o, 0, work->dim * sizeof *o);
+        memset(o, 0, dim * sizeof *o);
         break;
     case MEAN_OF_V:
-        mean_of_v(work, o);
+        mean_of_v(head, o);
         break;
     case INPUT_PASSED_THROUGH:
-        memcpy(o, q, work->dim * sizeof *o);
+        memcpy(o, q, dim * sizeof *o);
         break;
     case NAN_OUTPUT:
-        o[row.token % work->dim] = NAN;
+        o[row.token % dim] = NAN;
         break;
     case ONE_ELEMENT_1_PERCENT:
-        o[row.token % work->dim] *= 1.01f;
+        o[row.token % dim] *= 1.01f;
         break;
     case OUTPUT_1_PERCENT:
-        for (uint32_t d = 0; d < work->dim; d++)
+        for (uint32_t d = 0; d < dim; d++)
             o[d] *= 1.01f;
         break;
+    case SUBNORMALS_FLUSHED:
+        flush_subnormals(o, dim);
+        break;
     case ONE_ROW_MISSING:
-        if (row.head == 1 && row.token == work->problem->item.shape.q_len - 1)
-            memset(o, 0, work->dim * sizeof *o);
+        if (row.head == 1 && row.token == head->shape->q_len - 1)
+            memset(o, 0, dim * sizeof *o);
         break;
     default:
         break;
     }
 }
+
+/* ---- running a kernel ---- */
 
 static void run_row(const struct problem *problem, const struct kernel *kernel, struct bp_row row,
                     float *o)
 {
-    static struct row_work work;
     const struct bp_shape *shape = &problem->item.shape;
-    uint32_t group = row.head / (shape->q_heads / shape->kv_heads);
-    if (kernel->mistake == WRONG_KV_HEAD)
-        group = (group + 1) % shape->kv_heads;
-    size_t head = ((size_t)row.batch * shape->kv_heads + group) * shape->kv_len * shape->head_dim;
-    if (kernel->mistake == STALE_ROW && row.token > 0)
-        row.token--;
+    uint32_t group = kv_head_of(shape, kernel->mistake, row.head);
+    size_t kv = ((size_t)row.batch * shape->kv_heads + group) * shape->kv_len * shape->head_dim;
+    struct attend_head head = {
+        .shape = shape,
+        .dtype = problem->dtype,
+        .kt = (kernel->mistake == K_IN_FP8 ? problem->kt_fp8 : problem->kt) + kv,
+        .v = (kernel->mistake == V_IN_FP8 ? problem->v_fp8 : problem->v) + kv,
+    };
+    struct bp_row source = query_of(kernel->mistake, row);
     const float *q =
-        problem->q + (((size_t)row.batch * shape->q_heads + row.head) * shape->q_len + row.token) *
-                         shape->head_dim;
-    work.problem = problem;
-    work.kernel = kernel;
-    work.dim = shape->head_dim;
-    work.v = problem->v + head;
-    bp_shape_visible(shape, row.batch, row.token, &work.begin, &work.end);
-    if (work.begin < work.end)
-        mistake_range(&work, bp_shape_kv_len(shape, row.batch));
-    score_row(&work, q, problem->kt + head);
-    if (kernel->mistake == ONE_KEY_SKIPPED && shape->kv_len > 1)
-        work.scores[shape->kv_len / 2] = -1e30f;
-    attend(&work, o);
-    mistake_output(&work, row, q, o);
+        problem->q +
+        (((size_t)row.batch * shape->q_heads + source.head) * shape->q_len + source.token) *
+            shape->head_dim;
+    bp_shape_visible(shape, row.batch, source.token, &head.begin, &head.end);
+    if (head.begin < head.end)
+        mistake_range(shape, bp_shape_kv_len(shape, row.batch), kernel->mistake, &head.begin,
+                      &head.end);
+    attend_row(kernel, &head, q, o);
+    mistake_output(kernel->mistake, &head, row, q, o);
+}
+
+static float *fp8_copy(const struct problem *problem, const float *values)
+{
+    size_t count = bp_shape_kv_elements(&problem->item.shape);
+    float *copy = malloc(count * sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = round_e4m3(values[i]);
+    return copy;
 }
 
 struct bp_judgement problem_judge(struct problem *problem, const struct kernel *kernel)
@@ -355,11 +245,15 @@ struct bp_judgement problem_judge(struct problem *problem, const struct kernel *
     struct bp_judgement judgement;
     bp_layout_outputs(shape, problem->dtype, &out);
     bp_layout_poison_output(&out, BP_POISON_LARGE, problem->output);
+    if (kernel->mistake == K_IN_FP8 && !problem->kt_fp8)
+        problem->kt_fp8 = fp8_copy(problem, problem->kt);
+    if (kernel->mistake == V_IN_FP8 && !problem->v_fp8)
+        problem->v_fp8 = fp8_copy(problem, problem->v);
     uint32_t rows = shape->batch * shape->q_heads * shape->q_len;
     for (uint32_t i = 0; i < rows && kernel->mistake != OUTPUT_UNTOUCHED; i++) {
         struct bp_row row = {i / (shape->q_heads * shape->q_len), i / shape->q_len % shape->q_heads,
                              i % shape->q_len};
-        float o[DIM];
+        float o[BP_MAX_HEAD_DIM];
         run_row(problem, kernel, row, o);
         uint8_t *at = problem_row(problem, row);
         for (uint32_t d = 0; d < shape->head_dim; d++)

@@ -1,48 +1,10 @@
-/* attention.h: attention kernels in plain C for the checker's own test: honest ones with the
- * roundings real kernels make, and wrong ones with the mistakes real kernels make. */
+/* attention.h: judged cases to run the kernels of attend.h on: honest ones with the roundings real
+ * kernels make, and wrong ones with the mistakes real kernels make. */
 #ifndef BP_TESTS_ATTENTION_H
 #define BP_TESTS_ATTENTION_H
 
+#include "attend.h"
 #include "evaluator/judge.h"
-
-enum mistake {
-    RIGHT,
-    ZEROS,
-    MEAN_OF_V,
-    LAST_TILE_SKIPPED,
-    WRONG_KV_HEAD,
-    INPUT_PASSED_THROUGH,
-    NAN_OUTPUT,
-    OUTPUT_UNTOUCHED,
-    FIRST_HALF_OF_KV,
-    CAUSAL_OFF_BY_ONE,
-    ONE_KEY_SKIPPED,
-    TWO_V_ROWS_SWAPPED,
-    RESCALE_MISSED,
-    RESCALE_MISSED_ONCE,
-    ONE_ELEMENT_1_PERCENT,
-    OUTPUT_1_PERCENT,
-    P_IN_FP8,
-    P_3_BITS,
-    P_5_BITS,
-    V_IN_FP8,
-    STALE_ROW,
-    SPLITS_AVERAGED,
-    ONE_ROW_MISSING,
-};
-
-struct kernel {
-    const char *name;
-    enum mistake mistake;
-    uint32_t tile;       /* keys a step of online softmax; 0: all at once */
-    uint32_t splits;     /* parts of the key range merged at the end; 0 as 1 */
-    bool normalise_p;    /* the naive order: P divided by its sum before it is rounded */
-    bool sum_rounded_p;  /* normaliser from P as rounded */
-    bool round_partials; /* parts kept in the dtype */
-    bool round_q;        /* scale folded into Q, in the dtype: an honest lenient kernel */
-    float scale_error;   /* relative error of the softmax scale */
-    float lazy;          /* rescale only when the maximum grows by more than this */
-};
 
 /* A case with its inputs and reference, ready to run kernels on. */
 struct problem {
@@ -52,8 +14,14 @@ struct problem {
     struct bp_permutation permutation;
     void *master, *slot, *output, *reference; /* owned */
     float *q, *kt, *v;                        /* owned: the candidate's slot, keys transposed */
+    float *kt_fp8, *v_fp8;                    /* owned: both in e4m3; made at the first need */
 };
 
+/* The same seed gives the same problem. */
+void problem_make_seeded(struct problem *problem, const struct bp_shape *shape,
+                         enum bp_family family, enum bp_dtype dtype, enum bp_strictness strictness,
+                         uint64_t seed);
+/* With a seed of the shape's own. */
 void problem_make(struct problem *problem, const struct bp_shape *shape, enum bp_family family,
                   enum bp_dtype dtype, enum bp_strictness strictness);
 void problem_free(struct problem *problem);

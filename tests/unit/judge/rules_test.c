@@ -142,6 +142,30 @@ static void test_sample(void **state)
     problem_free(&problem);
 }
 
+/* Rule 4 speaks of tilt only where several heads average, and of rows of 64 keys and more. */
+static void test_scale_needs_heads_and_keys(void **state)
+{
+    (void)state;
+    static const struct {
+        struct bp_shape shape;
+        bool speaks;
+    } cases[] = {
+        {{"three heads", 1, 6, 3, 60, 80, 64}, false},
+        {{"four heads", 1, 8, 4, 60, 80, 64}, true},
+        {{"four heads of two", 2, 4, 2, 60, 80, 64}, true},
+        {{"63 keys", 1, 8, 4, 120, 63, 64}, false},
+        {{"64 keys", 1, 8, 4, 120, 64, 64}, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct problem problem;
+        problem_make(&problem, &cases[i].shape, BP_FAMILY_tilt, BP_DTYPE_F16, BP_STRICT);
+        struct bp_judgement judgement = problem_judge(&problem, &honest);
+        assert_int_equal(judgement.verdict, BP_VERDICT_PASS);
+        assert_int_equal(judgement.alpha != 0, cases[i].speaks);
+        problem_free(&problem);
+    }
+}
+
 /* Strict refuses what lenient allows; both need the reference made for them. */
 static void test_strictness(void **state)
 {
@@ -166,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_rms),
         cmocka_unit_test(test_masked_rows),
         cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_scale_needs_heads_and_keys),
         cmocka_unit_test(test_strictness),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,7 +126,7 @@ struct evaluation {
     uint8_t *input, *output, *sample; /* the candidate's mappings */
     uint8_t *reference;               /* what an honest candidate computes for itself */
     size_t input_bytes, output_bytes, reference_bytes;
-    size_t input_at[2], output_at[2], master_at[2], reference_at[2];
+    size_t input_at[2], output_at[2], again_at[2], master_at[2], reference_at[2];
     struct bp_input_layout in[2];
     struct bp_output_layout out[2];
     struct bp_key key, fill_key;
@@ -169,10 +169,11 @@ static void fill_request(const struct evaluation *e, struct bp_msg_fill_request 
             .shape = shapes[i],
             .dtype = BP_DTYPE_BF16,
             .slots = SLOTS,
-            .parts = BP_FILL_INPUTS | BP_FILL_OUTPUTS,
+            .parts = BP_FILL_INPUTS | BP_FILL_OUTPUTS | BP_FILL_AGAIN,
             .master_offset = e->master_at[i],
             .input_offset = e->input_at[i],
             .output_offset = e->output_at[i],
+            .again_offset = e->again_at[i],
             .permutation_key = e->fill_key,
             .canary = CANARY,
         };
@@ -197,6 +198,8 @@ static void prepare(struct evaluation *e)
         e->reference_at[i] = reference;
         input += SLOTS * e->in[i].bytes;
         output += SLOTS * e->out[i].bytes;
+        e->again_at[i] = output;
+        output += e->out[i].bytes;
         reference += (bp_reference_bytes(&item) + 4095) / 4096 * 4096;
     }
     e->input_bytes = input;
@@ -225,6 +228,12 @@ static void prepare(struct evaluation *e)
     assert_int_equal(answer.last.fill.bytes, input + output);
 }
 
+/* Where the second call of case i writes. */
+static uint16_t *again_of(const struct evaluation *e, int i)
+{
+    return (uint16_t *)(e->output + e->again_at[i] + e->out[i].o.offset);
+}
+
 /* An honest candidate: writes the rounded reference, in its own heads, into every slot. */
 static void run_honestly(struct evaluation *e)
 {
@@ -244,6 +253,7 @@ static void run_honestly(struct evaluation *e)
                     bp_dtype_store(BP_DTYPE_BF16, &o[(size_t)row * s->head_dim + d], want.o[d]);
             }
         }
+        memcpy(again_of(e, i), e->output + e->output_at[i] + e->out[i].o.offset, e->out[i].o.bytes);
     }
 }
 
@@ -260,6 +270,7 @@ static struct bp_judge_item judge_item(const struct evaluation *e, int i)
         .reference_offset = e->reference_at[i],
         .input_offset = e->input_at[i],
         .output_offset = e->output_at[i],
+        .again_offset = e->again_at[i],
         .permutation_key = e->fill_key,
     };
 }
@@ -332,6 +343,54 @@ static void test_untouched_output_is_wrong(void **state)
     finish(&e);
 }
 
+/* One bit of any element counts, judged row or not; so does the sign of a zero. */
+static void test_second_call_differs(void **state)
+{
+    (void)state;
+    struct evaluation e;
+    prepare(&e);
+    run_honestly(&e);
+    const struct bp_shape *shape = &shapes[1];
+    uint32_t row = 1 * shape->q_len + 2; /* head 1, token 2 */
+    for (uint32_t d = 0; d < shape->head_dim; d += 7) {
+        uint16_t *element = &again_of(&e, 1)[(size_t)row * shape->head_dim + d];
+        char words[96];
+        snprintf(words, sizeof words,
+                 "shape second, family needle: a second identical call differs: row (batch 0, head "
+                 "1, token 2) element %u:",
+                 d);
+        *element ^= 1;
+        const struct bp_msg_judge_result *result = judge(&e);
+        assert_int_equal(result->verdict, BP_VERDICT_NONDETERMINISTIC);
+        assert_int_equal(result->cases[0].verdict, BP_VERDICT_PASS);
+        assert_int_equal(result->cases[1].verdict, BP_VERDICT_NONDETERMINISTIC);
+        assert_non_null(strstr(result->message, words));
+        *element ^= 1;
+    }
+    uint16_t *last = again_of(&e, 0) + e.out[0].o.bytes / 2 - 1;
+    *last ^= 0x8000;
+    assert_int_equal(judge(&e)->verdict, BP_VERDICT_NONDETERMINISTIC);
+    *last ^= 0x8000;
+    assert_int_equal(judge(&e)->verdict, BP_VERDICT_PASS);
+    finish(&e);
+}
+
+/* Which of several failures is told does not hang on the order of the cases. */
+static void test_gravest_verdict(void **state)
+{
+    (void)state;
+    struct evaluation e;
+    prepare(&e);
+    run_honestly(&e);
+    again_of(&e, 0)[0] ^= 1;
+    uint16_t *wrong = (uint16_t *)(e.output + e.output_at[1] + e.out[1].o.offset);
+    bp_dtype_store(BP_DTYPE_BF16, wrong, 1000);
+    assert_int_equal(judge(&e)->verdict, BP_VERDICT_WRONG_RESULT);
+    e.output[e.again_at[1] + e.out[1].bytes - 1] ^= 1;
+    assert_int_equal(judge(&e)->verdict, BP_VERDICT_TAMPER);
+    finish(&e);
+}
+
 /* Flips one byte, expects the verdict and words, flips it back. */
 static void expect_tamper(struct evaluation *e, uint8_t *byte, const char *words)
 {
@@ -352,6 +411,10 @@ static void test_tamper(void **state)
     expect_tamper(&e, out + e.out[1].o.offset + e.out[1].o.bytes,
                   "shape second, family needle: wrote past the output: 1 bytes behind it");
     expect_tamper(&e, out + e.out[1].o.offset - 8, "wrote past the output: 8 bytes before it");
+    uint8_t *again = (uint8_t *)again_of(&e, 1);
+    expect_tamper(&e, again + e.out[1].o.bytes,
+                  "past the output of the second call: 1 bytes behind");
+    expect_tamper(&e, again - 1, "past the output of the second call: 1 bytes before it");
     expect_tamper(&e, in + e.in[1].q.offset + 3, "input changed");
     expect_tamper(&e, in + e.in[1].k.offset + 3, "input changed");
     expect_tamper(&e, in + e.in[1].v.offset + e.in[1].v.bytes - 1, "input changed");
@@ -406,7 +469,7 @@ static void test_fill_of_outputs_alone(void **state)
     push_fd(e.outputs);
     push(BP_MESSAGE_arenas_request, &arenas, sizeof arenas);
     fill_request(&e, &fill);
-    fill.fills[0].parts = fill.fills[1].parts = BP_FILL_OUTPUTS;
+    fill.fills[0].parts = fill.fills[1].parts = BP_FILL_OUTPUTS | BP_FILL_AGAIN;
     push(BP_MESSAGE_fill_request, &fill, sizeof fill);
     assert_int_equal(bp_stage_prepare(NULL), EXIT_SUCCESS);
     assert_int_equal(answer.last.fill.bytes, e.output_bytes);
@@ -414,6 +477,7 @@ static void test_fill_of_outputs_alone(void **state)
     uint16_t word;
     memcpy(&word, e.output + e.output_at[1] + e.out[1].o.offset, sizeof word);
     assert_int_equal(word, 0x7bff);
+    assert_int_equal(again_of(&e, 1)[0], 0x7fff);
     finish(&e);
 }
 
@@ -589,6 +653,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pass),
         cmocka_unit_test(test_untouched_output_is_wrong),
+        cmocka_unit_test(test_second_call_differs),
+        cmocka_unit_test(test_gravest_verdict),
         cmocka_unit_test(test_tamper),
         cmocka_unit_test(test_slots_differ),
         cmocka_unit_test(test_fill_of_outputs_alone),
