@@ -119,7 +119,10 @@ int bp_loop_open(struct bp_loop *loop, struct bp_error *err)
     }
     loop->signal_watch =
         (struct bp_watch){.fd = loop->signal_fd, .ready = signal_ready, .context = loop};
-    return bp_loop_watch(loop, &loop->signal_watch, EPOLLIN, err);
+    if (bp_loop_watch(loop, &loop->signal_watch, EPOLLIN, err) == 0)
+        return 0;
+    bp_loop_close(loop);
+    return -1;
 }
 
 void bp_loop_close(struct bp_loop *loop)
