@@ -37,9 +37,10 @@ limits: {compile_s: 10, run_s: 1}
 """
 TIMEOUT_S = 120
 GRACE_S = 2.0  # for what a killed supervisor leaves to die
-KILLS = ["supervisor", "SIGTERM", "worker"]
+KILLS = ["supervisor", "SIGTERM", "SIGSTOP", "worker"]
 KILLS_A_RUN = 12
-TERM_SHARE, WORKER_SHARE = 0.15, 0.4
+TERM_SHARE, WORKER_SHARE, STOP_SHARE = 0.15, 0.4, 0.1
+STOP_S = 2.5  # longer than any deadline of a candidate's, so that all of them pass meanwhile
 FINAL_SHARE, WRITE_SHARE = 0.15, 0.3  # of strikes that wait for something, the others for a time
 FINAL = "comparing the best with the baseline"
 # Of what a run starts: its workers, and what those start.
@@ -198,6 +199,21 @@ class Tortured:
         while program.process.poll() is None and time.monotonic() < until and \
                 not self.kill_one(program.process.pid):
             time.sleep(0.002)
+        return self.runs_to_its_end(program)
+
+    def live_through_a_stop(self, moment):
+        """A start whose supervisor stands still for a while from the moment on."""
+        program = self.start()
+        self.counts["starts"] += 1
+        moment(program)
+        if program.process.poll() is None:
+            self.counts["SIGSTOP"] += 1
+            program.process.send_signal(signal.SIGSTOP)
+            time.sleep(STOP_S)
+            program.process.send_signal(signal.SIGCONT)
+        return self.runs_to_its_end(program)
+
+    def runs_to_its_end(self, program):
         status = self.end(program, False)
         if self.has_begun(program):
             check(status == 0, f"status {status}\n{program.errors}")
@@ -306,7 +322,10 @@ class Real(Mode):
         self.arguments = ["--max-evaluations", str(options.evaluations // 2)]
 
     def strike(self, run):
-        if self.options.random.random() < WORKER_SHARE:
+        kind = self.options.random.random()
+        if kind < STOP_SHARE:
+            return run.live_through_a_stop(run.some_time(2.5))
+        if kind < STOP_SHARE + WORKER_SHARE:
             return run.live_without_worker(run.some_time(1.5))
         return run.live(run.some_time(2.5))
 
