@@ -410,6 +410,7 @@ int bp_engine_run(const struct bp_engine_options *options, struct bp_error *err)
     if (!engine)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the engine");
     engine->options = options;
+    bp_loop_expect_notices(); /* a long record takes seconds to load */
     engine->run.session.loop.epoll_fd = engine->run.session.loop.signal_fd = -1;
     int status = open_run(engine, err) < 0 ? -1 : run_to_end(engine, err);
     close_all(engine);

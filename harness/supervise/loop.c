@@ -97,6 +97,15 @@ static int reserve_timers(struct bp_loop *loop, uint32_t capacity, struct bp_err
     return 0;
 }
 
+void bp_loop_expect_notices(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int bp_loop_open(struct bp_loop *loop, struct bp_error *err)
 {
     *loop = (struct bp_loop){.epoll_fd = -1, .signal_fd = -1, .memory_kills = bp_memory_kills()};
