@@ -226,7 +226,9 @@ static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp
                                      .phase = phase,
                                      .nth = nth};
     snprintf(how, sizeof how, "%s:%" PRIu64 ":%s:%u", row->name, nth, row->mode, phase);
-    snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64, row->name, row->mode, phase, nth);
+    /* Two that were chosen may have come to the same one. */
+    snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64 "-%u", row->name, row->mode, phase, nth,
+             row->runs + 1);
     double patience_s = mode == BP_FAULT_STICKY ? inject->options->campaign->patience_s : 0;
     if (run_process(inject, name, patience_s, bp_injected_search, &run, err) < 0)
         return -1;
