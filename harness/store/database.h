@@ -28,7 +28,7 @@ struct bp_database {
     sqlite3_stmt *inserts[BP_INSERT_COUNT];
     int64_t events; /* written so far: the last event's number */
     int64_t committed_events;
-    dev_t device;   /* of the file, to notice that it was taken away */
+    dev_t device; /* of the file, to notice that it was taken away */
     ino_t inode;
 };
 
