@@ -211,7 +211,7 @@ static void note_answer(void *context, uint32_t events)
     bp_loop_unwatch(answer->loop, &answer->watch);
 }
 
-/* A process that stops this one for two seconds, as a shell does, and has it answered only after a
+/* A process that stops this one for four seconds, as a shell does, and has it answered only after a
  * tenth of a second of its running again. */
 static pid_t stop_me_and_answer(int pipe_fd)
 {
@@ -220,7 +220,7 @@ static pid_t stop_me_and_answer(int pipe_fd)
         return child;
     usleep(50000);
     kill(parent, SIGSTOP);
-    usleep(2000000);
+    usleep(4000000);
     kill(parent, SIGCONT);
     usleep(100000);
     _exit(write(pipe_fd, "x", 1) == 1 ? 0 : 1);
@@ -239,7 +239,7 @@ static void a_deadline_does_not_pass_while_stopped(void **state)
                             .deadline = {.expired = note_late, .context = &answer},
                             .watch = {.fd = ends[0], .ready = note_answer, .context = &answer}};
     assert_int_equal(bp_loop_watch(&loop, &answer.watch, EPOLLIN, &err), 0);
-    assert_int_equal(bp_loop_start_timer(&loop, &answer.deadline, bp_clock_ns() + 500000000, &err),
+    assert_int_equal(bp_loop_start_timer(&loop, &answer.deadline, bp_clock_ns() + 2000000000, &err),
                      0);
     pid_t child = stop_me_and_answer(ends[1]);
     while (!answer.came && !answer.late)
