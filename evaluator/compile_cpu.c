@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -309,6 +310,7 @@ static int run_step(const struct arguments *arguments, struct bp_msg_compile_res
     if (run_tool(arguments, &status, err) < 0 || read_log(result->diagnostics, &over, err) < 0)
         return -1;
     result->verdict = bp_diagnostics_verdict(status, result->diagnostics);
+    result->killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     bp_diagnostics_first_error(result->diagnostics, result->message, sizeof result->message);
     if (over) {
         result->verdict = BP_VERDICT_COMPILE_LIMIT;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,10 @@ static _Noreturn void child_main(const struct plan *plan, int failure_fd)
     if (error)
         child_fail(failure_fd, "user map", error);
     reset_signals();
+    /* A supervisor of real-time priority must not hand a candidate the processors for good. */
+    const struct sched_param ordinary = {0};
+    if (sched_setscheduler(0, SCHED_OTHER, &ordinary) < 0)
+        child_fail(failure_fd, "scheduling class", errno);
     if (setsid() < 0)
         child_fail(failure_fd, "setsid", errno);
     int placed = place_descriptors(plan, failure_fd);
