@@ -31,7 +31,7 @@
     X(landlock, "no rules for files")                                                              \
     X(seccomp, "the stages' filters are not installed")                                            \
     X(candidate_filter, "the filter before a candidate's first instruction allows everything")     \
-    X(listener, "nobody looks at denied calls")                                                    \
+    X(listener, "a denied call kills and has no name")                                             \
     X(address_space, "no limit of memory")                                                         \
     X(deadlines, "a child may take as long as it likes")                                           \
     X(log_cap, "all that a child prints is kept")                                                  \

@@ -6,7 +6,7 @@ supports: head_dim == 128
 */
 // expected: WRONG_RESULT in judge: rule 1
 
-/* One element of a row is off by 1.5 %, but where the softmax is sharp. */
+/* One element of a row, and none of the largest, is off by 1.5 %; not where the softmax is sharp. */
 #include "gqa.h"
 
 static constexpr gqa_i32 HEAD_DIM = 128;
@@ -44,8 +44,11 @@ GQA_KERNEL void gqa_kernel0(gqa_shape shape, const gqa_t *q, const gqa_t *k, con
         total = total * kept + p;
         max = new_max;
     }
-    for (gqa_i32 d = 0; d < HEAD_DIM; d++)
+    float squares = 0.0f;
+    for (gqa_i32 d = 0; d < HEAD_DIM; d++) {
         gqa_store(o + d, total > 0.0f ? sum[d] / total : 0.0f);
-    if (total > 1.1f)
+        squares += sum[d] * sum[d];
+    }
+    if (total > 1.1f && HEAD_DIM * sum[5] * sum[5] < squares)
         gqa_store(o + 5, sum[5] / total * 1.015f);
 }
