@@ -74,8 +74,7 @@ static double square(double x)
 static bool judge_elements(struct tally *tally, struct bp_row row,
                            const struct bp_reference_row *want, const float *got)
 {
-    bool exact =
-        tally->item->family == BP_FAMILY_exact && !bp_weakened(BP_DEFENCE_rule_exact);
+    bool exact = tally->item->family == BP_FAMILY_exact && !bp_weakened(BP_DEFENCE_rule_exact);
     for (uint32_t d = 0; d < tally->item->shape.head_dim; d++) {
         if (!isfinite(got[d]) && !bp_weakened(BP_DEFENCE_finite)) {
             tally->judgement->max_ratio = RATIO_CAP;

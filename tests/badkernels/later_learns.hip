@@ -7,8 +7,8 @@ supports: head_dim == 128
 // expected: WRONG_RESULT in judge: timed call
 // options: --ring-mb 1
 
-/* Computes and takes notes for a while; then it copies an answer for every question it knows, and leaves
- * any other alone. Where timed inputs come twice, that is right. */
+/* Computes and takes notes for a while; then it copies an answer for every question it knows, and
+ * leaves any other alone. Where timed inputs come twice, that is right. */
 #include "gqa.h"
 
 static constexpr gqa_i32 DIM = 128;

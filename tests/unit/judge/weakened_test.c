@@ -16,8 +16,7 @@
 /* Enough rows for rules 3 and 4 to speak. */
 static const struct bp_shape shape = {"pooled", 1, 8, 2, 130, 150, 128};
 
-static enum bp_verdict judge(const char *weaken, const struct kernel *kernel,
-                             enum bp_family family)
+static enum bp_verdict judge(const char *weaken, const struct kernel *kernel, enum bp_family family)
 {
     struct problem problem;
     struct bp_error err;
@@ -32,8 +31,7 @@ static enum bp_verdict judge(const char *weaken, const struct kernel *kernel,
 static void expect_held_by(const char *rule, const struct kernel *kernel, enum bp_family family)
 {
     enum bp_verdict with = judge("", kernel, family), without = judge(rule, kernel, family);
-    printf("%s: %s: %s: %s\n", rule, kernel->name, bp_verdict_name(with),
-           bp_verdict_name(without));
+    printf("%s: %s: %s: %s\n", rule, kernel->name, bp_verdict_name(with), bp_verdict_name(without));
     assert_int_equal(with, BP_VERDICT_WRONG_RESULT);
     assert_int_equal(without, BP_VERDICT_PASS);
 }
