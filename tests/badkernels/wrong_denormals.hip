@@ -5,6 +5,7 @@ dtypes: [f16]
 supports: head_dim == 128
 */
 // expected: WRONG_RESULT in judge
+// options: --suite quick
 
 /* Flushes what is smaller than the least normal number of the dtype. */
 #include "gqa.h"
