@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/weaken.h"
+
 #define BIT(name) (1u << BP_VERDICT_##name)
 
 /* What each stage may say of a candidate by itself. */
@@ -140,7 +142,7 @@ void bp_outcome_of_end(enum bp_stage stage, const struct bp_child_end *end, doub
 void bp_outcome_of_claim(enum bp_stage stage, uint32_t verdict, const char *message,
                          struct bp_outcome *outcome)
 {
-    if (claims[stage] & 1u << verdict) {
+    if ((claims[stage] & 1u << verdict) || bp_weakened(BP_DEFENCE_claims)) {
         set(outcome, (enum bp_verdict)verdict, message);
         return;
     }

@@ -7,7 +7,8 @@
     // gates: N shapes, that the gates went through; or skipped: TEXT that the reason begins with
     // options: further options for `bulletproof eval`
 
-After each it looks for processes, files and mounts that were left, and at the time it took.
+After each it looks for processes, files and mounts that were left, at the time it took, and into the
+bundle that it was asked for.
 """
 import argparse
 import concurrent.futures
@@ -17,6 +18,7 @@ import os
 import re
 import shlex
 import sys
+import tempfile
 
 from supervised import Program, isolate, mounts
 
@@ -36,6 +38,19 @@ def gate_account(gate):
     if gate["skipped_because"]:
         return f"skipped: {gate['skipped_because']}"
     return f"{gate['shapes']} shapes, {gate['compile_ms']:.0f} ms compile, {gate['run_ms']:.0f} ms run"
+
+
+def read_bundle(directory, kernel):
+    """The evaluation that a bundle keeps, and what it has not got."""
+    try:
+        with open(kernel, "rb") as source, open(f"{directory}/kernel.hip", "rb") as copy:
+            missing = [] if source.read() == copy.read() else ["the bundle has another source"]
+        with open(f"{directory}/replay.json", encoding="utf-8") as file:
+            json.load(file)
+        with open(f"{directory}/evaluation.json", encoding="utf-8") as file:
+            return json.load(file), missing
+    except (OSError, ValueError) as problem:
+        return None, [f"no whole bundle: {problem}"]
 
 
 class Kernel:
@@ -81,10 +96,13 @@ class Case:
 
     def evaluate(self, program):
         """What was seen, as a line, and the list of complaints."""
-        run = Program([program, "eval", self.kernel.path] + self.options)
-        status = run.wait(self.allowed_s + 10)
-        complaints = run.leftovers()
-        run.remove()
+        with tempfile.TemporaryDirectory(prefix="bulletproof-bundle-") as bundle:
+            run = Program([program, "eval", self.kernel.path, "--bundle", bundle + "/kept"]
+                          + self.options)
+            status = run.wait(self.allowed_s + 10)
+            complaints = run.leftovers()
+            run.remove()
+            kept, missing = read_bundle(bundle + "/kept", self.kernel.path)
         if run.seconds > self.allowed_s:
             complaints.append(f"took {run.seconds:.1f} s, allowed {self.allowed_s:.1f}")
         try:
@@ -94,7 +112,9 @@ class Case:
         seen = f"{result['verdict']} in {result['stage']}: {result['message']}"
         if result["gate"] and result["stage"] != "gate":
             seen = f"{result['verdict']} in {result['stage']}, gates: {gate_account(result['gate'])}"
-        complaints += self.complaints_about(result, status)
+        complaints += self.complaints_about(result, status) + missing
+        if not missing and kept["verdict"] != result["verdict"]:
+            complaints.append(f"the bundle has the verdict {kept['verdict']}")
         if len(run.output) > OUTPUT_MAX:
             complaints.append(f"{len(run.output)} bytes of JSON")
         if "root:" in run.output + run.errors:

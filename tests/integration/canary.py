@@ -21,7 +21,6 @@ WEAKENING = False
 # What is seen to be missing where it is not the defence's own name: without no_new_privs the kernel
 # refuses both Landlock and filters.
 SEEN_AS = {"no_new_privs": "seccomp"}
-NOT_OF_THE_SANDBOX = set()
 
 
 def run(*args, weaken=None, user=None):
@@ -38,9 +37,9 @@ def evaluate(weaken=None, *options):
     return run("eval", kernel, "--suite", "odd_17", *options, weaken=weaken)
 
 
-def names(header, macro):
+def names(header, macro, root=None):
     """The first argument of every X(...) row of an X-macro list."""
-    text = (ROOT / header).read_text().split(f"#define {macro}(X)")[1].split("enum")[0]
+    text = ((root or ROOT) / header).read_text().split(f"#define {macro}(X)")[1].split("enum")[0]
     return [part.split(",")[0].strip() for part in text.split("X(")[1:]]
 
 
@@ -87,7 +86,7 @@ class Refusal(unittest.TestCase):
         granted = {row["layer"]: row["state"] == "present"
                    for row in json.loads(run("doctor", "--json").stdout)["sandbox"]["layers"]}
         for defence in names("base/weaken.h", "BP_DEFENCE_LIST"):
-            if defence in NOT_OF_THE_SANDBOX or not granted[defence]:
+            if not granted.get(defence):  # or no layer of the sandbox
                 continue
             with self.subTest(defence=defence):
                 done = evaluate(defence)
