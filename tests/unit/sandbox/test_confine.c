@@ -1,5 +1,6 @@
 /* What a confined child can and cannot do, act by act, for every policy. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -378,6 +380,37 @@ static void test_many_processes(void **state)
     }
 }
 
+#define COMPILERS "/usr/lib/llvm-14/bin"
+
+/* In mounts of its own, where there is no compiler: what the refusal says, as this process's status. */
+static int confine_without_compiler(void)
+{
+    struct lab_result result;
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("tmpfs", COMPILERS, "tmpfs", 0, "size=4096") < 0)
+        return 77;
+    lab_run(COMPILE, "nothing", NULL, NULL, &result);
+    printf("without a compiler: '%s' '%s'\n", result.layers, result.text);
+    return result.layers[0] || result.done ||
+           !strstr(result.text, "policy compile_cpu needs /usr/bin/clang, which is not installed");
+}
+
+static void test_missing_path(void **state)
+{
+    (void)state;
+    if (geteuid() != 0 || access(COMPILERS, F_OK) < 0)
+        skip();
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        exit(confine_without_compiler());
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(status, 0);
+}
+
 /* A source that includes /etc/passwd must not carry it out through the compiler's log. */
 static void test_compiler_log(void **state)
 {
@@ -392,11 +425,12 @@ int main(int argc, char **argv)
 {
     lab_start(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),    cmocka_unit_test(test_namespaces),
-        cmocka_unit_test(test_identity),  cmocka_unit_test(test_acts),
-        cmocka_unit_test(test_read_only), cmocka_unit_test(test_limits_in_force),
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_compiler_log),
-        cmocka_unit_test(test_own_code),  cmocka_unit_test(test_many_processes),
+        cmocka_unit_test(test_layers),         cmocka_unit_test(test_namespaces),
+        cmocka_unit_test(test_identity),       cmocka_unit_test(test_acts),
+        cmocka_unit_test(test_read_only),      cmocka_unit_test(test_limits_in_force),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_compiler_log),
+        cmocka_unit_test(test_missing_path),   cmocka_unit_test(test_own_code),
+        cmocka_unit_test(test_many_processes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
