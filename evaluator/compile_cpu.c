@@ -397,6 +397,21 @@ static int deliver(const struct bp_msg_compile_request *request, int object_fd,
     return rc;
 }
 
+/* "clang … && ld.lld …", for the record. */
+static void describe_command(const struct arguments *clang, const struct arguments *lld, char *text,
+                             size_t size)
+{
+    const struct arguments *steps[] = {clang, lld};
+    size_t used = 0;
+    for (size_t s = 0; s < 2; s++)
+        for (size_t i = 0; i < steps[s]->count && used < size; i++)
+            used += (size_t)snprintf(text + used, size - used, "%s%s",
+                                     i   ? " "
+                                     : s ? " && "
+                                         : "",
+                                     steps[s]->list[i]);
+}
+
 int bp_compile_cpu(const struct bp_msg_compile_request *request, const char *source, int object_fd,
                    struct bp_msg_compile_result *result, struct bp_error *err)
 {
@@ -409,6 +424,7 @@ int bp_compile_cpu(const struct bp_msg_compile_request *request, const char *sou
     snprintf(result->compiler, sizeof result->compiler, "%s", tools.version);
     add_argument(&lld, tools.lld);
     ADD(&lld, lld_arguments);
+    describe_command(&clang, &lld, result->command, sizeof result->command);
     if (run_step(&clang, result, err) < 0)
         return -1;
     if (result->verdict == BP_VERDICT_PASS && check_includes(result, err) < 0)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "evaluator/compile_cpu.h"
+#include "evaluator/crash.h"
 #include "evaluator/device.h"
 #include "evaluator/gate.h"
 #include "evaluator/object.h"
@@ -95,13 +96,14 @@ static enum bp_verdict load(int object_fd, size_t object_bytes, const struct bp_
     snprintf(message, BP_TEXT_LINE, "no memory to read the object");
     if (loaded && bytes != MAP_FAILED)
         verdict = vet_and_map(loaded, bytes, object_bytes, rules, object_fd, message);
-    if (bytes != MAP_FAILED)
-        munmap(bytes, object_bytes);
     if (verdict != BP_VERDICT_PASS) {
+        if (bytes != MAP_FAILED)
+            munmap(bytes, object_bytes);
         free(loaded);
         return verdict;
     }
-    loaded->object.bytes = NULL;
+    /* The bytes stay: a crash is told by the names in them. */
+    bp_crash_watch(&loaded->object);
     *module = loaded;
     return BP_VERDICT_PASS;
 }
@@ -127,8 +129,11 @@ static enum bp_verdict gate_load(int object_fd, size_t object_bytes,
 
 static void cpu_unload(struct bp_device_module *module)
 {
-    if (module)
+    if (module) {
+        bp_crash_forget();
+        munmap((void *)(uintptr_t)module->object.bytes, module->object.size);
         bp_object_unmap(&module->object);
+    }
     free(module);
 }
 

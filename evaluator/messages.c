@@ -98,6 +98,7 @@ RECORD(compile_request_record, bp_msg_compile_request, TEXT(bp_msg_compile_reque
 RECORD(compile_result_record, bp_msg_compile_result,
        BELOW(bp_msg_compile_result, verdict, BP_VERDICT_COUNT),
        U64(bp_msg_compile_result, object_bytes), TEXT(bp_msg_compile_result, compiler),
+       TEXT(bp_msg_compile_result, command),
        TEXT(bp_msg_compile_result, message), TEXT(bp_msg_compile_result, diagnostics));
 RECORD(arenas_request_record, bp_msg_arenas_request, U64(bp_msg_arenas_request, masters_bytes),
        U64(bp_msg_arenas_request, references_bytes));
@@ -114,7 +115,7 @@ RECORD(fill_request_record, bp_msg_fill_request, BELOW(bp_msg_fill_request, scru
 RECORD(fill_result_record, bp_msg_fill_result, U64(bp_msg_fill_result, bytes));
 RECORD(run_request_record, bp_msg_run_request, TEXT(bp_msg_run_request, device),
        BELOW(bp_msg_run_request, dtype, BP_DTYPE_COUNT), U32(bp_msg_run_request, threads),
-       U64(bp_msg_run_request, object_bytes), U64(bp_msg_run_request, workspace_max_bytes),
+       BELOW(bp_msg_run_request, hold, 2), U64(bp_msg_run_request, object_bytes), U64(bp_msg_run_request, workspace_max_bytes),
        LIST(bp_msg_run_request, cases, case_count, BP_SUITE_MAX_CASES, run_case_record),
        LIST(bp_msg_run_request, timed, timed_count, BP_SUITE_MAX_TIMED, run_timed_record));
 RECORD(plan_result_record, bp_msg_plan_result,

@@ -20,6 +20,7 @@
 #define BP_TEXT_SHORT 64
 #define BP_TEXT_LINE 512
 #define BP_TEXT_DIAGNOSTICS 16384
+#define BP_COMPILE_COMMAND 4096
 #define BP_MAX_DEFINES 64
 #define BP_MAX_FILLS BP_SUITE_MAX_CASES
 
@@ -94,6 +95,7 @@ struct bp_msg_compile_result {
     uint32_t verdict; /* PASS, COMPILE_ERROR, COMPILE_LIMIT, COMPILER_CRASH */
     uint64_t object_bytes;
     char compiler[BP_TEXT_LINE];           /* name and version */
+    char command[BP_COMPILE_COMMAND];      /* with every option; cut at its size */
     char message[BP_TEXT_LINE];            /* the first error line, or empty */
     char diagnostics[BP_TEXT_DIAGNOSTICS]; /* cleaned of control bytes, cut at the cap */
 };
@@ -175,6 +177,7 @@ struct bp_msg_run_request {
     char device[BP_TEXT_SHORT];
     uint32_t dtype;
     uint32_t threads; /* CPU device: pool size */
+    uint32_t hold;    /* 1: wait for a debugger before the candidate's first instruction */
     uint64_t object_bytes;
     uint64_t workspace_max_bytes;
     uint32_t case_count;

@@ -437,6 +437,26 @@ bool bp_object_find(const struct bp_object *object, const char *name, uint64_t *
     return false;
 }
 
+bool bp_object_is_code(const struct bp_object *object, uint64_t address)
+{
+    const struct bp_object_segment *s = segment_of(object, address, 1);
+    return s && (s->flags & PF_X);
+}
+
+const char *bp_object_function_at(const struct bp_object *object, uint64_t address,
+                                  uint64_t *offset)
+{
+    for (uint32_t i = 1; i < object->symbol_count; i++) {
+        Elf64_Sym symbol = symbol_at(object, i);
+        if (symbol.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol.st_info) != STT_FUNC ||
+            address < symbol.st_value || address - symbol.st_value >= symbol.st_size)
+            continue;
+        *offset = address - symbol.st_value;
+        return symbol_name(object, &symbol);
+    }
+    return NULL;
+}
+
 enum bp_verdict bp_object_vet(const void *bytes, size_t size, const struct bp_object_rules *rules,
                               struct bp_object *object, char message[BP_TEXT_LINE])
 {

@@ -68,6 +68,14 @@ void bp_object_unmap(struct bp_object *object);
 /* An exported function's address, before relocation; false when there is none of that name. */
 bool bp_object_find(const struct bp_object *object, const char *name, uint64_t *address);
 
+/* Whether an address, before relocation, lies in a segment of code. */
+bool bp_object_is_code(const struct bp_object *object, uint64_t address);
+
+/* The exported function that holds an address, and how far behind its start: null when none does. No
+ * system call, no allocation. */
+const char *bp_object_function_at(const struct bp_object *object, uint64_t address,
+                                  uint64_t *offset);
+
 /* Where an address of a mapped object is now, and the reverse: 0 for what lies outside of it. */
 void *bp_object_at(const struct bp_object *object, uint64_t address);
 uint64_t bp_object_address(const struct bp_object *object, uintptr_t place);

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "evaluator/crash.h"
 #include "evaluator/fiber.h"
 #include "kernels/include/gqa_simt.h"
 
@@ -36,6 +37,7 @@ struct wave {
 /* One OS thread and the block it runs. */
 struct executor {
     pthread_t thread;
+    struct bp_crash_stack crash_stack;
     unsigned char *lds; /* mapping of LDS_BYTES between guard pages */
     char *stacks;       /* mapping of stack_count stacks, or null */
     uint32_t stack_count;
@@ -385,12 +387,15 @@ static void *pool_thread(void *argument)
 {
     struct executor *ex = argument;
     uint32_t seen = 0;
+    bp_crash_enter_thread(&ex->crash_stack);
     sem_post(&pool.started);
     for (;;) {
         wait_for_change(&pool.generation, seen, &pool.sleepers);
         seen = atomic_load(&pool.generation);
-        if (pool.stop)
+        if (pool.stop) {
+            bp_crash_leave_thread(&ex->crash_stack);
             return NULL;
+        }
         work(ex);
         if (atomic_fetch_sub(&pool.running, 1) == 1 && atomic_load(&pool.caller_sleeps))
             futex_wake(&pool.running, 1);
@@ -490,6 +495,8 @@ int bp_simt_open(uint32_t threads, struct bp_error *err)
             return -1;
         }
         pool.executors[pool.threads] = ex;
+        if (pool.threads == 0)
+            bp_crash_enter_thread(&ex->crash_stack);
     }
     return 0;
 }
@@ -501,6 +508,8 @@ void bp_simt_close(void)
     for (uint32_t i = 0; i < pool.threads; i++) {
         if (i > 0)
             pthread_join(pool.executors[i]->thread, NULL);
+        else
+            bp_crash_leave_thread(&pool.executors[0]->crash_stack);
         free_executor(pool.executors[i]);
     }
     free(pool.executors);

@@ -3,10 +3,13 @@
  * are read, kernels called and answers written, and nothing this process says is believed beyond
  * what harness/supervise can check. */
 #include <inttypes.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -315,9 +318,24 @@ static int serve_one(struct run *run, enum bp_verdict *verdict, struct bp_error 
     return served < 0 ? -1 : 1;
 }
 
+/* A debugger that has attached sets it to 0. Extern, so that it is found in a stripped program. */
+extern volatile uint32_t bp_run_held;
+volatile uint32_t bp_run_held;
+
+/* The candidate's filter stands and none of its code has run. A futex wait, as no other call that
+ * sleeps is left. */
+static void wait_for_debugger(void)
+{
+    const struct timespec nap = {.tv_nsec = 20000000};
+    while (bp_run_held)
+        syscall(SYS_futex, &bp_run_held, FUTEX_WAIT_PRIVATE, 1, &nap, NULL, 0);
+}
+
 /* From the first instruction of the candidate to the end of the requests. */
 static int run_candidate(struct run *run, enum bp_verdict *verdict, struct bp_error *err)
 {
+    bp_run_held = run->request->hold;
+    wait_for_debugger();
     *verdict = make_plans(run);
     if (*verdict == BP_VERDICT_PASS)
         *verdict = make_workspace(run);

@@ -12,7 +12,10 @@ static void print_help(const struct bp_cli_verb *verb)
     for (uint32_t i = 0; i < verb->option_count; i++) {
         const struct bp_cli_option *option = &verb->options[i];
         char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "",
+        char letter[8] = "";
+        if (option->letter)
+            snprintf(letter, sizeof letter, ", -%c", option->letter);
+        snprintf(left, sizeof left, "--%s%s%s%s", option->name, letter, option->argument ? " " : "",
                  option->argument ? option->argument : "");
         printf("  %-24s %s\n", left, option->doc);
     }
@@ -27,6 +30,14 @@ static const struct bp_cli_option *find(const struct bp_cli_verb *verb, const ch
     for (uint32_t i = 0; i < verb->option_count; i++)
         if (strlen(verb->options[i].name) == length &&
             strncmp(verb->options[i].name, name, length) == 0)
+            return &verb->options[i];
+    return NULL;
+}
+
+static const struct bp_cli_option *find_letter(const struct bp_cli_verb *verb, char letter)
+{
+    for (uint32_t i = 0; i < verb->option_count; i++)
+        if (verb->options[i].letter == letter)
             return &verb->options[i];
     return NULL;
 }
@@ -96,14 +107,17 @@ static int set(const struct bp_cli_verb *verb, const struct bp_cli_option *optio
     return -1;
 }
 
-/* One "--name[=value]" at argv[*index]; takes the next word as value where one is due. */
+/* One "--name[=value]" or "-l" at argv[*index]; takes the next word as value where one is due. */
 static int take_option(const struct bp_cli_verb *verb, int argc, char **argv, int *index,
                        struct bp_error *err)
 {
     const char *text = argv[*index] + 2;
-    const char *equals = strchr(text, '=');
+    bool is_long = argv[*index][1] == '-';
+    const char *equals = is_long ? strchr(text, '=') : NULL;
     const struct bp_cli_option *option =
-        find(verb, text, equals ? (size_t)(equals - text) : strlen(text));
+        is_long ? find(verb, text, equals ? (size_t)(equals - text) : strlen(text))
+        : *text ? NULL
+                : find_letter(verb, argv[*index][1]);
     if (!option)
         return unknown(verb, argv[*index], err);
     if (option->kind == BP_CLI_FLAG && equals)
@@ -130,11 +144,9 @@ int bp_cli_parse(const struct bp_cli_verb *verb, int argc, char **argv, const ch
         } else if (!only_positionals && (strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0)) {
             print_help(verb);
             return -2;
-        } else if (!only_positionals && strncmp(text, "--", 2) == 0) {
+        } else if (!only_positionals && text[0] == '-' && text[1]) {
             if (take_option(verb, argc, argv, &i, err) < 0)
                 return -1;
-        } else if (!only_positionals && text[0] == '-' && text[1]) {
-            return unknown(verb, text, err);
         } else if (count == verb->max_positionals) {
             return bp_fail(err, BP_ERR_USAGE, "%s: unexpected argument '%s' (usage: %s %s)",
                            verb->name, text, verb->name, verb->usage);

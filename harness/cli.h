@@ -29,6 +29,7 @@ struct bp_cli_option {
     const char *doc;
     void *target;
     double min, max;
+    char letter; /* "-o VALUE" for short; 0: none */
 };
 
 struct bp_cli_verb {

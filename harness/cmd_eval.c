@@ -13,13 +13,15 @@
 #include "harness/config/choices.h"
 #include "harness/evolve/identity.h"
 #include "harness/evolve/session.h"
+#include "harness/evolve/setting.h"
 #include "harness/exit_codes.h"
 #include "harness/report/artifacts.h"
+#include "harness/report/bundle.h"
 
 struct arguments {
     const char *source;
     struct bp_cli_list knobs;
-    const char *dtype, *device, *suite, *gates;
+    const char *dtype, *device, *suite, *gates, *bundle;
     uint64_t threads, ring_mb;
     double compile_seconds, gate_seconds, run_seconds;
     bool json, verbose, allow_degraded;
@@ -195,9 +197,26 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     return 0;
 }
 
+/* Knobs that the kernel does not have, as they were asked for. */
+static void add_unknown(const struct bp_space *space, const struct bp_cli_list *wanted,
+                        struct bp_evaluation *evaluation)
+{
+    for (uint32_t i = 0; i < wanted->count && evaluation->knob_count < BP_MAX_DEFINES; i++) {
+        struct bp_define *define = &evaluation->knobs[evaluation->knob_count];
+        int64_t value = 0;
+        struct bp_error ignored;
+        if (parse_knob(wanted->items[i], define->name, sizeof define->name, &value, &ignored) < 0 ||
+            bp_space_knob(space, define->name) < space->knob_count)
+            continue;
+        snprintf(define->value, sizeof define->value, "%" PRId64, value);
+        evaluation->knob_count++;
+    }
+}
+
 /* The verdict on knob values outside the space. They have no identity: nothing is made of them. */
 static void refuse(const struct bp_space *space, const int64_t *values,
-                   const struct bp_error *outside, struct bp_evaluation *evaluation)
+                   const struct bp_cli_list *wanted, const struct bp_error *outside,
+                   struct bp_evaluation *evaluation)
 {
     evaluation->verdict = BP_VERDICT_INVALID_CONFIG;
     evaluation->stage = BP_STAGE_validate;
@@ -205,6 +224,7 @@ static void refuse(const struct bp_space *space, const int64_t *values,
     for (uint32_t k = 0; k < space->knob_count; k++)
         snprintf(evaluation->knobs[k].value, sizeof evaluation->knobs[k].value, "%" PRId64,
                  values[k]);
+    add_unknown(space, wanted, evaluation);
     snprintf(evaluation->message, sizeof evaluation->message, "%s", outside->msg);
     evaluation->finished_wall_ms = bp_clock_wall_ms();
     bp_evaluation_safety(evaluation);
@@ -228,7 +248,7 @@ static int evaluate(struct bp_session *session, const struct bp_config *config,
     snprintf(evaluation->kernel_name, sizeof evaluation->kernel_name, "%s", config->head.name);
     bp_session_describe(session, evaluation);
     if (chosen == 1) {
-        refuse(&config->head.space, values, &outside, evaluation);
+        refuse(&config->head.space, values, knobs, &outside, evaluation);
         return 0;
     }
     struct bp_key run_key;
@@ -242,12 +262,36 @@ static int evaluate(struct bp_session *session, const struct bp_config *config,
     return result;
 }
 
+/* Before anything is done for it: nothing that is there is replaced by a name mistyped. */
+static int check_bundle(const struct arguments *arguments, struct bp_error *err)
+{
+    if (arguments->bundle && access(arguments->bundle, F_OK) == 0)
+        return bp_fail(err, BP_ERR_USAGE, "eval: --bundle %.200s is there already",
+                       arguments->bundle);
+    return 0;
+}
+
+static int write_bundle(const struct arguments *arguments, const struct bp_session *session,
+                        const struct bp_evaluation *evaluation, struct bp_error *err)
+{
+    struct bp_replay_setting setting;
+    if (!arguments->bundle)
+        return 0;
+    if (bp_setting_of(session, &setting, err) < 0)
+        return -1;
+    int result = bp_bundle_write(arguments->bundle, &setting, evaluation, err);
+    bp_replay_setting_free(&setting);
+    return result;
+}
+
 static int run(const struct arguments *arguments, struct bp_session *session,
                struct bp_config *config, struct bp_evaluation *evaluation, struct bp_error *err)
 {
     struct bp_session_callbacks callbacks = {.prepared = show_preparation, .waiting = show_waiting};
-    if (load(arguments, config, err) < 0 || bp_session_init(session, config, &callbacks, err) < 0 ||
-        evaluate(session, config, &arguments->knobs, evaluation, err) < 0)
+    if (check_bundle(arguments, err) < 0 || load(arguments, config, err) < 0 ||
+        bp_session_init(session, config, &callbacks, err) < 0 ||
+        evaluate(session, config, &arguments->knobs, evaluation, err) < 0 ||
+        write_bundle(arguments, session, evaluation, err) < 0)
         return -1;
     if (arguments->json)
         return print_json(evaluation, err);
@@ -287,6 +331,8 @@ int bp_cmd_eval(int argc, char **argv)
         {"ring-mb", BP_CLI_COUNT, "N",
          "MiB of inputs timed calls walk through (default: twice the last-level cache)",
          &arguments.ring_mb, 1, 65536},
+        {"bundle", BP_CLI_TEXT, "DIR", "write what 'replay' needs as a new directory DIR",
+         &arguments.bundle, 0, 0},
         {"allow-degraded", BP_CLI_FLAG, NULL,
          "start although a layer of the sandbox is missing ('bulletproof doctor' lists them)",
          &arguments.allow_degraded, 0, 0},

@@ -4,6 +4,8 @@
 
 int bp_cmd_eval(int argc, char **argv);
 int bp_cmd_evolve(int argc, char **argv);
+int bp_cmd_replay(int argc, char **argv);
+int bp_cmd_export(int argc, char **argv);
 int bp_cmd_status(int argc, char **argv);
 int bp_cmd_clean(int argc, char **argv);
 int bp_cmd_config(int argc, char **argv);

@@ -9,6 +9,7 @@ enum bp_exit {
     BP_EXIT_FAILED = 1,     /* the run failed */
     BP_EXIT_USAGE = 2,      /* command line, config or input file */
     BP_EXIT_CANDIDATE = 10, /* a verdict that blames the candidate */
+    BP_EXIT_DIFFERENT = 11, /* a replay gave another verdict */
     BP_EXIT_HARNESS = 20,   /* device or harness */
     BP_EXIT_INTERRUPTED = 130,
 };

@@ -21,6 +21,8 @@ static const struct {
 } verbs[] = {
     {"eval", bp_cmd_eval, "evaluate one kernel source: compile, run, judge, time", true},
     {"evolve", bp_cmd_evolve, "search a kernel's knobs for a faster one", true},
+    {"replay", bp_cmd_replay, "evaluate a saved failure again, with the inputs of then", true},
+    {"export", bp_cmd_export, "pack a saved failure into one file", false},
     {"status", bp_cmd_status, "say where a run stands, also while it is going on"},
     {"clean", bp_cmd_clean, "remove old run directories and what dead runs left over"},
     {"doctor", bp_cmd_doctor, "say what of this machine can be used, and what is missing"},
@@ -36,9 +38,11 @@ static void print_usage(FILE *out)
             BP_VERSION);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
-    fprintf(out, "\n'bulletproof VERB --help' tells the rest.\n\n"
-                 "exit status: 0 success or PASS, 1 the run failed, 2 usage, config or input,\n"
-                 "10 the candidate's fault, 20 device or harness, 130 interrupted\n");
+    fprintf(
+        out,
+        "\n'bulletproof VERB --help' tells the rest.\n\n"
+        "exit status: 0 success or PASS, 1 the run failed, 2 usage, config or input,\n"
+        "10 the candidate's fault, 11 a replay differs, 20 device or harness, 130 interrupted\n");
 }
 
 static bool arm_faults(void)

@@ -14,6 +14,7 @@
 #include "harness/evolve/run_dir.h"
 #include "harness/evolve/run_facts.h"
 #include "harness/evolve/search_loop.h"
+#include "harness/evolve/setting.h"
 #include "harness/evolve/standings.h"
 #include "harness/exit_codes.h"
 #include "harness/store/json_parts.h"
@@ -229,7 +230,9 @@ static int open_session(struct engine *engine, struct bp_error *err)
         return bp_loop_open(&run->session.loop, err) < 0 ? -1 : opened(run, err);
     bp_store_run_key(run->recorder.store, &run_key);
     bp_key_derive(&run_key, "session", number, &key);
-    return bp_session_open(&run->session, &key, err);
+    if (bp_session_open(&run->session, &key, err) < 0)
+        return -1;
+    return bp_setting_of(&run->session, &run->recorder.setting, err);
 }
 
 static int repair(struct engine *engine, struct bp_error *err)

@@ -1,5 +1,6 @@
 #include "harness/evolve/flight.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,7 @@ static void start_compile(struct bp_session *session, struct bp_flight *flight)
     flight->outcome = (struct bp_outcome){.verdict = BP_VERDICT_PASS};
     flight->stage = BP_STAGE_compile;
     flight->unreaped = false;
+    bp_session_position(session, &flight->position);
     flight->secret = ++session->evaluations;
     flight->compiling = bp_compile_start(&flight->job, &options, &err) == 0;
     if (!flight->compiling)
@@ -112,6 +114,8 @@ static void open_trial(struct bp_session *session, struct bp_flight *flight, uin
         .evaluation = flight->secret,
         .timing = session->timing,
         .draws = &session->draws,
+        .held = session->held,
+        .held_context = session->held_context,
     };
     if (bp_trial_open(&options, &flight->trial, &err) < 0)
         fail(flight, BP_STAGE_run, &err);
@@ -161,6 +165,8 @@ static void take_compile(struct bp_flight *flight)
 {
     struct bp_evaluation *evaluation = flight->candidate->evaluation;
     struct bp_compile_job *job = &flight->job;
+    bp_evidence_free(evaluation->evidence);
+    evaluation->evidence = bp_steal_pointer(&job->evidence);
     if (!flight->compiling)
         return;
     evaluation->duration.compile_ms += job->compiler_ms;
@@ -230,6 +236,7 @@ static int run_trial(struct bp_session *session, struct bp_flight *flight, struc
     struct bp_trial_object object = {.fd = flight->candidate->object_fd,
                                      .bytes = flight->candidate->object_bytes};
     struct bp_error why;
+    bp_session_position(session, &flight->position);
     bp_session_now(session, "trying #%u", flight->candidate->evaluation->number);
     if (bp_trial_start(flight->trial, &object, &why) < 0) {
         fail(flight, BP_STAGE_run, &why);
@@ -255,4 +262,19 @@ int bp_flight_try(struct bp_session *session, struct bp_flight *flight, struct b
     flight->outcome = ring;
     flight->stage = BP_STAGE_prepare;
     return 0;
+}
+
+void bp_flight_add_evidence(struct bp_flight *flight)
+{
+    struct bp_evaluation *evaluation = flight->candidate->evaluation;
+    if (!evaluation->evidence)
+        evaluation->evidence = bp_evidence_new();
+    struct bp_evidence *evidence = evaluation->evidence;
+    if (!evidence)
+        return;
+    memcpy(evidence->compile_command, flight->job.command, sizeof evidence->compile_command);
+    evidence->position = flight->position;
+    evidence->position.evaluation = flight->secret;
+    if (flight->candidate->object_fd >= 0)
+        evidence->object_fd = fcntl(flight->candidate->object_fd, F_DUPFD_CLOEXEC, 3);
 }

@@ -13,6 +13,7 @@ struct bp_flight {
     struct bp_trial *trial; /* opened with the compiler, so that its children are ready after it */
     struct bp_orders fills; /* of its case arenas */
     uint64_t secret;        /* number that keys its permutation and canaries */
+    struct bp_secret_position position; /* where the secrets stood as it began */
 
     /* of the attempt under way or just over */
     struct bp_outcome outcome;
@@ -37,6 +38,10 @@ int bp_flight_compile(struct bp_session *session, struct bp_flight *flights, uin
 /* Runs, judges and times the object. */
 int bp_flight_try(struct bp_session *session, struct bp_flight *flight, struct bp_error *err)
     BP_MUST_CHECK;
+
+/* Adds to the evidence of the attempt what only the session knows: the object, how it was compiled, and
+ * where the secrets stood. Where no child got as far as leaving any, there is that alone. */
+void bp_flight_add_evidence(struct bp_flight *flight);
 
 /* A side of the ring of outputs for a new candidate, with nothing left of earlier ones. *outcome is
  * PASS or INFRA. */

@@ -86,6 +86,7 @@ int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)
     int result = recorder->store ? bp_store_close(recorder->store, err) : 0;
     recorder->store = NULL;
     bp_thinning_close(&recorder->thinning);
+    bp_replay_setting_free(&recorder->setting);
     bp_log_close(); /* the store's thread says something now and then */
     return result;
 }
@@ -96,14 +97,28 @@ struct evaluation_job {
     char dir[4096];
     struct bp_thinning *thinning;     /* borrowed */
     struct bp_evaluation *evaluation; /* owned copy */
+    const struct bp_replay_setting *setting;
     bool is_best;
 };
+
+/* A bundle is worth no run: the record has the verdict already. */
+static void write_bundle(const struct evaluation_job *job)
+{
+    struct bp_error err;
+    const struct bp_evaluation *evaluation = job->evaluation;
+    bool seen = evaluation->evidence || evaluation->verdict == BP_VERDICT_INVALID_CONFIG;
+    if (job->setting->config && seen &&
+        bp_bundle_write_failure(job->dir, job->setting, evaluation, &err) < 0)
+        bp_log(BP_LOG_WARNING, "recorder", "no bundle of evaluation %u: %s", evaluation->number,
+               err.msg);
+}
 
 static int write_evaluation(void *context, struct bp_error *err)
 {
     const struct evaluation_job *job = context;
     if (bp_artifacts_evaluation(job->dir, job->evaluation, err) < 0)
         return -1;
+    write_bundle(job);
     bp_thinning_added(job->thinning, job->evaluation->number, job->evaluation->verdict);
     return job->is_best ? bp_artifacts_best(job->dir, job->evaluation, err) : 0;
 }
@@ -126,6 +141,7 @@ int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluat
         return bp_fail(err, BP_ERR_MEMORY, "no memory to record an evaluation");
     }
     memcpy(job->dir, recorder->dir, sizeof job->dir);
+    job->setting = &recorder->setting;
     job->thinning = &recorder->thinning;
     job->is_best = is_best;
     struct bp_store_job work = {.run = write_evaluation,

@@ -5,6 +5,7 @@
 
 #include "harness/config/config.h"
 #include "harness/report/artifacts.h"
+#include "harness/report/bundle.h"
 #include "harness/report/thinning.h"
 #include "harness/store/store.h"
 
@@ -13,6 +14,9 @@ struct bp_recorder {
     _Atomic uint64_t summary_ns, summary_cost_ns; /* end of the last one, and what it took */
     struct bp_thinning thinning;                  /* the writer thread's while it runs */
     char dir[4096];
+    /* Owned; set once the session is there (bp_setting_of), bundles are written from then on. Not to
+     * change while anything is queued. */
+    struct bp_replay_setting setting;
 };
 
 /* Creates run.db, log.txt and config.yaml in dir, which exists and is empty. */
@@ -31,7 +35,7 @@ int bp_recorder_watch_size(struct bp_recorder *recorder, const struct bp_config 
 /* Waits for everything queued. */
 int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err) BP_MUST_CHECK;
 
-/* The evaluation into run.db, then its artifacts; best/ too when it is the champion now. */
+/* The evaluation into run.db, then its artifacts and, of a failure, its bundle; best/ too when it is the champion now. */
 int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
                            bool is_best, struct bp_error *err) BP_MUST_CHECK;
 

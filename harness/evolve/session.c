@@ -69,6 +69,8 @@ static void apply_limits(struct bp_session *session)
         .workspace_max_bytes = (uint64_t)config->limits.workspace_mb << 20,
         .log_max_bytes = (size_t)config->limits.log_kb << 10,
     };
+    session->ring_bytes = config->timing.ring_mb ? (uint64_t)config->timing.ring_mb << 20
+                                                 : 2 * session->host.cache_bytes;
     session->timing = (struct bp_timing_options){.batch_ms = config->timing.batch_ms,
                                                  .warmup_batches = config->timing.warmup_batches,
                                                  .batches = config->timing.batches,
@@ -84,9 +86,7 @@ static int open_bench(struct bp_session *session, const struct bp_key *run_key,
         .dtype = session->dtype,
         .threads = session->threads,
         .lanes = session->parallel,
-        .ring_bytes = session->config->timing.ring_mb
-                          ? (uint64_t)session->config->timing.ring_mb << 20
-                          : 2 * session->host.cache_bytes,
+        .ring_bytes = session->ring_bytes,
         .run_key = *run_key,
     };
     memcpy(options.device, session->device, sizeof options.device);
@@ -180,6 +180,22 @@ void bp_session_close(struct bp_session *session)
     bp_guard_close(session);
 }
 
+void bp_session_position(const struct bp_session *session, struct bp_secret_position *position)
+{
+    bp_bench_position(session->bench, position);
+    position->evaluation = session->evaluations + 1;
+    position->draws = session->draws;
+    position->matches = session->matches;
+}
+
+void bp_session_seek(struct bp_session *session, const struct bp_secret_position *position)
+{
+    bp_bench_seek(session->bench, position);
+    session->evaluations = position->evaluation - 1;
+    session->draws = position->draws;
+    session->matches = position->matches;
+}
+
 void bp_session_describe(const struct bp_session *session, struct bp_evaluation *evaluation)
 {
     evaluation->dtype = session->dtype;
@@ -254,6 +270,7 @@ static void add_attempt(struct bp_flight *flight, double before_ms)
     attempt->duration_ms = evaluation->duration.total_ms - before_ms;
     memcpy(attempt->message, flight->outcome.message, sizeof attempt->message);
     memcpy(evaluation->message, flight->outcome.message, sizeof evaluation->message);
+    bp_flight_add_evidence(flight);
 }
 
 static enum bp_attempts_next next_of(const struct bp_session *session,
@@ -391,10 +408,32 @@ static void fill_contender(const struct bp_candidate *candidate, struct bp_conte
         contender->per_call_ms[i] = evaluation->timings[i].median_ms;
 }
 
+/* A challenger that failed a match: the match's evidence takes the place of the trial's, but for the
+ * object and where its evaluation began. */
+static void keep_match_evidence(const struct bp_candidate *candidate, struct bp_match *match,
+                                const struct bp_secret_position *began)
+{
+    struct bp_evidence *evidence = bp_match_take_evidence(match);
+    struct bp_evaluation *evaluation = candidate->evaluation;
+    if (evidence && evaluation->evidence) {
+        evidence->position = evaluation->evidence->position;
+        memcpy(evidence->compile_command, evaluation->evidence->compile_command,
+               sizeof evidence->compile_command);
+        evidence->object_fd = bp_steal_fd(&evaluation->evidence->object_fd);
+        evidence->in_match = true;
+        evidence->match = *began;
+        bp_evidence_free(evaluation->evidence);
+        evaluation->evidence = bp_steal_pointer(&evidence);
+    }
+    bp_evidence_free(evidence);
+}
+
 /* Once; what goes wrong is the result's outcome. */
 static int play(struct bp_session *session, struct bp_match_options *options,
-                struct bp_match_result *result, struct bp_error *err)
+                const struct bp_candidate *challenger, struct bp_match_result *result,
+                struct bp_error *err)
 {
+    struct bp_secret_position began;
     struct bp_match *match;
     struct bp_error why;
     *result = (struct bp_match_result){.failed_side = BP_RING_A};
@@ -404,6 +443,7 @@ static int play(struct bp_session *session, struct bp_match_options *options,
         if (result->outcome.verdict != BP_VERDICT_PASS)
             return 0;
     }
+    bp_session_position(session, &began);
     options->number = ++session->matches;
     if (bp_match_start(options, &match, &why) < 0) {
         bp_outcome_of_error(&why, &result->outcome);
@@ -414,6 +454,8 @@ static int play(struct bp_session *session, struct bp_match_options *options,
         status = bp_waiting_step(session, err);
     bool unreaped = bp_match_left_unreaped(match);
     bp_match_result(match, result);
+    if (result->outcome.verdict != BP_VERDICT_PASS && result->failed_side == BP_RING_A)
+        keep_match_evidence(challenger, match, &began);
     bp_match_free(&match);
     return status < 0 ? -1 : check_device(session, BP_STAGE_time, unreaped, &result->outcome, err);
 }
@@ -454,7 +496,7 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
     fill_contender(a, &options.sides[BP_RING_A]);
     fill_contender(b, &options.sides[BP_RING_B]);
     for (uint32_t count = 1;; count++) {
-        if (play(session, &options, result, err) < 0)
+        if (play(session, &options, a, result, err) < 0)
             return -1;
         outcomes[count - 1] = result->outcome.verdict;
         bool incumbent_failed = bp_verdict_blame(result->outcome.verdict) == BP_BLAME_CANDIDATE &&

@@ -69,6 +69,7 @@ struct bp_session {
     const struct bp_config *config; /* borrowed */
     enum bp_dtype dtype;
     uint32_t threads, parallel;
+    uint64_t ring_bytes;
     char device[BP_TEXT_SHORT];
     char arch[BP_TEXT_SHORT];
     char worker_path[4096];
@@ -76,6 +77,8 @@ struct bp_session {
     uint64_t draws;
     uint64_t evaluations; /* numbers the secrets of each attempt */
     uint64_t matches;
+    void (*held)(void *context, pid_t pid); /* for a debugger (trial.h); null else */
+    void *held_context;
     struct bp_session_callbacks callbacks;
 };
 
@@ -87,6 +90,12 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
 /* Opens the loop, and makes masters and references of the whole suite. */
 int bp_session_open(struct bp_session *session, const struct bp_key *run_key, struct bp_error *err)
     BP_MUST_CHECK;
+/* Where the secrets stand: what an attempt that began now would be made of. */
+void bp_session_position(const struct bp_session *session, struct bp_secret_position *position);
+/* The next evaluation, alone, has the secrets of an attempt that began there; its key must be the
+ * session's. Only for replaying: in a run no secret is used twice. */
+void bp_session_seek(struct bp_session *session, const struct bp_secret_position *position);
+
 /* Notes what goes on now (session->activity). */
 void bp_session_now(struct bp_session *session, const char *fmt, ...) BP_PRINTF(2, 3);
 /* Kills what still runs and waits until it is reaped (two seconds at most). May be repeated. */
@@ -112,7 +121,7 @@ int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), vo
 /* Plays a match; a and b must have objects and timings. The incumbent is b. Failures of ours and of
  * the device are retried as those of evaluations are. When the incumbent fails, the match is played
  * once more; when it fails again the match is void: result->outcome says why, failed_side is
- * BP_RING_B, and nobody has won or lost anything. */
+ * BP_RING_B, and nobody has won or lost anything. When a fails it, that is in its evidence. */
 int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
                      const struct bp_candidate *b, uint32_t rounds, bool stop_early,
                      struct bp_match_result *result, struct bp_error *err) BP_MUST_CHECK;

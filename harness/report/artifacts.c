@@ -8,7 +8,9 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "harness/report/bundle.h"
 #include "harness/report/parts.h"
+#include "harness/store/json_parts.h"
 
 int bp_report_write(const char *dir, const char *name, const void *data, size_t size,
                     struct bp_error *err)
@@ -33,11 +35,13 @@ int bp_report_write_json(const char *dir, const char *name, json_t *value, struc
 /* The evaluation's object, and which file is its program. */
 static json_t *artifact_json(const struct bp_evaluation *evaluation, const char *program)
 {
-    char sha256[BP_HASH_TEXT];
+    char sha256[BP_HASH_TEXT], bundle[32];
     bp_hash_text(evaluation->source, evaluation->source_bytes, sha256);
+    bp_bundle_name(evaluation, bundle, sizeof bundle);
     json_t *parts[] = {bp_evaluation_json(evaluation),
-                       json_pack("{s:{s:s, s:I, s:s}}", "program", "file", program, "bytes",
-                                 (json_int_t)evaluation->source_bytes, "sha256", sha256)};
+                       json_pack("{s:{s:s, s:I, s:s}, s:o}", "program", "file", program, "bytes",
+                                 (json_int_t)evaluation->source_bytes, "sha256", sha256, "bundle",
+                                 bp_json_text_or_null(bundle))};
     return bp_json_joined(parts, 2);
 }
 

@@ -18,6 +18,7 @@ void bp_evaluation_free(struct bp_evaluation *evaluation)
     free(evaluation->plans);
     free(evaluation->cases);
     free(evaluation->diagnostics);
+    bp_evidence_free(evaluation->evidence);
     free(evaluation);
 }
 
@@ -44,6 +45,8 @@ struct bp_evaluation *bp_evaluation_copy(const struct bp_evaluation *evaluation)
     whole &= own(&copy->plans, copy->plan_count * sizeof *copy->plans);
     whole &= own(&copy->cases, copy->case_count * sizeof *copy->cases);
     whole &= own(&copy->diagnostics, copy->diagnostics ? strlen(copy->diagnostics) + 1 : 0);
+    copy->evidence = bp_evidence_copy(evaluation->evidence);
+    whole &= !evaluation->evidence || copy->evidence;
     if (whole)
         return copy;
     bp_evaluation_free(copy);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "evaluator/messages.h"
+#include "harness/store/evidence.h"
 
 #define BP_MAX_ATTEMPTS 16
 
@@ -92,6 +93,7 @@ struct bp_evaluation {
     uint32_t case_count;
     struct bp_case_result *cases; /* owned */
     char *diagnostics;            /* owned, the compiler's text; null when none */
+    struct bp_evidence *evidence; /* owned, of the last attempt; null when nothing was attempted */
     struct bp_durations duration;
     struct bp_safety safety;
     int64_t finished_wall_ms;

@@ -148,22 +148,25 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     return code;
 }
 
+/* Over whatever is the default now: a test may have put a layer of its own there. */
 const char *bp_fault_vfs(void)
 {
     static sqlite3_vfs vfs;
-    if (vfs.zName)
-        return NAME;
-    real_vfs = sqlite3_vfs_find(NULL);
-    if (!real_vfs)
+    sqlite3_vfs *below = sqlite3_vfs_find(NULL);
+    if (!below)
         return NULL;
-    vfs = *real_vfs;
+    if (below == real_vfs)
+        return NAME;
+    if (real_vfs)
+        sqlite3_vfs_unregister(&vfs);
+    real_vfs = NULL;
+    vfs = *below;
     vfs.zName = NAME;
-    vfs.szOsFile = (int)sizeof(struct shim) + real_vfs->szOsFile;
+    vfs.szOsFile = (int)sizeof(struct shim) + below->szOsFile;
     vfs.xOpen = shim_open;
     vfs.pNext = NULL;
-    if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK) {
-        vfs.zName = NULL;
+    if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK)
         return NULL;
-    }
+    real_vfs = below;
     return NAME;
 }

@@ -14,6 +14,7 @@
 #include "evaluator/permutation.h"
 #include "evaluator/reference_block.h"
 #include "evaluator/rows.h"
+#include "harness/supervise/evidence.h"
 
 struct lane {
     int inputs_fd, outputs_fd;
@@ -338,6 +339,7 @@ static int start_child(const struct bp_bench *bench, struct bp_child_options *op
     options->loop = settings->loop;
     options->worker_path = settings->worker_path;
     options->log_max_bytes = settings->log_max_bytes;
+    options->frames_max_bytes = BP_EVIDENCE_FRAMES_MAX;
     return bp_child_start(options, child, err);
 }
 
@@ -371,6 +373,7 @@ static void fill_run_request(const struct bp_bench *bench, const struct bp_bench
         .workspace_max_bytes = bench->options.children.workspace_max_bytes,
         .case_count = object->with_cases ? suite->case_count : 0,
         .timed_count = suite->timed_count,
+        .hold = object->hold,
     };
     memcpy(request->device, bench->options.device, sizeof request->device);
     for (uint32_t i = 0; i < request->case_count; i++)
@@ -481,6 +484,17 @@ int bp_bench_sample(const struct bp_bench *bench, uint32_t timed, enum bp_ring_s
 }
 
 /* ---- accessors ---- */
+
+void bp_bench_position(const struct bp_bench *bench, struct bp_secret_position *position)
+{
+    position->key = bench->options.run_key;
+    position->fresh_fill = bench->fresh_fill;
+}
+
+void bp_bench_seek(struct bp_bench *bench, const struct bp_secret_position *position)
+{
+    bench->fresh_fill = position->fresh_fill;
+}
 
 const struct bp_bench_options *bp_bench_options(const struct bp_bench *bench)
 {

@@ -7,6 +7,7 @@
 #ifndef BP_HARNESS_SUPERVISE_BENCH_H
 #define BP_HARNESS_SUPERVISE_BENCH_H
 
+#include "harness/store/evidence.h"
 #include "harness/supervise/prepare.h"
 
 #define BP_MAX_LANES 64
@@ -75,6 +76,11 @@ int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_sid
 /* Orders with this context are still worked off, but nobody is told. */
 void bp_bench_forget(struct bp_bench *bench, const void *context);
 
+/* Notes the bench's share of where the secrets stand (key, fresh_fill), and puts it back, so that the
+ * next batches get the inputs they had then. */
+void bp_bench_position(const struct bp_bench *bench, struct bp_secret_position *position);
+void bp_bench_seek(struct bp_bench *bench, const struct bp_secret_position *position);
+
 /* Milliseconds the prepare child has spent on orders so far. */
 double bp_bench_prepare_ms(const struct bp_bench *bench);
 
@@ -92,6 +98,7 @@ struct bp_bench_object {
     uint32_t lane;
     enum bp_ring_side side;
     bool with_cases; /* false: it is timed only */
+    bool hold;       /* it waits for a debugger before its first instruction (stage_run.c) */
 };
 
 /* Hands a run child its object and arenas: the run_request. */

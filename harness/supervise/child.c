@@ -59,7 +59,7 @@ struct bp_child {
         pid_watch;
     struct bp_timer deadline, reap_deadline, bury_retry;
 
-    struct bp_buffer out, in, log;
+    struct bp_buffer out, in, log, frames;
     uint32_t sent, received;
     struct bp_key nonce_key;
     uint64_t nonce;                /* secret: an answer cannot be sent before its request */
@@ -154,8 +154,11 @@ int bp_child_request(struct bp_child *child, enum bp_message_type type, const vo
     if (fd_count > 0 && bp_fds_send(child->control_fd, fds, fd_count, err) < 0)
         return -1;
     set_nonce(child);
+    size_t before = child->out.size;
     if (bp_message_encode(type, message, child->sent++, child->nonce, &child->out, err) < 0)
         return -1;
+    if (child->out.size - before <= child->frames.max - child->frames.size)
+        bp_buffer_add_capped(&child->frames, child->out.data + before, child->out.size - before);
     uint64_t now = bp_clock_ns();
     if (bp_loop_start_timer(child->loop, &child->deadline, now + (uint64_t)(timeout_ms * 1e6),
                             err) < 0)
@@ -308,7 +311,11 @@ static int take_listener(struct bp_child *child, int fd, pid_t pid, struct bp_er
         child->stage_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     child->candidate_ran = strcmp(child->stage, "run") == 0 || strcmp(child->stage, "gate") == 0;
     watch_init(&child->listener_watch, fd, listener_ready, child);
-    return bp_loop_watch(child->loop, &child->listener_watch, EPOLLIN, err);
+    if (bp_loop_watch(child->loop, &child->listener_watch, EPOLLIN, err) < 0)
+        return -1;
+    if (child->candidate_ran && child->handlers && child->handlers->confined)
+        child->handlers->confined(child->context, child, pid);
+    return 0;
 }
 
 /* Alignment leaves room for more descriptors than one: those that nobody wanted are ours to close. */
@@ -382,6 +389,7 @@ static void destroy(struct bp_child *child)
     bp_buffer_free(&child->out);
     bp_buffer_free(&child->in);
     bp_buffer_free(&child->log);
+    bp_buffer_free(&child->frames);
     free(child);
 }
 
@@ -586,6 +594,7 @@ static struct bp_child *allocate(const struct bp_child_options *options)
     bp_buffer_init(&child->out, 2 * (BP_FRAME_HEADER + BP_FRAME_MAX));
     bp_buffer_init(&child->in, 2 * (BP_FRAME_HEADER + BP_FRAME_MAX));
     bp_buffer_init(&child->log, options->log_max_bytes);
+    bp_buffer_init(&child->frames, options->frames_max_bytes);
     return child;
 }
 
@@ -656,6 +665,17 @@ int bp_child_thaw(struct bp_child *child, struct bp_error *err)
 const char *bp_child_log(const struct bp_child *child)
 {
     return bp_buffer_text(&child->log);
+}
+
+size_t bp_child_log_bytes(const struct bp_child *child)
+{
+    return child->log.size;
+}
+
+const void *bp_child_frames(const struct bp_child *child, size_t *bytes)
+{
+    *bytes = child->frames.size;
+    return child->frames.data;
 }
 
 bool bp_child_candidate_ran(const struct bp_child *child)

@@ -44,6 +44,9 @@ struct bp_child_handlers {
     void (*answer)(void *context, struct bp_child *child, enum bp_message_type type,
                    const void *message);
     void (*ended)(void *context, struct bp_child *child, const struct bp_child_end *end);
+    /* The candidate's filter stands in a run child and none of its code has been asked for; pid is
+     * the stage process's in our namespace. May be null. */
+    void (*confined)(void *context, struct bp_child *child, pid_t pid);
 };
 
 struct bp_child_options {
@@ -53,6 +56,7 @@ struct bp_child_options {
     enum bp_policy_id policy;
     struct bp_policy_limits limits;
     size_t log_max_bytes;
+    size_t frames_max_bytes; /* of requests kept as sent, bp_child_frames; 0: none */
     const struct bp_child_handlers *handlers;
     void *context;
 };
@@ -80,6 +84,11 @@ void bp_child_release(struct bp_child **child);
 
 /* What it wrote to standard output and error, capped; never null, valid until release. */
 const char *bp_child_log(const struct bp_child *child);
+size_t bp_child_log_bytes(const struct bp_child *child);
+
+/* The requests it was sent, whole frames one behind the other, byte for byte; those that would go
+ * over frames_max_bytes are left out. Valid until the next request. */
+const void *bp_child_frames(const struct bp_child *child, size_t *bytes);
 
 /* Whether candidate code may have run in it (its last filter is installed). */
 bool bp_child_candidate_ran(const struct bp_child *child);

@@ -48,6 +48,7 @@ static void take_result(struct bp_compile_job *job, const struct bp_msg_compile_
     bp_outcome_of_claim(BP_STAGE_compile, result->verdict, result->message, &job->outcome);
     job->object_bytes = result->object_bytes;
     memcpy(job->compiler, result->compiler, sizeof job->compiler);
+    memcpy(job->command, result->command, sizeof job->command);
     job->diagnostics = strdup(result->diagnostics);
     job->answered = true;
     /* Only a dead compiler can no longer change the object: it is sealed in `ended`. */
@@ -108,6 +109,7 @@ static void compile_ended(void *context, struct bp_child *child, const struct bp
             job->diagnostics = strdup(bp_child_log(child));
         }
     }
+    job->evidence = bp_evidence_of_child(BP_STAGE_compile, child, end);
     job->compiler_ms = bp_child_busy_ms(child);
     job->total_ms = bp_ns_to_ms(bp_clock_ns() - job->started_ns);
     job->done = true;
@@ -131,6 +133,7 @@ int bp_compile_start(struct bp_compile_job *job, const struct bp_compile_options
         .policy = BP_POLICY_COMPILE_CPU,
         .limits = {.memory_bytes = options->children.memory_bytes},
         .log_max_bytes = options->children.log_max_bytes,
+        .frames_max_bytes = BP_EVIDENCE_FRAMES_MAX,
         .handlers = &handlers,
         .context = job,
     };
@@ -147,4 +150,6 @@ void bp_compile_free(struct bp_compile_job *job)
     bp_close_fd(&job->object_fd);
     free(job->diagnostics);
     job->diagnostics = NULL;
+    bp_evidence_free(job->evidence);
+    job->evidence = NULL;
 }

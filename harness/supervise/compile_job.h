@@ -3,7 +3,7 @@
 #define BP_HARNESS_SUPERVISE_COMPILE_JOB_H
 
 #include "harness/supervise/bench.h"
-#include "harness/supervise/outcome.h"
+#include "harness/supervise/evidence.h"
 
 struct bp_compile_options {
     struct bp_child_settings children;
@@ -24,9 +24,11 @@ struct bp_compile_job {
     uint64_t object_bytes;
     char object_hash[BP_HASH_TEXT];
     char compiler[BP_TEXT_LINE];
-    char *diagnostics;  /* owned, may be null */
-    double compiler_ms; /* the child's work */
-    double total_ms;    /* with its start and end */
+    char command[BP_COMPILE_COMMAND];
+    char *diagnostics;            /* owned, may be null */
+    struct bp_evidence *evidence; /* owned, may be null */
+    double compiler_ms;           /* the child's work */
+    double total_ms;              /* with its start and end */
 
     /* the job's own */
     struct bp_compile_options options;

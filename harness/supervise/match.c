@@ -35,6 +35,7 @@ struct bp_match {
     uint32_t turn;  /* 0 or 1 within the shape */
     bool coin;      /* of this round */
     struct bp_rounds rounds;
+    struct bp_evidence *evidence[2]; /* owned, by side */
 };
 
 static const struct bp_bench_options *bench_options(const struct bp_match *match)
@@ -246,6 +247,8 @@ static void match_ended(void *context, struct bp_child *child, const struct bp_c
     bool is_judge = child == match->judge;
     uint32_t s = child == match->sides[1].child;
     *(is_judge ? &match->judge_ended : &match->sides[s].ended) = true;
+    if (!is_judge)
+        match->evidence[s] = bp_evidence_of_child(BP_STAGE_time, child, end);
     match->unreaped |= end->unreaped;
     if (match->decided)
         return;
@@ -254,6 +257,8 @@ static void match_ended(void *context, struct bp_child *child, const struct bp_c
         !bp_stopwatch_is_used_up(&match->sides[s].watch, true, &match->result.outcome))
         bp_outcome_of_end(is_judge ? BP_STAGE_judge : BP_STAGE_time, end,
                           bench_options(match)->children.run_ms, &match->result.outcome);
+    if (!is_judge)
+        bp_evidence_name_fault(match->evidence[s], &match->result.outcome);
     decide(match);
 }
 
@@ -319,6 +324,13 @@ void bp_match_result(const struct bp_match *match, struct bp_match_result *resul
     *result = match->result;
 }
 
+struct bp_evidence *bp_match_take_evidence(struct bp_match *match)
+{
+    if (match->result.outcome.verdict == BP_VERDICT_PASS)
+        return NULL;
+    return bp_steal_pointer(&match->evidence[match->result.failed_side]);
+}
+
 bool bp_match_left_unreaped(const struct bp_match *match)
 {
     return match->unreaped;
@@ -335,6 +347,8 @@ void bp_match_free(struct bp_match **slot)
     bp_child_release(&match->sides[1].child);
     bp_child_release(&match->judge);
     bp_close_fd(&match->sample_fd);
+    bp_evidence_free(match->evidence[0]);
+    bp_evidence_free(match->evidence[1]);
     free(match);
     *slot = NULL;
 }

@@ -9,7 +9,7 @@
 
 #include "evaluator/statistics.h"
 #include "harness/supervise/bench.h"
-#include "harness/supervise/outcome.h"
+#include "harness/supervise/evidence.h"
 #include "harness/supervise/rounds.h"
 #include "harness/supervise/stopwatch.h"
 
@@ -46,6 +46,8 @@ int bp_match_start(const struct bp_match_options *options, struct bp_match **mat
 bool bp_match_done(const struct bp_match *match);
 /* After done. */
 void bp_match_result(const struct bp_match *match, struct bp_match_result *result);
+/* What is known of the run child that failed the match, the caller's from now on; null when none did. */
+struct bp_evidence *bp_match_take_evidence(struct bp_match *match);
 /* After done: whether one of its children is not gone a second after SIGKILL. */
 bool bp_match_left_unreaped(const struct bp_match *match);
 void bp_match_free(struct bp_match **match);

@@ -25,7 +25,8 @@ struct bp_trial {
     struct bp_child *run, *judge;
     bool run_ready, judge_ready;
     bool run_ended, judge_ended;
-    bool unreaped; /* one of them is not gone */
+    bool judge_is_culprit; /* evidence is about the judge */
+    bool unreaped;         /* one of them is not gone */
 
     bool decided; /* outcome is final; waiting for the children to go */
     struct bp_outcome outcome;
@@ -41,6 +42,7 @@ struct bp_trial {
     uint32_t plan_count;
     struct bp_case_result *cases;
     uint32_t case_count;
+    struct bp_evidence *evidence; /* of the run child; of the judge when it was the one to end */
     char sandbox[BP_TEXT_LINE];
     uint64_t started_ns;
     double busy_ms;     /* of both children at the last change of stage */
@@ -104,7 +106,8 @@ static int request_run(struct bp_trial *trial, struct bp_error *err)
                                      .bytes = trial->object.bytes,
                                      .lane = trial->options.lane,
                                      .side = BP_RING_A,
-                                     .with_cases = true};
+                                     .with_cases = true,
+                                     .hold = trial->options.held != NULL};
     return bp_bench_request_run(trial->options.bench, trial->run, &object, err);
 }
 
@@ -292,6 +295,20 @@ static void trial_answer(void *context, struct bp_child *child, enum bp_message_
     }
 }
 
+/* The run child's, unless the judge ended when nobody had asked it to. */
+static void keep_evidence(struct bp_trial *trial, enum bp_stage stage, const struct bp_child *child,
+                          const struct bp_child_end *end)
+{
+    bool is_culprit = child == trial->judge && !trial->decided;
+    if (child != trial->run && !is_culprit)
+        return;
+    if (trial->judge_is_culprit)
+        return;
+    trial->judge_is_culprit = is_culprit;
+    bp_evidence_free(trial->evidence);
+    trial->evidence = bp_evidence_of_child(stage, child, end);
+}
+
 static void trial_ended(void *context, struct bp_child *child, const struct bp_child_end *end)
 {
     struct bp_trial *trial = context;
@@ -300,22 +317,32 @@ static void trial_ended(void *context, struct bp_child *child, const struct bp_c
     trial->unreaped |= end->unreaped;
     if (trial->started)
         trial->duration.total_ms = bp_ns_to_ms(bp_clock_ns() - trial->started_ns);
-    if (trial->decided)
-        return;
     /* A run child that dies while the judge works is still the candidate's doing. */
     enum bp_stage stage = !is_run                          ? BP_STAGE_judge
                           : trial->stage == BP_STAGE_judge ? BP_STAGE_run
                                                            : trial->stage;
+    keep_evidence(trial, stage, child, end);
+    if (trial->decided)
+        return;
     double timeout_ms = is_run ? settings_of(trial)->run_ms : settings_of(trial)->judge_ms;
     if (!is_run || end->cause != BP_CHILD_DEADLINE || stage != BP_STAGE_time ||
         !bp_stopwatch_is_used_up(&trial->watch, true, &trial->outcome))
         bp_outcome_of_end(stage, end, timeout_ms, &trial->outcome);
+    bp_evidence_name_fault(trial->evidence, &trial->outcome);
     if (is_run)
         enter(trial, stage);
     decide(trial);
 }
 
-static const struct bp_child_handlers handlers = {trial_answer, trial_ended};
+static void trial_confined(void *context, struct bp_child *child, pid_t pid)
+{
+    struct bp_trial *trial = context;
+    (void)child;
+    if (trial->options.held)
+        trial->options.held(trial->options.held_context, pid);
+}
+
+static const struct bp_child_handlers handlers = {trial_answer, trial_ended, trial_confined};
 
 /* ---- life cycle ---- */
 
@@ -384,6 +411,8 @@ void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp
     evaluation->cases = bp_steal_pointer(&trial->cases);
     evaluation->case_count = trial->case_count;
     memcpy(evaluation->sandbox, trial->sandbox, sizeof evaluation->sandbox);
+    bp_evidence_free(evaluation->evidence);
+    evaluation->evidence = bp_steal_pointer(&trial->evidence);
     const struct bp_durations *spent = &trial->duration;
     evaluation->duration.run_ms += spent->run_ms;
     evaluation->duration.judge_ms += spent->judge_ms;
@@ -417,6 +446,7 @@ void bp_trial_free(struct bp_trial **slot)
     bp_close_fd(&trial->sample_fd);
     free(trial->plans);
     free(trial->cases);
+    bp_evidence_free(trial->evidence);
     free(trial);
     *slot = NULL;
 }

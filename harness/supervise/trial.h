@@ -11,7 +11,7 @@
 
 #include "harness/store/evaluation.h"
 #include "harness/supervise/bench.h"
-#include "harness/supervise/outcome.h"
+#include "harness/supervise/evidence.h"
 #include "harness/supervise/stopwatch.h"
 
 struct bp_timing_options {
@@ -26,6 +26,10 @@ struct bp_trial_options {
     uint64_t evaluation; /* that number, which keys permutation and canaries */
     struct bp_timing_options timing;
     uint64_t *draws; /* the run's sample counter */
+    /* For a debugger, null else: the run child is held before the candidate's first instruction, until
+     * bp_run_held in it is set to 0, and `held` is called with its pid. */
+    void (*held)(void *context, pid_t pid);
+    void *held_context;
 };
 
 struct bp_trial; /* opaque */
@@ -45,7 +49,7 @@ int bp_trial_start(struct bp_trial *trial, const struct bp_trial_object *object,
                    struct bp_error *err) BP_MUST_CHECK;
 bool bp_trial_done(const struct bp_trial *trial);
 
-/* After done: the outcome and stage, and plans, cases, timings, durations and sandbox put into
+/* After done: the outcome and stage, and plans, cases, timings, durations, sandbox and evidence put into
  * evaluation (which takes ownership of what they point at). */
 void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp_stage *stage,
                      struct bp_evaluation *evaluation);

@@ -22,6 +22,7 @@ libmsgpack-dev    | pc msgpack       | frames between supervisor and workers
 libyaml-dev       | pc yaml-0.1      | configs and kernel declarations
 libsqlite3-dev    | pc sqlite3       | the record of a run
 libjansson-dev    | pc jansson       | JSON artifacts
+libarchive-dev    | pc libarchive    | failure bundles packed into one file
 libsodium-dev     | pc libsodium     | hashes and keyed randomness
 libsystemd-dev    | pc libsystemd    | telling a service manager that the run is alive
 '

@@ -27,12 +27,14 @@ ROOT = pathlib.Path()
 
 OPTIONS = {
     "eval": ["--knob", "--dtype", "--device", "--suite", "--gates", "--threads", "--compile-seconds",
-             "--gate-seconds",
-             "--run-seconds", "--ring-mb", "--allow-degraded", "--json", "--verbose", "--help"],
+             "--gate-seconds", "--run-seconds", "--ring-mb", "--bundle", "--allow-degraded",
+             "--json", "--verbose", "--help"],
     "evolve": ["--out", "--resume", "--replay-results", "--max-evaluations", "--max-seconds",
                "--seed", "--device",
                "--allow-degraded", "--json",
                "--verbose", "--help"],
+    "replay": ["--times", "--gdb", "--sanitize", "--allow-degraded", "--json", "--verbose", "--help"],
+    "export": ["--out", "--help"],
     "status": ["--json", "--help"],
     "clean": ["--older-than", "--keep", "--temp", "--dry-run", "--yes", "--json", "--help"],
     "config": ["--help"],

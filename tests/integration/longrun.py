@@ -391,4 +391,5 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may have been started under nohup
     main()

@@ -63,6 +63,8 @@ static void evaluation_files(void **state)
         assert_int_equal(json_integer_value(json_object_get(program, "bytes")),
                          strlen(SAMPLE_SOURCE));
         json_object_del(object, "program");
+        assert_true(json_is_null(json_object_get(object, "bundle")));
+        json_object_del(object, "bundle");
         json_t *same = bp_evaluation_json(e);
         assert_int_equal(json_object_size(object), json_object_size(same));
         json_decref(same);

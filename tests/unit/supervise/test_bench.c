@@ -149,6 +149,70 @@ static void forgotten_orders_tell_nobody(void **state)
     assert_int_equal(gone.count, 0);
 }
 
+/* ---- replaying ---- */
+
+struct digests {
+    char case_inputs[BP_HASH_TEXT], case_outputs[BP_HASH_TEXT], ring[BP_HASH_TEXT];
+};
+
+static void digest(int fd, uint64_t offset, uint64_t bytes, char text[BP_HASH_TEXT])
+{
+    struct mapped arena = map(fd, PROT_READ);
+    bp_hash_text(arena.base + offset, bytes ? bytes : arena.size, text);
+    munmap(arena.base, arena.size);
+}
+
+/* Everything that a candidate of that evaluation gets to see: case arenas (inputs in their secret
+ * order, canaries, poison), then a batch over the whole ring. */
+static void make_inputs(struct bp_bench *of, uint32_t lane, uint64_t evaluation,
+                        const struct bp_secret_position *from, struct digests *digests)
+{
+    struct bp_error err;
+    struct done done = {0};
+    int fds[5];
+    const struct bp_bench_timed *place = bp_bench_timed(of, 0);
+    struct bp_input_layout in;
+    bp_layout_inputs(&suite.timed[0], BP_DTYPE_F16, &in);
+    bp_bench_seek(of, from);
+    assert_int_equal(bp_bench_fill_cases(of, lane, evaluation, order_done, &done, &err), 0);
+    assert_int_equal(
+        bp_bench_fill_batch(of, 0, BP_RING_A, 1, place->slots, order_done, &done, &err), 0);
+    wait_for(&done, 2);
+    bp_bench_run_fds(of, lane, BP_RING_A, -1, fds);
+    digest(fds[1], 0, 0, digests->case_inputs);
+    digest(fds[2], 0, 0, digests->case_outputs);
+    digest(fds[3], place->input_offset, place->slots * in.bytes, digests->ring);
+}
+
+/* Another bench, with another number of lanes, that knows no more than key and counters. */
+static void the_same_position_gives_the_same_bytes(void **state)
+{
+    struct bp_error err;
+    struct done done = {0};
+    struct bp_secret_position then;
+    struct digests before, again, later;
+    struct bp_bench *second;
+    (void)state;
+    bp_bench_position(bench, &then);
+    struct bp_bench_options options = *bp_bench_options(bench);
+    options.run_key = then.key;
+    options.lanes = 3;
+    assert_int_equal(bp_bench_open(&options, &second, &err), 0);
+    for (uint32_t i = 0; i < suite.case_count; i++)
+        assert_int_equal(bp_bench_make(second, i, order_done, &done, &err), 0);
+    wait_for(&done, suite.case_count);
+    make_inputs(bench, 0, 7, &then, &before);
+    make_inputs(second, 2, 7, &then, &again);
+    bp_bench_position(bench, &then);
+    make_inputs(second, 1, 8, &then, &later);
+    bp_bench_close(&second);
+    assert_memory_equal(&before, &again, sizeof before);
+    /* And no other does. */
+    assert_string_not_equal(before.case_inputs, later.case_inputs);
+    assert_string_not_equal(before.case_outputs, later.case_outputs);
+    assert_string_not_equal(before.ring, later.ring);
+}
+
 static int open_bench(void **state)
 {
     struct bp_error err;
@@ -196,6 +260,7 @@ int main(void)
         cmocka_unit_test(nothing_is_left_for_the_next_candidate),
         cmocka_unit_test(every_batch_has_inputs_of_its_own),
         cmocka_unit_test(forgotten_orders_tell_nobody),
+        cmocka_unit_test(the_same_position_gives_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, open_bench, close_bench);
 }

@@ -192,6 +192,7 @@ static void terminal_that_is_gone_does_not_matter_under_nohup(void **state)
 
 int main(void)
 {
+    signal(SIGHUP, SIG_DFL); /* these tests may have been started under nohup */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timers_fire_in_order),
         cmocka_unit_test(stopped_watch_gets_no_event_of_the_same_batch),
