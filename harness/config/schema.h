@@ -13,7 +13,7 @@ enum bp_setting_type {
     BP_SETTING_U64,
     BP_SETTING_REAL,  /* double */
     BP_SETTING_TEXT,  /* char array */
-    BP_SETTING_WORDS, /* list of words; uint32_t, the set of them that `word` makes */
+    BP_SETTING_WORDS, /* list of words; uint32_t, a set: bit i is choice i */
     BP_SETTING_KNOBS, /* mapping knob → list of integers; no field: applied to the kernel's head */
     BP_SETTING_VALUES,      /* mapping knob → integer; likewise */
     BP_SETTING_EXPRESSIONS, /* list of constraints; likewise */
