@@ -16,8 +16,8 @@ static const struct {
     int (*serve)(struct bp_channel *channel);
 } stages[] = {
     {"prepare", bp_stage_prepare}, {"compile", bp_stage_compile}, {"run", bp_stage_run},
-    {"judge", bp_stage_judge},     {"probe", bp_stage_probe},     {"judge", bp_stage_judge},
-    {"gate", bp_stage_gate},       {"lines", bp_stage_lines},
+    {"judge", bp_stage_judge},     {"probe", bp_stage_probe},     {"gate", bp_stage_gate},
+    {"lines", bp_stage_lines},
 };
 
 /* Confines the process as the stage wants it, and says so. */

@@ -133,8 +133,6 @@ static void make_plan(struct plan *plan, const struct bp_launch_options *options
     memset(plan, 0, sizeof *plan);
     /* Decided here: what the child counts after clone nobody sees. */
     plan->path = bp_fault(BP_FAULT_exec) ? "/" : options->worker_path;
-    plan->flags = granted_namespaces;
-    plan->path = options->worker_path;
     plan->flags = namespaces_used();
     plan->log_fd = options->log_fd;
     plan->requests_fd = options->requests_fd;

@@ -199,7 +199,7 @@ static int check_sandbox(struct bp_session *session, struct bp_error *err)
         return -1;
     bp_log(BP_LOG_INFO, "session", "canary: %u children in %.0f ms", report.children,
            report.spent_ms);
-    if (bp_canary_require(&report, err) == 0)
+    if (bp_canary_require(&report, session->config->sandbox_require, err) == 0)
         return 0;
     if (!session->config->allow_degraded)
         return bp_fail_within(err, "refusing to start (--allow-degraded does all the same)");

@@ -315,11 +315,17 @@ int bp_canary_run(const struct bp_child_settings *settings, struct bp_canary_rep
     return result;
 }
 
-int bp_canary_require(const struct bp_canary_report *report, struct bp_error *err)
+int bp_canary_require(const struct bp_canary_report *report, uint32_t required,
+                      struct bp_error *err)
 {
     for (int layer = 0; layer < BP_LAYER_COUNT; layer++)
         if (report->states[layer] == BP_LAYER_MISSING)
             return bp_fail(err, BP_ERR_UNAVAILABLE, "the sandbox has a hole: layer %s: %s",
+                           bp_layer_name((enum bp_layer)layer), report->why[layer]);
+    for (int layer = 0; layer < BP_LAYER_COUNT; layer++)
+        if ((required & 1u << layer) && report->states[layer] == BP_LAYER_NOT_GRANTED)
+            return bp_fail(err, BP_ERR_UNAVAILABLE,
+                           "sandbox.require: layer %s is not to be had: %s",
                            bp_layer_name((enum bp_layer)layer), report->why[layer]);
     return 0;
 }

@@ -27,7 +27,9 @@ struct bp_canary_report {
 int bp_canary_run(const struct bp_child_settings *settings, struct bp_canary_report *report,
                   struct bp_error *err) BP_MUST_CHECK;
 
-/* BP_ERR_UNAVAILABLE naming the first missing layer, when there is one. */
-int bp_canary_require(const struct bp_canary_report *report, struct bp_error *err) BP_MUST_CHECK;
+/* BP_ERR_UNAVAILABLE naming the first missing layer, when there is one, or the first that this machine
+ * does not grant of required (1 << enum bp_layer). */
+int bp_canary_require(const struct bp_canary_report *report, uint32_t required,
+                      struct bp_error *err) BP_MUST_CHECK;
 
 #endif

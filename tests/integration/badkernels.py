@@ -26,6 +26,8 @@ MARGIN_S = 4.0  # what an evaluation takes beside its deadlines, on a busy machi
 SANITIZED_SLOWNESS = 3.0
 OUTPUT_MAX = 1 << 20
 EXPECTATION = re.compile(r"(?P<verdicts>[A-Z_|]+)(?: in (?P<stages>[a-z|]+))?(?:: (?P<text>.+))?$")
+# What moves a cursor, or makes text read otherwise than it is, must not reach a terminal or a log.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffd]")
 EXIT_STATUS = {"PASS": 0, "INFRA": 20}
 EXIT_CANDIDATE = 10
 DEADLINES_S = {"--compile-seconds": 10.0, "--run-seconds": 5.0}
@@ -53,11 +55,20 @@ def read_bundle(directory, kernel):
         return None, [f"no whole bundle: {problem}"]
 
 
+def texts_of(value):
+    """Every text in a result, however deep."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for item in value for text in texts_of(item)]
+    return [value] if isinstance(value, str) else []
+
+
 class Kernel:
     def __init__(self, path, arguments):
         self.path = os.path.abspath(path)
         self.name = os.path.splitext(os.path.basename(path))[0]
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             lines = dict(re.findall(r"^// (\w+): (.*)$", file.read(), re.MULTILINE))
         self.expected = arguments.expected or lines.get("expected", "")
         if arguments.sanitized:
@@ -119,6 +130,10 @@ class Case:
             complaints.append(f"{len(run.output)} bytes of JSON")
         if "root:" in run.output + run.errors:
             complaints.append("a file of the system is in the output")
+        if any(CONTROL.search(text) for text in texts_of(result)):
+            complaints.append("control characters in a text of the result")
+        if CONTROL.search(run.output):
+            complaints.append("control characters in the output")
         if run.errors:
             complaints.append(f"standard error: {run.errors.strip()[:300]}")
         return f"{seen[:100]:100} {run.seconds:5.2f} s", complaints
