@@ -51,6 +51,7 @@ static int turn_off(const char *name, size_t length, struct bp_error *err)
 int bp_weaken_start(struct bp_error *err)
 {
     const char *text = getenv(BP_WEAKEN_VARIABLE);
+    memset(off, 0, sizeof off);
     while (text && *text) {
         size_t length = strcspn(text, ",");
         if (turn_off(text, length, err) < 0)

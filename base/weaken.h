@@ -30,7 +30,39 @@
     X(no_new_privs, "a program with more rights may be executed")                                  \
     X(landlock, "no rules for files")                                                              \
     X(seccomp, "the stages' filters are not installed")                                            \
-    X(candidate_filter, "the filter before a candidate's first instruction is not installed")
+    X(candidate_filter, "the filter before a candidate's first instruction allows everything")     \
+    X(listener, "a denied call kills and has no name")                                             \
+    X(address_space, "no limit of memory")                                                         \
+    X(deadlines, "a child may take as long as it likes")                                           \
+    X(log_cap, "all that a child prints is kept")                                                  \
+    X(includes, "the compiler's list of files is not looked at")                                   \
+    X(diagnostics_cap, "a compiler may print any amount")                                          \
+    X(constructors, "objects may have constructors, which nobody runs")                            \
+    X(ifuncs, "objects may have indirect functions")                                               \
+    X(imports, "objects may import any name, which leads nowhere")                                 \
+    X(plan_limits, "plans may ask for anything")                                                   \
+    X(frame_limit, "frames may be of any length")                                                  \
+    X(prescan, "frames are unpacked unseen")                                                       \
+    X(nonce, "an answer need not know its request")                                                \
+    X(sequence, "frames need no order")                                                            \
+    X(answer_table, "any answer will do")                                                          \
+    X(one_result, "a request may be answered twice")                                               \
+    X(claims, "a stage may claim any verdict")                                                     \
+    X(freeze, "the candidate goes on while its outputs are looked at")                             \
+    X(scrub, "arenas keep what the candidate before left there")                                   \
+    X(output_poison, "outputs are not filled before a call")                                       \
+    X(workspace_poison, "the workspace is not filled before a call")                               \
+    X(permutation, "heads keep the order of the masters")                                          \
+    X(guards, "canary bytes around tensors are not looked at")                                     \
+    X(inputs_unchanged, "inputs are not looked at after the calls")                                \
+    X(fresh_inputs, "every timed batch gets the same inputs")                                      \
+    X(judged_row, "no row of a timed batch is judged")                                             \
+    X(finite, "infinities and NaN are numbers like others")                                        \
+    X(rule_max, "no bound for an element")                                                         \
+    X(rule_rms, "no bound for a row")                                                              \
+    X(rule_pooled, "no bound for a case")                                                          \
+    X(rule_scale, "any scale of the scores")                                                       \
+    X(rule_exact, "no tighter bound where the answer is a row of V")
 
 enum bp_defence {
 #define BP_DEFENCE_ENUM(name, meaning) BP_DEFENCE_##name,

@@ -9,7 +9,8 @@ static bool is_rate(double x)
 
 bool bp_ceilings_are_sound(const struct bp_ceilings *ceilings)
 {
-    if (!is_rate(ceilings->gflops) || !is_rate(ceilings->half_factor) || ceilings->threads == 0 ||
+    if (!is_rate(ceilings->gflops) || !isfinite(ceilings->margin) || ceilings->margin < 1 ||
+        !is_rate(ceilings->half_factor) || ceilings->threads == 0 ||
         ceilings->stream_count == 0 || ceilings->stream_count > BP_MAX_STREAMS)
         return false;
     for (uint32_t i = 0; i < ceilings->stream_count; i++)
@@ -45,5 +46,6 @@ double bp_ceilings_best_ms(const struct bp_ceilings *ceilings, const struct bp_s
 double bp_ceilings_floor_ms(const struct bp_ceilings *ceilings, const struct bp_shape *shape,
                             enum bp_dtype dtype)
 {
-    return bp_ceilings_best_ms(ceilings, shape, dtype) / BP_CEILING_MARGIN;
+    double best_ms = bp_ceilings_best_ms(ceilings, shape, dtype);
+    return best_ms > 0 ? best_ms / ceilings->margin : 0;
 }

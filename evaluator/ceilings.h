@@ -7,8 +7,11 @@
 
 #define BP_MAX_STREAMS 8
 
-/* How far a machine may be above what was measured of it: clocks vary, neighbours come and go. */
+/* How far a machine may be above what was measured of it with care: clocks vary, neighbours come and
+ * go. A quick look may have met a bad moment, and what it found is kept: it is trusted less, for a
+ * kernel that is refused for nothing is worse than a floor that is low. */
 #define BP_CEILING_MARGIN 1.25
+#define BP_CEILING_MARGIN_QUICK 3.0
 
 /* The rate at which all threads together read a working set, each its part of it. */
 struct bp_stream {
@@ -19,6 +22,7 @@ struct bp_stream {
 struct bp_ceilings {
     char isa[16];     /* of the FMA loop: "avx512f", "avx2", "base" */
     uint32_t threads; /* that took part */
+    double margin;    /* one of the above */
     double gflops;    /* fp32 fused multiply-adds, two operations each */
     double
         half_factor; /* 16-bit products per fp32 product: 2 where the CPU has such instructions */

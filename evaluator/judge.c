@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/weaken.h"
+
 /* Constants of the rules (docs/correctness.md). */
 #define MAX_NOISE 8.0 /* rule 1 */
 #define RMS_NOISE 2.5 /* rule 2 */
@@ -73,9 +75,9 @@ static double square(double x)
 static bool judge_elements(struct tally *tally, struct bp_row row,
                            const struct bp_reference_row *want, const float *got)
 {
-    bool exact = tally->item->family == BP_FAMILY_exact;
+    bool exact = tally->item->family == BP_FAMILY_exact && !bp_weakened(BP_DEFENCE_rule_exact);
     for (uint32_t d = 0; d < tally->item->shape.head_dim; d++) {
-        if (!isfinite(got[d])) {
+        if (!isfinite(got[d]) && !bp_weakened(BP_DEFENCE_finite)) {
             tally->judgement->max_ratio = RATIO_CAP;
             fail(tally, BP_VERDICT_NONFINITE, "row (batch %u, head %u, token %u) element %u is %g",
                  row.batch, row.head, row.token, d, got[d]);
@@ -90,7 +92,7 @@ static bool judge_elements(struct tally *tally, struct bp_row row,
         double ratio = ratio_of(error, bound);
         if (ratio > tally->judgement->max_ratio)
             tally->judgement->max_ratio = ratio;
-        if (ratio > 1)
+        if (ratio > 1 && (exact || !bp_weakened(BP_DEFENCE_rule_max)))
             fail(tally, BP_VERDICT_WRONG_RESULT,
                  "rule %s: row (batch %u, head %u, token %u) element %u: got %.7g, want %.7g, "
                  "error %.3g over bound %.3g",
@@ -118,7 +120,7 @@ static void judge_rms(struct tally *tally, struct bp_row row, const struct bp_re
     double ratio = ratio_of(error, bound);
     if (ratio > tally->judgement->rms_ratio)
         tally->judgement->rms_ratio = ratio;
-    if (ratio > 1)
+    if (ratio > 1 && !bp_weakened(BP_DEFENCE_rule_rms))
         fail(tally, BP_VERDICT_WRONG_RESULT,
              "rule 2 (rms): row (batch %u, head %u, token %u): rms error %.3g over bound %.3g",
              row.batch, row.head, row.token, error, bound);
@@ -170,7 +172,7 @@ static void judge_pooled(struct tally *tally)
         tally->pooled_rows < POOLED_MIN_ROWS)
         return;
     tally->judgement->pooled = sqrt(tally->pooled_sum / (double)tally->pooled_rows);
-    if (tally->judgement->pooled > POOLED_LIMIT)
+    if (tally->judgement->pooled > POOLED_LIMIT && !bp_weakened(BP_DEFENCE_rule_pooled))
         fail(tally, BP_VERDICT_WRONG_RESULT,
              "rule 3 (pooled): %.4f over %.2f of the expected rounding noise in %llu rows",
              tally->judgement->pooled, POOLED_LIMIT, (unsigned long long)tally->pooled_rows);
@@ -188,7 +190,7 @@ static void judge_scale(struct tally *tally)
     if (tally->alpha_weight < 1 / square(ALPHA_MAX_ERROR))
         return; /* too few rows to tell */
     tally->judgement->alpha = tally->alpha_error / tally->alpha_weight;
-    if (fabs(tally->judgement->alpha) > ALPHA_LIMIT)
+    if (fabs(tally->judgement->alpha) > ALPHA_LIMIT && !bp_weakened(BP_DEFENCE_rule_scale))
         fail(tally, BP_VERDICT_WRONG_RESULT,
              "rule 4 (scale): scores look scaled by %.5f, allowed is 1 +- %.3f",
              1 + tally->judgement->alpha, ALPHA_LIMIT);

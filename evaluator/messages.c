@@ -100,7 +100,7 @@ RECORD(compile_request_record, bp_msg_compile_request, TEXT(bp_msg_compile_reque
        LIST(bp_msg_compile_request, defines, define_count, BP_MAX_DEFINES, define_record));
 RECORD(compile_result_record, bp_msg_compile_result,
        BELOW(bp_msg_compile_result, verdict, BP_VERDICT_COUNT),
-       U64(bp_msg_compile_result, object_bytes), TEXT(bp_msg_compile_result, compiler),
+       BELOW(bp_msg_compile_result, killed, 2), U64(bp_msg_compile_result, object_bytes), TEXT(bp_msg_compile_result, compiler),
        TEXT(bp_msg_compile_result, command),
        TEXT(bp_msg_compile_result, message), TEXT(bp_msg_compile_result, diagnostics));
 RECORD(arenas_request_record, bp_msg_arenas_request, U64(bp_msg_arenas_request, masters_bytes),

@@ -93,6 +93,7 @@ struct bp_msg_compile_request {
 
 struct bp_msg_compile_result {
     uint32_t verdict; /* PASS, COMPILE_ERROR, COMPILE_LIMIT, COMPILER_CRASH */
+    uint32_t killed;  /* 0, or 1: the tool died of SIGKILL, whoever sent it */
     uint64_t object_bytes;
     char compiler[BP_TEXT_LINE];           /* name and version */
     char command[BP_COMPILE_COMMAND];      /* with every option; cut at its size */

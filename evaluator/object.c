@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/weaken.h"
 #include "evaluator/simt.h"
 
 #define PAGE 4096ull
@@ -262,7 +263,7 @@ static enum bp_verdict read_tag(const struct bp_object_rules *rules, const Elf64
     case DT_INIT_ARRAYSZ:
     case DT_PREINIT_ARRAY:
     case DT_PREINIT_ARRAYSZ:
-        if (rules->constructors)
+        if (rules->constructors || bp_weakened(BP_DEFENCE_constructors))
             break;
         return refuse(message, "object has constructors: a global variable is initialised by code");
     case DT_FINI:
@@ -338,11 +339,13 @@ static enum bp_verdict check_symbol(struct bp_object *object, const Elf64_Sym *s
     if (symbol->st_name >= object->strings.size)
         return refuse(message, "object has a malformed symbol table");
     const char *name = symbol_name(object, symbol);
-    if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
+    if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC && !bp_weakened(BP_DEFENCE_ifuncs))
         return refuse(message, "object has an indirect function: %.100s", name);
     if (symbol->st_shndx != SHN_UNDEF)
         return BP_VERDICT_PASS;
     const struct bp_import *import = object->rules->import(name);
+    if (!import && bp_weakened(BP_DEFENCE_imports))
+        return BP_VERDICT_PASS;
     if (!import)
         return refuse(message, "object imports %.100s, which no kernel may call", name);
     object->synchronizes |= import->synchronizes;

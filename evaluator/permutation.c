@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/weaken.h"
 #include "evaluator/layout.h"
 
 /* Fisher and Yates. */
@@ -10,6 +11,8 @@ static void shuffle(uint16_t *list, uint32_t count, struct bp_random *random)
 {
     for (uint32_t i = 0; i < count; i++)
         list[i] = (uint16_t)i;
+    if (bp_weakened(BP_DEFENCE_permutation))
+        return;
     for (uint32_t i = count; i > 1; i--) {
         uint32_t j = (uint32_t)bp_random_below(random, i);
         uint16_t kept = list[i - 1];

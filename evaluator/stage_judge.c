@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/weaken.h"
 #include "evaluator/arena.h"
 #include "evaluator/judge.h"
 
@@ -118,7 +119,8 @@ static void judge_traces(const struct bp_judge_item *item, const struct bp_permu
                  damaged_input(&in, changed), changed);
         return;
     }
-    if (!bp_permutation_unchanged(&item->shape, dtype, permutation, slots->master, slots->input)) {
+    if (!bp_weakened(BP_DEFENCE_inputs_unchanged) &&
+        !bp_permutation_unchanged(&item->shape, dtype, permutation, slots->master, slots->input)) {
         judgement->verdict = BP_VERDICT_TAMPER;
         snprintf(judgement->message, sizeof judgement->message, "input changed");
     }
@@ -247,6 +249,8 @@ static int serve_sample(struct server *server, const struct bp_msg_sample_reques
     struct bp_judgement judgement;
     if (judge_sample(server, request, &judgement, err) < 0)
         return -1;
+    if (bp_weakened(BP_DEFENCE_judged_row))
+        judgement.verdict = BP_VERDICT_PASS;
     struct bp_msg_sample_result result = {.verdict = judgement.verdict};
     if (judgement.verdict != BP_VERDICT_PASS)
         snprintf(result.message, sizeof result.message, "shape %s, timed call: %s",

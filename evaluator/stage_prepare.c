@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/weaken.h"
 #include "evaluator/fresh.h"
 #include "evaluator/inputs.h"
 #include "evaluator/permutation.h"
@@ -203,7 +204,7 @@ static int fill_slots(struct server *server, const struct targets *targets,
 
 static void scrub(const struct bp_arena *arena)
 {
-    if (arena->size > 0)
+    if (arena->size > 0 && !bp_weakened(BP_DEFENCE_scrub))
         memset(arena->base, 0, arena->size);
 }
 

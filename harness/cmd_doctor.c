@@ -60,7 +60,7 @@ static bool is_fit(const struct findings *findings, struct bp_error *err)
 {
     if (!findings->started)
         *err = findings->canary_error;
-    else if (bp_canary_require(&findings->report, err) < 0)
+    else if (bp_canary_require(&findings->report, 0, err) < 0)
         return false;
     else if (!findings->compiler)
         *err = findings->compiler_error;

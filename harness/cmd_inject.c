@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,24 +36,46 @@ static void print_list(const struct bp_campaign *campaign)
                bp_fault_meaning((enum bp_fault_point)i));
 }
 
+static json_t *list_json(const struct bp_campaign *campaign)
+{
+    json_t *candidates = json_array(), *points = json_array();
+    for (uint32_t i = 0; i < campaign->candidate_count; i++) {
+        char expected[BP_SEEN_TEXT];
+        bp_seen_format(campaign->candidates[i].expected, expected);
+        json_array_append_new(
+            candidates,
+            json_pack("{s:s, s:s}", "class", campaign->candidates[i].name, "expected", expected));
+    }
+    for (int i = 1; i < BP_FAULT_COUNT; i++)
+        json_array_append_new(points, json_pack("{s:s, s:s}", "class",
+                                                bp_fault_name((enum bp_fault_point)i), "meaning",
+                                                bp_fault_meaning((enum bp_fault_point)i)));
+    return json_pack("{s:o, s:o, s:b}", "candidates", candidates, "points", points, "built",
+                     BP_FAULT_BUILT);
+}
+
 /* A directory for the files of the runs: --keep's, or a temporary one. */
 static int make_directory(const char *keep, char *path, size_t size, struct bp_error *err)
 {
     const char *parent = getenv("TMPDIR");
     if (keep) {
         snprintf(path, size, "%s", keep);
-        return mkdir(path, 0755) == 0 ? 0 : bp_fail_errno(err, "--keep: cannot create %s", keep);
+        if (mkdir(path, 0755) == 0)
+            return 0;
+        bp_fail_errno(err, "--keep: cannot create %s", keep);
+        err->code = BP_ERR_USAGE;
+        return -1;
     }
     snprintf(path, size, "%s/bulletproof-inject-XXXXXX",
              parent && parent[0] == '/' ? parent : "/tmp");
     return mkdtemp(path) ? 0 : bp_fail_errno(err, "cannot make a directory %s", path);
 }
 
-static int print_json(const struct bp_matrix *matrix, struct bp_error *err)
+/* Takes the object. */
+static int print_json(json_t *object, struct bp_error *err)
 {
-    json_t *object = bp_matrix_json(matrix);
     if (!object)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for the matrix");
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for the JSON");
     json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether all of it could be written */
     putchar('\n');
     json_decref(object);
@@ -74,7 +97,7 @@ static int carry_out(const struct arguments *arguments, const struct bp_campaign
     struct bp_error later; /* what went wrong first is told */
     int result = bp_inject(&options, matrix, err);
     if (result == 0 && arguments->json)
-        result = print_json(matrix, err);
+        result = print_json(bp_matrix_json(matrix), err);
     else if (result == 0)
         bp_matrix_print_sum(matrix);
     if (!arguments->keep && (result < 0 || bp_matrix_as_expected(matrix)))
@@ -92,6 +115,8 @@ static int run(const struct arguments *arguments, struct bp_campaign *campaign,
         return -1;
     if (bp_campaign_load(path, campaign, err) < 0)
         return -1;
+    if (arguments->list && arguments->json)
+        return print_json(list_json(campaign), err) < 0 ? -1 : BP_EXIT_OK;
     if (arguments->list) {
         print_list(campaign);
         return BP_EXIT_OK;
@@ -120,7 +145,7 @@ int bp_cmd_inject(int argc, char **argv)
         {"keep", BP_CLI_TEXT, "DIR", "create DIR and keep the files of every run there",
          &arguments.keep, 0, 0},
         {"list", BP_CLI_FLAG, NULL, "name the classes and end", &arguments.list, 0, 0},
-        {"json", BP_CLI_FLAG, NULL, "print one JSON object at the end", &arguments.json, 0, 0},
+        {"json", BP_CLI_FLAG, NULL, "print one JSON object", &arguments.json, 0, 0},
     };
     const struct bp_cli_verb verb = {
         .name = "inject",

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -133,16 +134,24 @@ static int print_json(const char *dir, const struct bp_run_state *state, struct 
 
 /* ---- the verb ---- */
 
+/* Reading it will tell what is wrong with it. */
+static bool has_record(const char *dir)
+{
+    char path[4096 + 8];
+    snprintf(path, sizeof path, "%.4095s/run.db", dir);
+    return access(path, F_OK) == 0;
+}
+
 /* The run that `given` is, or the newest one in it; a link to either will do. */
 static int choose(const char *given, char path[4096], struct bp_error *err)
 {
     struct bp_found_runs found = {0};
     BP_AUTO_FREE char *real = realpath(given, NULL);
     int result = bp_runs_find(&found, real ? real : given, err);
-    if (result == 0 && found.count == 0)
+    if (result == 0 && found.count == 0 && !has_record(given))
         result = bp_fail(err, BP_ERR_USAGE, "there is no run in %s", given);
     if (result == 0)
-        snprintf(path, 4096, "%s", found.runs[0].path);
+        snprintf(path, 4096, "%s", found.count > 0 ? found.runs[0].path : given);
     bp_runs_free(&found);
     return result;
 }

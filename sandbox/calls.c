@@ -138,7 +138,6 @@ SET(fallbacks);
      CLONE_NEWNET)
 static const struct bp_call_rule threads_rules[] = {
     ARG(clone, 0, THREAD_FLAGS | NAMESPACE_FLAGS | CLONE_VFORK, THREAD_FLAGS),
-    ALL(sched_setaffinity),
     ALL(sched_getparam),
     ALL(sched_getscheduler),
 };
@@ -169,16 +168,8 @@ static const struct bp_call_rule loading_rules[] = {
     ALL(newfstatat),
     ALL(statx),
     ALL(stat),
-    ALL(memfd_create),
-    ALL(mlock),
-    ALL(munlock),
-    ALL(mbind),
-    ALL(set_mempolicy),
-    ALL(get_mempolicy),
     {"seccomp", BP_CALL_ALLOW, 1, {{0, INT, SECCOMP_SET_MODE_FILTER}}},
-    ARG(prctl, 0, INT, PR_SET_DUMPABLE),
     ARG(prctl, 0, INT, PR_GET_DUMPABLE),
-    ARG(prctl, 0, INT, PR_SET_NO_NEW_PRIVS),
 };
 SET(loading);
 
@@ -196,7 +187,6 @@ static const struct bp_call_rule compiler_rules[] = {
     ALL(dup3),
     ARG(tgkill, 2, INT, SIGABRT),
     ALL(arch_prctl),
-    ALL(sched_setaffinity),
     ALL(alarm),                  /* LLVM's, against a hang while it prints how it crashed */
     ARG(mmap, 2, PROT_WRITE, 0), /* libraries; W^X still holds */
     ALL(openat),
@@ -221,11 +211,9 @@ static const struct bp_call_rule compiler_rules[] = {
     ALL(rename),
     ALL(renameat),
     ALL(renameat2),
-    ALL(chmod),
     ALL(fchmod),
     ALL(umask),
     ALL(chdir),
-    ALL(utimensat),
     ALL(copy_file_range),
     ALL(fadvise64),
     ALL(fsync),

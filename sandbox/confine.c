@@ -239,7 +239,5 @@ int bp_confine_stage(enum bp_policy_id id, const struct bp_policy_limits *limits
 
 int bp_confine_candidate(int control_fd, struct bp_error *err)
 {
-    if (bp_weakened(BP_DEFENCE_candidate_filter))
-        return 0;
     return install_filter(BP_FILTER_CANDIDATE, BP_FILTER_LISTEN_THREADS, control_fd, err);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/weaken.h"
 
 #define IS_EQUAL_TEST(code) ((code) == (BPF_JMP | BPF_JEQ | BPF_K))
 
@@ -29,7 +30,11 @@ int bp_filter_install(unsigned id, enum bp_filter_mode mode, int *listener, stru
         [BP_FILTER_LISTEN_THREADS] = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC |
                                      SECCOMP_FILTER_FLAG_TSYNC_ESRCH,
     };
-    const struct bp_filter_program *program = &bp_filter_programs[id];
+    /* With a listener all the same: by it the supervisor knows the stage's process. */
+    static const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    static const struct bp_filter_program open_door = {&allow, 1, 0};
+    bool is_open = id == BP_FILTER_CANDIDATE && bp_weakened(BP_DEFENCE_candidate_filter);
+    const struct bp_filter_program *program = is_open ? &open_door : &bp_filter_programs[id];
     size_t bytes = program->length * sizeof *program->code;
     BP_AUTO_FREE struct sock_filter *code = malloc(bytes);
     if (!code)

@@ -232,6 +232,10 @@ static _Noreturn void child_main(const struct plan *plan, int failure_fd)
     if (plan->network_fd >= 0 && setns(plan->network_fd, CLONE_NEWNET) < 0)
         child_fail(failure_fd, "network namespace", errno);
     reset_signals();
+    /* A supervisor of real-time priority must not hand a candidate the processors for good. */
+    const struct sched_param ordinary = {0};
+    if (sched_setscheduler(0, SCHED_OTHER, &ordinary) < 0)
+        child_fail(failure_fd, "scheduling class", errno);
     if (setsid() < 0)
         child_fail(failure_fd, "setsid", errno);
     int placed = place_descriptors(plan, failure_fd);

@@ -51,7 +51,8 @@ struct bp_config {
         uint32_t kept;
     } log;
 
-    bool allow_degraded; /* --allow-degraded: start although the sandbox has a hole */
+    uint32_t sandbox_require; /* sandbox.require: 1 << enum bp_layer of sandbox/canary.h */
+    bool allow_degraded;      /* --allow-degraded: start although the sandbox has a hole */
 
     uint32_t gates;    /* a set of evaluator/gates.h that candidates pass before they run */
     uint32_t threads;  /* CPU device; 0 = every processor this process may use */

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "evaluator/gates.h"
 #include "harness/config/schema.h"
 
 static int add_text(struct bp_buffer *json, const char *text, struct bp_error *err)
@@ -18,14 +17,18 @@ static int add_text(struct bp_buffer *json, const char *text, struct bp_error *e
     return result < 0 ? -1 : bp_buffer_add(json, "\"", 1, err);
 }
 
-static int add_gates(uint32_t gates, struct bp_buffer *json, struct bp_error *err)
+/* Bit i of a set of words is choice i. */
+static int add_words(const struct bp_setting *setting, uint32_t set, struct bp_buffer *json,
+                     struct bp_error *err)
 {
-    int result = bp_buffer_add(json, "[", 1, err);
+    const char *names[BP_SETTING_CHOICES];
     const char *comma = "";
-    for (int gate = 0; gate < BP_GATE_COUNT && result == 0; gate++) {
-        if (!(gates & 1u << gate))
+    setting->choices(names);
+    int result = bp_buffer_add(json, "[", 1, err);
+    for (int i = 0; i < 32 && names[i] && result == 0; i++) {
+        if (!(set & 1u << i))
             continue;
-        result = bp_buffer_printf(json, err, "%s\"%s\"", comma, bp_gate_name((enum bp_gate)gate));
+        result = bp_buffer_printf(json, err, "%s\"%s\"", comma, names[i]);
         comma = ", ";
     }
     return result < 0 ? -1 : bp_buffer_add(json, "]", 1, err);
@@ -42,8 +45,8 @@ static int add_value(const struct bp_setting *setting, const struct bp_config *c
         return bp_buffer_printf(json, err, "%" PRIu64, *(const uint64_t *)field);
     case BP_SETTING_REAL:
         return bp_buffer_printf(json, err, "%.17g", *(const double *)field);
-    case BP_SETTING_GATES:
-        return add_gates(*(const uint32_t *)field, json, err);
+    case BP_SETTING_WORDS:
+        return add_words(setting, *(const uint32_t *)field, json, err);
     default:
         return add_text(json, strcmp(setting->key, "kernel") == 0 ? "kernel.hip" : field, err);
     }

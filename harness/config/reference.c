@@ -14,7 +14,7 @@ static const char *type_name(enum bp_setting_type type)
         return "number";
     case BP_SETTING_TEXT:
         return "text";
-    case BP_SETTING_GATES:
+    case BP_SETTING_WORDS:
         return "list of words";
     case BP_SETTING_KNOBS:
         return "knob: list";

@@ -10,6 +10,7 @@
 #include "evaluator/suite.h"
 #include "harness/config/choices.h"
 #include "harness/search/strategy.h"
+#include "sandbox/canary.h"
 
 #define MAX_KEYS 64 /* of one section, for messages */
 
@@ -45,6 +46,25 @@ static void gate_choices(const char *names[BP_SETTING_CHOICES])
         names[i] = bp_gate_name((enum bp_gate)i);
     names[BP_GATE_COUNT] = "all";
     names[BP_GATE_COUNT + 1] = NULL;
+}
+
+static void layer_choices(const char *names[BP_SETTING_CHOICES])
+{
+    for (int i = 0; i < BP_LAYER_COUNT; i++)
+        names[i] = bp_layer_name((enum bp_layer)i);
+    names[BP_LAYER_COUNT] = NULL;
+}
+
+static bool layer_word(const char *word, size_t length, uint32_t *set)
+{
+    for (int i = 0; i < BP_LAYER_COUNT; i++) {
+        const char *name = bp_layer_name((enum bp_layer)i);
+        if (strlen(name) == length && memcmp(name, word, length) == 0) {
+            *set = 1u << i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool is_index(const char *text)
@@ -92,6 +112,8 @@ const struct bp_section bp_sections[] = {
      "known to be good, with a known answer. When probes fail the run waits and probes again,\n"
      "after min(cap_ms, pause_ms × factor^n)."},
     {"limits", "What one candidate may use, and a run of the disk."},
+    {"sandbox", "What must hold candidates, beside the layers that are mandatory everywhere "
+                "(docs/sandbox.md)."},
     {"log", "The harness's own log, log.txt in the run directory; it starts anew on SIGHUP too."},
     {NULL, NULL},
 };
@@ -113,7 +135,8 @@ const struct bp_setting bp_settings[] = {
      .doc = "directory in which the run's directory is made, relative to the working directory"},
     {"", "seed", NUMBER(U64, seed, 0, 0x1p64, "", "0"),
      .doc = "of the search's random decisions only: inputs and timing order stay secret"},
-    {"", "gates", .type = BP_SETTING_GATES, FIELD(gates), .fallback = "[]", .choices = gate_choices,
+    {"", "gates", .type = BP_SETTING_WORDS, FIELD(gates), .fallback = "[]", .choices = gate_choices,
+     .noun = "gate", .word = bp_gates_word,
      .doc = "what candidates are searched for on the CPU before they run (docs/gates.md)"},
     {"", "threads", NUMBER(U32, threads, 0, 4096, "", "0"),
      .doc = "threads a kernel runs on, CPU device; 0: every processor this process may use"},
@@ -188,6 +211,11 @@ const struct bp_setting bp_settings[] = {
             "verdict"},
     {"limits", "failures_kept", NUMBER(U32, limits.failures_kept, 1, 1000000, "", "1000"),
      .doc = "failure bundles, likewise"},
+
+    {"sandbox", "require", .type = BP_SETTING_WORDS, FIELD(sandbox_require), .fallback = "[]",
+     .choices = layer_choices, .noun = "layer", .word = layer_word,
+     .doc =
+         "layers without which the run refuses to start, though this machine may not grant them"},
 
     {"log", "size_mb", NUMBER(U32, log.size_mb, 1, 65536, "MiB", "16"),
      .doc = "size at which log.txt becomes log.txt.1"},
@@ -320,7 +348,7 @@ static int store_text(const struct bp_setting *setting, const char *path,
     return 0;
 }
 
-static int store_gates(const struct bp_setting *setting, const char *path,
+static int store_words(const struct bp_setting *setting, const char *path,
                        const struct bp_yaml_node *node, struct bp_config *config,
                        struct bp_error *err)
 {
@@ -332,8 +360,8 @@ static int store_gates(const struct bp_setting *setting, const char *path,
     for (const struct bp_yaml_node *item = node->child; item; item = item->next) {
         if (!bp_yaml_is_text(item))
             return fail_expected(setting, path, item, "a word", err);
-        if (!bp_gates_word(item->text, strlen(item->text), &one))
-            return bp_choices_fail(path, item->line, "gate", item->text, "", names, err);
+        if (!setting->word(item->text, strlen(item->text), &one))
+            return bp_choices_fail(path, item->line, setting->noun, item->text, "", names, err);
         all |= one;
     }
     *(uint32_t *)field(setting, config) = all;
@@ -352,8 +380,8 @@ int bp_setting_store(const struct bp_setting *setting, const char *path,
         return store_real(setting, path, node, config, err);
     case BP_SETTING_TEXT:
         return store_text(setting, path, node, config, err);
-    case BP_SETTING_GATES:
-        return store_gates(setting, path, node, config, err);
+    case BP_SETTING_WORDS:
+        return store_words(setting, path, node, config, err);
     default:
         return bp_fail(err, BP_ERR_STATE, "'%s' has no field", setting->key);
     }
@@ -377,7 +405,7 @@ void bp_setting_store_default(const struct bp_setting *setting, struct bp_config
     case BP_SETTING_TEXT:
         memcpy(to, setting->fallback, strlen(setting->fallback) + 1);
         break;
-    case BP_SETTING_GATES:
+    case BP_SETTING_WORDS:
         *(uint32_t *)to = 0;
         break;
     default:

@@ -13,7 +13,7 @@ enum bp_setting_type {
     BP_SETTING_U64,
     BP_SETTING_REAL,  /* double */
     BP_SETTING_TEXT,  /* char array */
-    BP_SETTING_GATES, /* list of gates' names, or all; uint32_t, a set of evaluator/gates.h */
+    BP_SETTING_WORDS, /* list of words; uint32_t, a set: bit i is choice i */
     BP_SETTING_KNOBS, /* mapping knob → list of integers; no field: applied to the kernel's head */
     BP_SETTING_VALUES,      /* mapping knob → integer; likewise */
     BP_SETTING_EXPRESSIONS, /* list of constraints; likewise */
@@ -34,6 +34,9 @@ struct bp_setting {
     void (*choices)(const char *names[BP_SETTING_CHOICES]);
     bool (*valid)(const char *text);
     const char *forms;
+    /* Lists of words: what one is called, and the set it stands for; false: no such word. */
+    const char *noun;
+    bool (*word)(const char *word, size_t length, uint32_t *set);
     const char *doc;
 };
 

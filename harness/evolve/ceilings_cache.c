@@ -27,7 +27,9 @@ int bp_ceilings_measure(const struct bp_host *host, uint32_t threads, enum bp_ce
     struct bp_peak_options options = {
         .threads = threads, .windows = thorough ? 7 : 3, .window_ms = thorough ? 20 : 10};
     uint32_t count = thorough && beyond > 32 * MIB ? 5 : 4;
-    return bp_peak_measure(&options, sizes, count, ceilings, err);
+    int result = bp_peak_measure(&options, sizes, count, ceilings, err);
+    ceilings->margin = thorough ? BP_CEILING_MARGIN : BP_CEILING_MARGIN_QUICK;
+    return result;
 }
 
 int bp_ceilings_path(uint32_t threads, char *path, size_t size, struct bp_error *err)
@@ -52,9 +54,10 @@ json_t *bp_ceilings_json(const struct bp_host *host, const struct bp_ceilings *c
         json_array_append_new(streams, json_pack("{s:I, s:f}", "bytes",
                                                  (json_int_t)ceilings->streams[i].bytes, "gbps",
                                                  ceilings->streams[i].gbps));
-    return json_pack("{s:s, s:i, s:s, s:f, s:f, s:o}", "cpu", host->cpu_name, "threads",
-                     (int)ceilings->threads, "isa", ceilings->isa, "fma_gflops", ceilings->gflops,
-                     "half_factor", ceilings->half_factor, "streams", streams);
+    return json_pack("{s:s, s:i, s:s, s:f, s:f, s:f, s:o}", "cpu", host->cpu_name, "threads",
+                     (int)ceilings->threads, "isa", ceilings->isa, "margin", ceilings->margin,
+                     "fma_gflops", ceilings->gflops, "half_factor", ceilings->half_factor,
+                     "streams", streams);
 }
 
 /* mkdir -p of what the last component stands in. */
@@ -89,8 +92,8 @@ static bool unpack(json_t *object, const char **cpu, struct bp_ceilings *ceiling
     const char *isa;
     json_t *streams;
     int threads;
-    if (json_unpack(object, "{s:s, s:i, s:s, s:F, s:F, s:o}", "cpu", cpu, "threads", &threads,
-                    "isa", &isa, "fma_gflops", &ceilings->gflops, "half_factor",
+    if (json_unpack(object, "{s:s, s:i, s:s, s:F, s:F, s:F, s:o}", "cpu", cpu, "threads", &threads,
+                    "isa", &isa, "margin", &ceilings->margin, "fma_gflops", &ceilings->gflops, "half_factor",
                     &ceilings->half_factor, "streams", &streams) < 0 ||
         threads < 1 || json_array_size(streams) > BP_MAX_STREAMS)
         return false;

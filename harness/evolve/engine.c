@@ -24,7 +24,8 @@ struct engine {
     const struct bp_engine_options *options;
     struct bp_config config;
     struct bp_run run;
-    struct bp_resumed resumed; /* zeros in a new run */
+    struct bp_resumed resumed;                    /* zeros in a new run */
+    char told[sizeof((struct bp_error *)0)->msg]; /* the last error that the user was told of */
 };
 
 /* ---- opening ---- */
@@ -340,15 +341,24 @@ static int print_end(struct engine *engine, struct bp_error *err)
     return 0;
 }
 
-/* What ended the run, as status word and exit status; says an error. */
-static int conclude(struct bp_run *run, int result, const struct bp_error *err)
+/* A record that cannot be written fails again at every later attempt: once is enough. */
+static void tell(struct engine *engine, const struct bp_error *err)
 {
+    if (strcmp(engine->told, err->msg) != 0)
+        bp_progress_say(&engine->run.progress, "bulletproof: %s", err->msg);
+    memcpy(engine->told, err->msg, sizeof engine->told);
+}
+
+/* What ended the run, as status word and exit status; says an error. */
+static int conclude(struct engine *engine, int result, const struct bp_error *err)
+{
+    struct bp_run *run = &engine->run;
     run->status = "finished";
     if (result == 0)
         return BP_EXIT_OK;
     bool interrupted = err->code == BP_ERR_INTERRUPTED;
     run->status = interrupted ? "interrupted" : "failed";
-    bp_progress_say(&run->progress, "bulletproof: %s", err->msg);
+    tell(engine, err);
     bp_log(BP_LOG_INFO, "engine", "ended: %s", err->msg);
     return run->hopeless ? BP_EXIT_FAILED : bp_exit_of_error(err);
 }
@@ -368,12 +378,12 @@ static int run_to_end(struct engine *engine, struct bp_error *err)
                         "the run in %s is finished: %u of %u evaluations (--max-evaluations and "
                         "--max-seconds raise its budget)",
                         run->dir, run->ledger.count, engine->config.budget.evaluations);
-    int status = conclude(run, finished ? 0 : work(engine, err), err);
+    int status = conclude(engine, finished ? 0 : work(engine, err), err);
     bp_attendant_stop(&run->attendant);
     bp_session_close(&run->session); /* nothing of ours runs on while the summary is written */
     bool failed = run->ledger.count > 0 && print_end(engine, err) < 0;
     if (failed || (!finished && record_end(run, err) < 0)) {
-        bp_progress_say(&run->progress, "bulletproof: %s", err->msg);
+        tell(engine, err);
         status = BP_EXIT_HARNESS;
     }
     return status;
@@ -390,7 +400,7 @@ static void close_all(struct engine *engine)
     bp_ledger_free(&run->ledger);
     bp_replayed_close(&run->replayed);
     if (bp_recorder_close(&run->recorder, &err) < 0)
-        bp_progress_say(&run->progress, "bulletproof: %s", err.msg);
+        tell(engine, &err);
     bp_config_free(&engine->config);
     free(engine);
 }
@@ -401,6 +411,7 @@ int bp_engine_run(const struct bp_engine_options *options, struct bp_error *err)
     if (!engine)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the engine");
     engine->options = options;
+    bp_loop_expect_notices(); /* a long record takes seconds to load */
     engine->run.session.loop.epoll_fd = engine->run.session.loop.signal_fd = -1;
     int status = open_run(engine, err) < 0 ? -1 : run_to_end(engine, err);
     close_all(engine);

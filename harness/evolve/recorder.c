@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/persist.h"
 
 #define SUMMARY_SHARE 100 /* of the time goes on without summaries, to one part for them */
 
@@ -35,15 +36,26 @@ static int open_log(const struct bp_recorder *recorder, struct bp_error *err)
     return bp_log_open(path, err);
 }
 
+struct config_file {
+    char path[4200];
+    const char *text;
+};
+
+static int write_config(void *context, struct bp_error *err)
+{
+    const struct config_file *file = context;
+    return bp_io_write_file_atomic(file->path, file->text, strlen(file->text), err);
+}
+
 int bp_recorder_create(struct bp_recorder *recorder, const char *dir,
                        const struct bp_config *config, struct bp_error *err)
 {
-    char path[4200];
+    struct config_file file = {.text = config->text};
     snprintf(recorder->dir, sizeof recorder->dir, "%s", dir);
     if (bp_store_create(dir, config->seed, &recorder->store, err) < 0)
         return -1;
-    snprintf(path, sizeof path, "%s/config.yaml", dir);
-    if (bp_io_write_file_atomic(path, config->text, strlen(config->text), err) < 0)
+    snprintf(file.path, sizeof file.path, "%s/config.yaml", dir);
+    if (bp_persist("recorder", write_config, &file, err) < 0)
         return -1;
     return open_log(recorder, err);
 }
@@ -56,16 +68,28 @@ int bp_recorder_open(struct bp_recorder *recorder, const char *dir, struct bp_er
     return open_log(recorder, err);
 }
 
+struct rewrite {
+    const char *dir;
+    int (*write)(const char *dir, const struct bp_evaluation *evaluation, struct bp_error *err);
+    struct bp_evaluation *evaluation;
+};
+
+static int write_again(void *context, struct bp_error *err)
+{
+    const struct rewrite *rewrite = context;
+    return rewrite->write(rewrite->dir, rewrite->evaluation, err);
+}
+
 static int rewrite(struct bp_recorder *recorder, uint32_t number,
                    int (*write)(const char *dir, const struct bp_evaluation *evaluation,
                                 struct bp_error *err),
                    struct bp_error *err)
 {
-    struct bp_evaluation *evaluation;
-    if (bp_store_load_evaluation(recorder->store, number, &evaluation, err) < 0)
+    struct rewrite rewrite = {.dir = recorder->dir, .write = write};
+    if (bp_store_load_evaluation(recorder->store, number, &rewrite.evaluation, err) < 0)
         return -1;
-    int result = write(recorder->dir, evaluation, err);
-    bp_evaluation_free(evaluation);
+    int result = bp_persist("recorder", write_again, &rewrite, err);
+    bp_evaluation_free(rewrite.evaluation);
     return result;
 }
 
@@ -99,6 +123,7 @@ struct evaluation_job {
     struct bp_evaluation *evaluation; /* owned copy */
     const struct bp_replay_setting *setting;
     bool is_best;
+    bool filed; /* has its files and its line of history */
 };
 
 /* A bundle is worth no run: the record has the verdict already. */
@@ -115,11 +140,14 @@ static void write_bundle(const struct evaluation_job *job)
 
 static int write_evaluation(void *context, struct bp_error *err)
 {
-    const struct evaluation_job *job = context;
-    if (bp_artifacts_evaluation(job->dir, job->evaluation, err) < 0)
-        return -1;
-    write_bundle(job);
-    bp_thinning_added(job->thinning, job->evaluation->number, job->evaluation->verdict);
+    struct evaluation_job *job = context;
+    if (!job->filed) {
+        if (bp_artifacts_evaluation(job->dir, job->evaluation, err) < 0)
+            return -1;
+        write_bundle(job);
+        bp_thinning_added(job->thinning, job->evaluation->number, job->evaluation->verdict);
+        job->filed = true;
+    }
     return job->is_best ? bp_artifacts_best(job->dir, job->evaluation, err) : 0;
 }
 
@@ -210,14 +238,29 @@ int bp_recorder_summary(struct bp_recorder *recorder, const struct bp_run_summar
     return bp_store_run(recorder->store, work, err);
 }
 
+struct results {
+    struct bp_recorder *recorder;
+    const struct bp_run_summary *summary;
+    const char *head;
+};
+
+static int write_results(void *context, struct bp_error *err)
+{
+    const struct results *results = context;
+    struct bp_recorder *recorder = results->recorder;
+    if (bp_artifacts_summary(recorder->dir, results->head, recorder->store, err) < 0)
+        return -1;
+    return bp_artifacts_results(recorder->dir, results->summary, err);
+}
+
 int bp_recorder_results(struct bp_recorder *recorder, const struct bp_run_summary *summary,
                         struct bp_error *err)
 {
     BP_AUTO_FREE char *head = NULL;
-    if (bp_store_flush(recorder->store, err) < 0 || bp_summary_head(summary, &head, err) < 0 ||
-        bp_artifacts_summary(recorder->dir, head, recorder->store, err) < 0)
+    if (bp_store_flush(recorder->store, err) < 0 || bp_summary_head(summary, &head, err) < 0)
         return -1;
-    return bp_artifacts_results(recorder->dir, summary, err);
+    struct results results = {recorder, summary, head};
+    return bp_persist("recorder", write_results, &results, err);
 }
 
 int bp_recorder_print(struct bp_recorder *recorder, const struct bp_run_summary *summary, FILE *out,

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/persist.h"
 #include "harness/evolve/attempts.h"
 #include "harness/evolve/gates.h"
 #include "harness/supervise/canary.h"
@@ -21,6 +22,30 @@ void bp_session_now(struct bp_session *session, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(session->activity, sizeof session->activity, fmt, args);
     va_end(args);
+}
+
+/* ---- trying again ---- */
+
+static struct bp_attempts_policy policy_of(const struct bp_session *session)
+{
+    const struct bp_config *config = session->config;
+    return (struct bp_attempts_policy){.attempts = config->retry.attempts,
+                                       .base_ms = config->retry.base_ms,
+                                       .factor = config->retry.factor,
+                                       .cap_ms = config->retry.cap_ms};
+}
+
+/* Full jitter: any share of the longest pause. */
+static int back_off(struct bp_session *session, uint32_t retry, struct bp_error *err)
+{
+    struct bp_attempts_policy policy = policy_of(session);
+    struct bp_key key;
+    struct bp_random random;
+    bp_key_random(&key);
+    bp_random_start(&random, &key);
+    double pause_ms = bp_attempts_longest_pause_ms(&policy, retry) * bp_random_unit(&random);
+    bp_log(BP_LOG_INFO, "session", "retry %u after %.0f ms", retry, pause_ms);
+    return bp_waiting_pause(session, pause_ms, err);
 }
 
 /* ---- opening ---- */
@@ -77,9 +102,31 @@ static void apply_limits(struct bp_session *session)
                                                  .limit_ms = config->limits.time_s * 1e3};
 }
 
-static int open_bench(struct bp_session *session, const struct bp_key *run_key,
-                      struct bp_error *err)
+/* A part of the opening. */
+struct opening {
+    struct bp_session *session;
+    const struct bp_key *run_key;
+    uint32_t index; /* of the case whose masters are made */
+};
+
+/* Does a part again while it fails for what may pass, as candidates are tried again. */
+static int insist(struct opening *opening,
+                  int (*part)(struct opening *opening, struct bp_error *err), struct bp_error *err)
 {
+    uint32_t attempts = opening->session->config->retry.attempts;
+    for (uint32_t retry = 1; part(opening, err) < 0; retry++) {
+        if (!bp_persist_is_worth(err) || retry >= attempts)
+            return -1;
+        bp_log(BP_LOG_WARNING, "session", "%s; trying again", err->msg);
+        if (back_off(opening->session, retry, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int open_bench(struct opening *opening, struct bp_error *err)
+{
+    struct bp_session *session = opening->session;
     struct bp_bench_options options = {
         .children = session->children,
         .suite = &session->suite,
@@ -88,25 +135,33 @@ static int open_bench(struct bp_session *session, const struct bp_key *run_key,
         .lanes = session->parallel,
         .ring_bytes = session->ring_bytes,
         .ceilings = session->ceilings,
-        .run_key = *run_key,
+        .run_key = *opening->run_key,
     };
     memcpy(options.device, session->device, sizeof options.device);
     memcpy(options.arch, session->arch, sizeof options.arch);
     return bp_bench_open(&options, &session->bench, err);
 }
 
+static int make_masters(struct opening *opening, struct bp_error *err)
+{
+    struct bp_session *session = opening->session;
+    struct bp_orders orders = {.left = 1};
+    if (bp_bench_make(session->bench, opening->index, bp_orders_done, &orders, err) < 0 ||
+        bp_waiting_orders(session, &orders, err) < 0)
+        return -1;
+    if (!orders.failed)
+        return 0;
+    *err = orders.err;
+    return -1;
+}
+
 static int prepare_masters(struct bp_session *session, struct bp_error *err)
 {
     bp_session_now(session, "preparing inputs and references");
     for (uint32_t i = 0; i < session->suite.case_count; i++) {
-        struct bp_orders orders = {.left = 1};
-        if (bp_bench_make(session->bench, i, bp_orders_done, &orders, err) < 0 ||
-            bp_waiting_orders(session, &orders, err) < 0)
+        struct opening opening = {.session = session, .index = i};
+        if (insist(&opening, make_masters, err) < 0)
             return -1;
-        if (orders.failed) {
-            *err = orders.err;
-            return -1;
-        }
         if (session->callbacks.prepared)
             session->callbacks.prepared(session->callbacks.context, i + 1,
                                         session->suite.case_count);
@@ -144,12 +199,17 @@ static int check_sandbox(struct bp_session *session, struct bp_error *err)
         return -1;
     bp_log(BP_LOG_INFO, "session", "canary: %u children in %.0f ms", report.children,
            report.spent_ms);
-    if (bp_canary_require(&report, err) == 0)
+    if (bp_canary_require(&report, session->config->sandbox_require, err) == 0)
         return 0;
     if (!session->config->allow_degraded)
         return bp_fail_within(err, "refusing to start (--allow-degraded does all the same)");
     bp_log(BP_LOG_ERROR, "session", "DEGRADED: %s; kernels may escape", err->msg);
     return 0;
+}
+
+static int open_loop(void *loop, struct bp_error *err)
+{
+    return bp_loop_open(loop, err);
 }
 
 int bp_session_open(struct bp_session *session, const struct bp_key *run_key, struct bp_error *err)
@@ -160,9 +220,10 @@ int bp_session_open(struct bp_session *session, const struct bp_key *run_key, st
     bp_log(BP_LOG_INFO, "session", "namespaces for children: %s", layers);
     bp_ceilings_obtain(&session->host, session->threads, &session->ceilings);
     const struct bp_session_callbacks *callbacks = &session->callbacks;
-    if (bp_loop_open(&session->loop, err) < 0 ||
+    struct opening opening = {.session = session, .run_key = run_key};
+    if (bp_persist("session", open_loop, &session->loop, err) < 0 ||
         (callbacks->opened && callbacks->opened(callbacks->context, err) < 0) ||
-        check_sandbox(session, err) < 0 || open_bench(session, run_key, err) < 0 ||
+        check_sandbox(session, err) < 0 || insist(&opening, open_bench, err) < 0 ||
         prepare_masters(session, err) < 0) {
         bp_session_close(session);
         return -1;
@@ -211,28 +272,6 @@ void bp_session_describe(const struct bp_session *session, struct bp_evaluation 
 }
 
 /* ---- evaluation ---- */
-
-static struct bp_attempts_policy policy_of(const struct bp_session *session)
-{
-    const struct bp_config *config = session->config;
-    return (struct bp_attempts_policy){.attempts = config->retry.attempts,
-                                       .base_ms = config->retry.base_ms,
-                                       .factor = config->retry.factor,
-                                       .cap_ms = config->retry.cap_ms};
-}
-
-/* Full jitter: any share of the longest pause. */
-static int back_off(struct bp_session *session, uint32_t retry, struct bp_error *err)
-{
-    struct bp_attempts_policy policy = policy_of(session);
-    struct bp_key key;
-    struct bp_random random;
-    bp_key_random(&key);
-    bp_random_start(&random, &key);
-    double pause_ms = bp_attempts_longest_pause_ms(&policy, retry) * bp_random_unit(&random);
-    bp_log(BP_LOG_INFO, "session", "retry %u after %.0f ms", retry, pause_ms);
-    return bp_waiting_pause(session, pause_ms, err);
-}
 
 /* After something ran on the device: does it look as if the device had a part in how it ended? Then
  * nothing more runs on it before a probe has passed; where the first one fails, the outcome was the

@@ -226,7 +226,9 @@ static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp
                                      .phase = phase,
                                      .nth = nth};
     snprintf(how, sizeof how, "%s:%" PRIu64 ":%s:%u", row->name, nth, row->mode, phase);
-    snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64, row->name, row->mode, phase, nth);
+    /* Two that were chosen may have come to the same one. */
+    snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64 "-%u", row->name, row->mode, phase, nth,
+             row->runs + 1);
     double patience_s = mode == BP_FAULT_STICKY ? inject->options->campaign->patience_s : 0;
     if (run_process(inject, name, patience_s, bp_injected_search, &run, err) < 0)
         return -1;
@@ -314,6 +316,8 @@ static int check_classes(const struct bp_inject_options *options, struct bp_erro
         valid[count++] = bp_fault_name((enum bp_fault_point)point);
     BP_AUTO_FREE char *copy = strdup(options->classes ? options->classes : "");
     char *rest = copy, list[300];
+    if (options->classes && strspn(options->classes, ",") == strlen(options->classes))
+        return bp_fail(err, BP_ERR_USAGE, "--classes names no class ('inject --list' does)");
     for (char *word; rest && (word = strtok_r(rest, ",", &rest));)
         if (bp_choices_find(valid, word) < 0) {
             const char *nearest = bp_choices_nearest(valid, word);

@@ -33,7 +33,7 @@ static int parse(const char *kernel, const struct bp_buffer *source, const char 
         "strategy: {name: random}\nbudget: {evaluations: %d}\n"
         "timing: {batch_ms: 1, warmup_batches: 1, batches: 5, match_rounds: 4, final_rounds: 4,"
         " ring_mb: 1}\n"
-        "retry: {base_ms: 1, cap_ms: 20, attempts: 3}\n"
+        "retry: {base_ms: 20, cap_ms: 500, attempts: 4}\n"
         "limits: {compile_s: %u, run_s: %d, judge_s: %d, prepare_s: %d}\n%s",
         kernel, BP_INJECTED_EVALUATIONS, compile_s * SLOWNESS, 2 * SLOWNESS, 2 * SLOWNESS,
         2 * SLOWNESS, more);

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "harness/inject/leaks.h"
 
 #define GRACE_S 5.0 /* from SIGTERM to SIGKILL */
@@ -28,9 +31,19 @@ static void note_stop(int number)
     stop_signal = number;
 }
 
+/* So that what others mount or leave in shared memory meanwhile is not taken for a leak. Without the
+ * right to it, or to mounts of its own, a harness has only its files to leave. */
+static void live_apart(void)
+{
+    if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) == 0 &&
+        mount("tmpfs", SHARED_MEMORY, "tmpfs", MS_NOSUID | MS_NODEV, NULL) < 0)
+        bp_log(BP_LOG_INFO, "inject", "counts files of others in " SHARED_MEMORY " too");
+}
+
 int bp_process_prepare(struct bp_error *err)
 {
     struct sigaction action = {.sa_handler = note_stop};
+    live_apart();
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || sigaction(SIGINT, &action, NULL) < 0 ||
         sigaction(SIGTERM, &action, NULL) < 0)
         return bp_fail_errno(err, "cannot watch over children");

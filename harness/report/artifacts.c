@@ -1,5 +1,6 @@
 #include "harness/report/artifacts.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,7 +56,8 @@ static int append_line(const char *path, const char *line, size_t size, struct b
     if (bp_io_write_full(fd, line, size, err) == 0)
         return 0;
     if (ftruncate(fd, before.st_size) < 0)
-        return bp_fail_errno(err, "%s ends in half a line", path);
+        return bp_fail(err, BP_ERR_STATE, "%s ends in half a line, which cannot be cut off: %s",
+                       path, strerror(errno));
     return bp_fail_within(err, "cannot append to %s", path);
 }
 

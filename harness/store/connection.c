@@ -66,6 +66,8 @@ int bp_connection_fail(struct bp_connection *connection, const char *doing, stru
         sys_errno = EROFS;
     else if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN)
         sys_errno = last_errno(handle);
+    if (code == SQLITE_IOERR && sys_errno == 0)
+        sys_errno = EIO;
     bp_fail(err, code == SQLITE_NOMEM ? BP_ERR_MEMORY : BP_ERR_SYSTEM, "cannot %s %s: %s%s%s",
             doing, connection->path, sqlite3_errmsg(handle), sys_errno ? ": " : "",
             sys_errno ? strerror(sys_errno) : "");

@@ -174,9 +174,11 @@ static int publish(const char *fresh, const char *path, struct bp_error *err)
     if (renameat2(AT_FDCWD, fresh, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
         return bp_fail_errno(err, "cannot create %s", path);
     BP_AUTO_FD int fd = open(dirname(directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
-        return bp_fail_errno(err, "cannot sync %s", directory);
-    return 0;
+    if (fd >= 0 && fsync(fd) == 0)
+        return 0;
+    bp_fail_errno(err, "cannot sync %s", directory);
+    unlink(path);
+    return -1;
 }
 
 static int go_on(struct bp_database *database, const char *path, struct bp_error *err)
@@ -285,6 +287,7 @@ void bp_database_close(struct bp_database *database)
 
 int bp_database_begin(struct bp_database *database, struct bp_error *err)
 {
+    database->committed_events = database->events;
     return bp_connection_execute(&database->connection, "BEGIN IMMEDIATE", "write", err);
 }
 
@@ -303,6 +306,7 @@ int bp_database_commit(struct bp_database *database, struct bp_error *err)
 void bp_database_rollback(struct bp_database *database)
 {
     sqlite3_exec(database->connection.handle, "ROLLBACK", NULL, NULL, NULL);
+    database->events = database->committed_events;
 }
 
 static int bind_cell(sqlite3_stmt *statement, int column, const struct bp_cell *cell)

@@ -26,8 +26,9 @@ enum bp_insert {
 struct bp_database {
     struct bp_connection connection;
     sqlite3_stmt *inserts[BP_INSERT_COUNT];
-    int64_t events; /* written so far: the last event's number */
-    dev_t device;   /* of the file, to notice that it was taken away */
+    int64_t events;           /* written so far: the last event's number */
+    int64_t committed_events; /* of them, before the transaction under way */
+    dev_t device;             /* of the file, to notice that it was taken away */
     ino_t inode;
 };
 

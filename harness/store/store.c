@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/persist.h"
 #include "harness/store/database.h"
 #include "harness/store/lock.h"
 #include "harness/store/reader.h"
@@ -129,20 +130,34 @@ static int write_item(struct bp_database *database, const struct item *item, str
     return bp_fail(err, BP_ERR_STATE, "a job in a transaction");
 }
 
-static int write_batch(struct bp_database *database, const struct item *batch, struct bp_error *err)
+struct work {
+    struct bp_database *database;
+    const struct item *batch;
+};
+
+static int write_once(void *context, struct bp_error *err)
 {
-    if (batch->type == ITEM_JOB)
-        return batch->job.run(batch->job.context, err);
+    const struct work *work = context;
+    struct bp_database *database = work->database;
+    if (work->batch->type == ITEM_JOB)
+        return work->batch->job.run(work->batch->job.context, err);
     if (bp_database_begin(database, err) < 0)
         return -1;
     int result = 0;
-    for (const struct item *item = batch; item && result == 0; item = item->next)
+    for (const struct item *item = work->batch; item && result == 0; item = item->next)
         result = write_item(database, item, err);
     if (result == 0)
         result = bp_database_commit(database, err);
     if (result < 0)
         bp_database_rollback(database);
     return result;
+}
+
+/* A disk that fails once, or is full for a moment, is no reason to end a run. */
+static int write_batch(struct bp_database *database, const struct item *batch, struct bp_error *err)
+{
+    struct work work = {database, batch};
+    return bp_persist("store", write_once, &work, err);
 }
 
 static size_t batch_bytes(const struct item *item)
@@ -244,13 +259,25 @@ static int go_on_writing(struct bp_store *store, struct bp_error *err)
     return 0;
 }
 
+static int create_database(void *context, struct bp_error *err)
+{
+    struct bp_store *store = context;
+    return bp_database_create(&store->database, store->path, store->facts.seed,
+                              &store->facts.run_key, err);
+}
+
+static int open_database(void *context, struct bp_error *err)
+{
+    struct bp_store *store = context;
+    return bp_database_open(&store->database, store->path, &store->facts, err);
+}
+
 static int create_all(struct bp_store *store, const char *dir, uint64_t seed, struct bp_error *err)
 {
     bp_key_random(&store->facts.run_key);
     store->facts.seed = seed;
     store->lock_fd = bp_lock_take(dir, err);
-    if (store->lock_fd < 0 ||
-        bp_database_create(&store->database, store->path, seed, &store->facts.run_key, err) < 0)
+    if (store->lock_fd < 0 || bp_persist("store", create_database, store, err) < 0)
         return -1;
     return go_on_writing(store, err);
 }
@@ -271,8 +298,7 @@ static int open_all(struct bp_store *store, const char *dir, struct bp_error *er
     if (must_exist(store, dir, err) < 0)
         return -1;
     store->lock_fd = bp_lock_take(dir, err);
-    if (store->lock_fd < 0 ||
-        bp_database_open(&store->database, store->path, &store->facts, err) < 0)
+    if (store->lock_fd < 0 || bp_persist("store", open_database, store, err) < 0)
         return -1;
     return go_on_writing(store, err);
 }

@@ -79,8 +79,9 @@ int bp_store_evaluation(struct bp_store *store, const struct bp_evaluation *eval
                         struct bp_error *err) BP_MUST_CHECK;
 
 /* Other slow work for the writer thread, such as the artifacts: run is called there once all that
- * was queued before is committed; a failure of it is a failure of the store. release frees context
- * in every case, also when run was never called or this call fails. */
+ * was queued before is committed. It is called again when it fails for what may pass (base/persist.h),
+ * so it must do nothing twice; failing for good it is a failure of the store. release frees context in
+ * every case, also when run was never called or this call fails. */
 struct bp_store_job {
     int (*run)(void *context, struct bp_error *err);
     void (*release)(void *context);

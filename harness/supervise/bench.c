@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/weaken.h"
 #include "evaluator/arena.h"
 #include "evaluator/layout.h"
 #include "evaluator/permutation.h"
@@ -216,7 +217,8 @@ static void set_fresh_fill(struct bp_bench *bench, uint32_t timed, uint32_t slot
                              .parts = BP_FILL_FRESH,
                              .input_offset = place->input_offset + slot * in.bytes,
                              .output_offset = place->output_offset + slot * out.bytes};
-    bp_key_derive(&bench->options.run_key, "fresh", ++bench->fresh_fill, &fill->permutation_key);
+    uint64_t number = bp_weakened(BP_DEFENCE_fresh_inputs) ? 0 : ++bench->fresh_fill;
+    bp_key_derive(&bench->options.run_key, "fresh", number, &fill->permutation_key);
 }
 
 int bp_bench_fill_batch(struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,

@@ -11,10 +11,14 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/persist.h"
 #include "harness/supervise/child.h"
 
 #define REQUEST_MS 5000.0
 #define AT_ONCE 8
+#define ROUNDS 4
+#define PAUSE_MS 50.0 /* before the second round; each later one is twice as long */
 #define BAIT_FD 64
 #define LOOKS (BP_POLICY_COUNT)
 #define ACTS ((BP_POLICY_COUNT + 1) * BP_CANARY_ACT_COUNT) /* one more: the candidate's filter */
@@ -27,6 +31,8 @@ struct attempt {
     bool candidate;
     uint32_t act; /* BP_CANARY_ACT_COUNT: a look */
     bool answered;
+    bool settled;            /* what it was for is known */
+    struct bp_error why_not; /* of the last child, when it is not settled */
 };
 
 struct canary {
@@ -34,7 +40,7 @@ struct canary {
     struct bp_canary_facts facts;
     struct bp_canary_report *report;
     struct attempt attempts[LOOKS + ACTS];
-    uint32_t started, ended;
+    uint32_t running;
 };
 
 BP_PRINTF(3, 4)
@@ -68,10 +74,9 @@ static void request(struct attempt *attempt)
                                             .mnt_ns = facts->mnt_ns,
                                             .net_ns = facts->net_ns,
                                             .ipc_ns = facts->ipc_ns};
-    struct bp_error err;
     if (bp_child_request(attempt->child, BP_MESSAGE_canary_request, &message, NULL, 0, REQUEST_MS,
-                         &err) < 0)
-        mark(attempt->canary, filter_of(attempt), "%s", err.msg);
+                         &attempt->why_not) < 0)
+        bp_child_stop(attempt->child);
 }
 
 /* The text has a part for each missing layer, in order, separated by "; ". */
@@ -119,19 +124,20 @@ static void canary_answer(void *context, struct bp_child *child, enum bp_message
     bp_child_stop(child);
 }
 
-/* Stopped in the act is what is wanted; anything else without an answer is a hole of our own. */
+/* Stopped in the act is what is wanted; anything else without an answer proves nothing, and is done
+ * again. */
 static void canary_ended(void *context, struct bp_child *child, const struct bp_child_end *end)
 {
     struct attempt *attempt = context;
     bool killed = end->cause == BP_CHILD_EXITED && end->wait_status >= 0 &&
                   WIFSIGNALED(end->wait_status) && WTERMSIG(end->wait_status) == SIGSYS;
     bool stopped = attempt->act < BP_CANARY_ACT_COUNT && (end->cause == BP_CHILD_DENIED || killed);
-    if (!attempt->answered && !stopped)
-        mark(attempt->canary, filter_of(attempt),
-             "in stage %s: the canary ended without an answer: "
-             "%s%.200s",
-             bp_policy_name(attempt->policy), end->text, bp_child_log(child));
-    attempt->canary->ended++;
+    attempt->settled = attempt->answered || stopped;
+    if (!attempt->settled)
+        bp_fail(&attempt->why_not, BP_ERR_UNAVAILABLE,
+                "in stage %s: the canary ended without an answer: %.100s%.200s",
+                bp_policy_name(attempt->policy), end->text, bp_child_log(child));
+    attempt->canary->running--;
     bp_child_release(&attempt->child);
 }
 
@@ -170,22 +176,98 @@ static void plan(struct canary *canary)
         }
 }
 
-static int run_all(struct canary *canary, struct bp_error *err)
+static int turn(struct canary *canary, struct bp_error *err)
 {
     struct bp_loop *loop = canary->settings->loop;
-    while (canary->ended < LOOKS + ACTS) {
-        while (canary->started < LOOKS + ACTS && canary->started - canary->ended < AT_ONCE) {
-            if (start(canary, &canary->attempts[canary->started], err) < 0)
+    if (bp_loop_step(loop, err) < 0)
+        return -1;
+    if (loop->stop_signal)
+        return bp_fail(err, BP_ERR_INTERRUPTED, "stopped by SIG%s",
+                       sigabbrev_np(loop->stop_signal));
+    return 0;
+}
+
+static void wake(void *context)
+{
+    *(bool *)context = true;
+}
+
+static int pause_for(struct canary *canary, double ms, struct bp_error *err)
+{
+    struct bp_loop *loop = canary->settings->loop;
+    bool over = false;
+    struct bp_timer timer = {.expired = wake, .context = &over};
+    int result = bp_loop_start_timer(loop, &timer, bp_clock_ns() + (uint64_t)(ms * 1e6), err);
+    while (!over && result == 0)
+        result = turn(canary, err);
+    bp_loop_stop_timer(loop, &timer);
+    return result;
+}
+
+/* A child for every attempt that is not settled. */
+static int run_round(struct canary *canary, struct bp_error *err)
+{
+    for (uint32_t i = 0; i < LOOKS + ACTS; i++) {
+        struct attempt *attempt = &canary->attempts[i];
+        if (attempt->settled)
+            continue;
+        while (canary->running >= AT_ONCE)
+            if (turn(canary, err) < 0)
                 return -1;
-            canary->started++;
-        }
-        if (bp_loop_step(loop, err) < 0)
+        if (start(canary, attempt, &attempt->why_not) == 0) {
+            canary->running++;
+            canary->report->children++;
+        } else if (!bp_persist_is_worth(&attempt->why_not)) {
+            *err = attempt->why_not;
             return -1;
-        if (loop->stop_signal)
-            return bp_fail(err, BP_ERR_INTERRUPTED, "stopped by SIG%s",
-                           sigabbrev_np(loop->stop_signal));
+        }
+    }
+    while (canary->running > 0)
+        if (turn(canary, err) < 0)
+            return -1;
+    return 0;
+}
+
+static const struct attempt *find_unsettled(const struct canary *canary)
+{
+    for (uint32_t i = 0; i < LOOKS + ACTS; i++)
+        if (!canary->attempts[i].settled)
+            return &canary->attempts[i];
+    return NULL;
+}
+
+/* What could not be found out is no error of the machine's but a hole, for all that is known. */
+static int give_up(struct canary *canary, struct bp_error *err)
+{
+    for (uint32_t i = 0; i < LOOKS + ACTS; i++) {
+        const struct attempt *attempt = &canary->attempts[i];
+        if (attempt->settled)
+            continue;
+        if (bp_persist_is_worth(&attempt->why_not)) {
+            *err = attempt->why_not;
+            return -1;
+        }
+        mark(canary, filter_of(attempt), "%.400s", attempt->why_not.msg);
     }
     return 0;
+}
+
+static int run_all(struct canary *canary, struct bp_error *err)
+{
+    const struct attempt *unsettled;
+    double pause_ms = PAUSE_MS;
+    for (uint32_t round = 1;; round++, pause_ms *= 2) {
+        if (run_round(canary, err) < 0)
+            return -1;
+        if (!(unsettled = find_unsettled(canary)))
+            return 0;
+        if (round == ROUNDS)
+            return give_up(canary, err);
+        bp_log(BP_LOG_WARNING, "canary", "%s; another child in %.0f ms", unsettled->why_not.msg,
+               pause_ms);
+        if (pause_for(canary, pause_ms, err) < 0)
+            return -1;
+    }
 }
 
 /* Layers that this machine does not grant, or that an ordinary user does not need. */
@@ -227,18 +309,23 @@ int bp_canary_run(const struct bp_child_settings *settings, struct bp_canary_rep
     if (bait < 0)
         return bp_fail_errno(err, "descriptor of the canary");
     int result = run_all(&canary, err);
-    for (uint32_t i = 0; i < canary.started; i++)
+    for (uint32_t i = 0; i < LOOKS + ACTS; i++)
         bp_child_release(&canary.attempts[i].child);
-    report->children = canary.started;
     report->spent_ms = bp_ns_to_ms(bp_clock_ns() - from_ns);
     return result;
 }
 
-int bp_canary_require(const struct bp_canary_report *report, struct bp_error *err)
+int bp_canary_require(const struct bp_canary_report *report, uint32_t required,
+                      struct bp_error *err)
 {
     for (int layer = 0; layer < BP_LAYER_COUNT; layer++)
         if (report->states[layer] == BP_LAYER_MISSING)
             return bp_fail(err, BP_ERR_UNAVAILABLE, "the sandbox has a hole: layer %s: %s",
+                           bp_layer_name((enum bp_layer)layer), report->why[layer]);
+    for (int layer = 0; layer < BP_LAYER_COUNT; layer++)
+        if ((required & 1u << layer) && report->states[layer] == BP_LAYER_NOT_GRANTED)
+            return bp_fail(err, BP_ERR_UNAVAILABLE,
+                           "sandbox.require: layer %s is not to be had: %s",
                            bp_layer_name((enum bp_layer)layer), report->why[layer]);
     return 0;
 }

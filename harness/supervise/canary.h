@@ -21,12 +21,15 @@ struct bp_canary_report {
     double spent_ms;
 };
 
-/* Runs the loop of settings until every child has ended. -1 only when children cannot be started or a
- * signal asks to stop (BP_ERR_INTERRUPTED); a sandbox with holes is a report. */
+/* Runs the loop of settings until every child has ended. One that could not be started, or ended without
+ * an answer, is replaced a few times. -1 only when children cannot be started or a signal asks to stop
+ * (BP_ERR_INTERRUPTED); a sandbox with holes is a report. */
 int bp_canary_run(const struct bp_child_settings *settings, struct bp_canary_report *report,
                   struct bp_error *err) BP_MUST_CHECK;
 
-/* BP_ERR_UNAVAILABLE naming the first missing layer, when there is one. */
-int bp_canary_require(const struct bp_canary_report *report, struct bp_error *err) BP_MUST_CHECK;
+/* BP_ERR_UNAVAILABLE naming the first missing layer, when there is one, or the first that this machine
+ * does not grant of required (1 << enum bp_layer). */
+int bp_canary_require(const struct bp_canary_report *report, uint32_t required,
+                      struct bp_error *err) BP_MUST_CHECK;
 
 #endif

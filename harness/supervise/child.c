@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/weaken.h"
 #include "evaluator/channel.h"
 #include "harness/supervise/memory_kills.h"
 #include "harness/supervise/pipes.h"
@@ -196,13 +197,14 @@ static void deliver(struct bp_child *child, enum bp_message_type type, const voi
 /* Checks one frame against the conversation and delivers it. */
 static int take_frame(struct bp_child *child, const struct bp_frame *frame, struct bp_error *err)
 {
-    if (frame->sequence != child->received++)
+    if (frame->sequence != child->received++ && !bp_weakened(BP_DEFENCE_sequence))
         return bp_fail(err, BP_ERR_PROTOCOL, "frame %u out of sequence", frame->sequence);
-    if (!child->awaiting)
+    if (!child->awaiting && !bp_weakened(BP_DEFENCE_one_result))
         return bp_fail(err, BP_ERR_PROTOCOL, "a frame nobody asked for");
-    if (frame->nonce != child->nonce)
+    if (frame->nonce != child->nonce && !bp_weakened(BP_DEFENCE_nonce))
         return bp_fail(err, BP_ERR_PROTOCOL, "answer to another request");
-    if (frame->type != child->expected && frame->type != BP_MESSAGE_failure)
+    if (frame->type != child->expected && frame->type != BP_MESSAGE_failure &&
+        !bp_weakened(BP_DEFENCE_answer_table))
         return bp_fail(err, BP_ERR_PROTOCOL, "type %u where %s was due", frame->type,
                        bp_message_name(child->expected));
     return 0;
@@ -289,7 +291,9 @@ static void listener_ready(void *context, uint32_t events)
     struct bp_child *child = context;
     struct bp_error err;
     if (events & EPOLLIN) {
-        int got = bp_denial_read(child->listener_fd, &child->end.denial, &err);
+        int got = bp_weakened(BP_DEFENCE_listener)
+                      ? 1
+                      : bp_denial_read(child->listener_fd, &child->end.denial, &err);
         if (got == 1)
             die(child, BP_CHILD_DENIED, "");
         else if (got < 0)
@@ -508,6 +512,8 @@ static void pid_ready(void *context, uint32_t events)
 static void deadline_expired(void *context)
 {
     struct bp_child *child = context;
+    if (bp_weakened(BP_DEFENCE_deadlines))
+        return;
     die(child, BP_CHILD_DEADLINE, "deadline");
 }
 
@@ -593,7 +599,8 @@ static struct bp_child *allocate(const struct bp_child_options *options)
     child->status_fd = child->listener_fd = child->stage_pidfd = -1;
     bp_buffer_init(&child->out, 2 * (BP_FRAME_HEADER + BP_FRAME_MAX));
     bp_buffer_init(&child->in, 2 * (BP_FRAME_HEADER + BP_FRAME_MAX));
-    bp_buffer_init(&child->log, options->log_max_bytes);
+    bp_buffer_init(&child->log,
+                   bp_weakened(BP_DEFENCE_log_cap) ? SIZE_MAX : options->log_max_bytes);
     bp_buffer_init(&child->frames, options->frames_max_bytes);
     return child;
 }
@@ -652,6 +659,8 @@ void bp_child_hand_over(struct bp_child *child, const struct bp_child_handlers *
 
 static int signal_stage(struct bp_child *child, int number, struct bp_error *err)
 {
+    if (bp_weakened(BP_DEFENCE_freeze))
+        return 0;
     if (child->stage_pidfd < 0)
         return bp_fail(err, BP_ERR_STATE, "%s child's pid is not known yet", child->stage);
     if (syscall(SYS_pidfd_send_signal, child->stage_pidfd, number, NULL, 0) < 0 && errno != ESRCH)

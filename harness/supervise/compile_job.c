@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/io.h"
+#include "harness/supervise/memory_kills.h"
 
 #define OBJECT_MAX_BYTES (64u << 20)
 
@@ -43,9 +44,21 @@ static void infra(struct bp_compile_job *job, const struct bp_error *err)
     bp_child_stop(job->child);
 }
 
+/* Nobody here kills a compiler alone: it was the kernel, for want of memory, or another hand. */
+static bool was_killed_from_outside(const struct bp_compile_job *job,
+                                    const struct bp_msg_compile_result *result)
+{
+    return result->killed && bp_memory_kills() == job->memory_kills;
+}
+
 static void take_result(struct bp_compile_job *job, const struct bp_msg_compile_result *result)
 {
+    struct bp_error err;
     bp_outcome_of_claim(BP_STAGE_compile, result->verdict, result->message, &job->outcome);
+    if (was_killed_from_outside(job, result)) {
+        bp_fail(&err, BP_ERR_UNAVAILABLE, "the compiler was killed by SIGKILL from outside");
+        bp_outcome_of_error(&err, &job->outcome);
+    }
     job->object_bytes = result->object_bytes;
     memcpy(job->compiler, result->compiler, sizeof job->compiler);
     memcpy(job->command, result->command, sizeof job->command);
@@ -137,6 +150,7 @@ int bp_compile_start(struct bp_compile_job *job, const struct bp_compile_options
 {
     *job = (struct bp_compile_job){.options = *options, .object_fd = -1};
     job->started_ns = bp_clock_ns();
+    job->memory_kills = bp_memory_kills();
     job->object_fd = bp_io_memfd("object", 0, err);
     if (job->object_fd < 0)
         return -1;

@@ -36,6 +36,7 @@ struct bp_compile_job {
     struct bp_compile_options options;
     struct bp_child *child;
     uint64_t started_ns;
+    uint64_t memory_kills; /* of the kernel's, when it started */
     bool answered;
 };
 

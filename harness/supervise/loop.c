@@ -97,6 +97,15 @@ static int reserve_timers(struct bp_loop *loop, uint32_t capacity, struct bp_err
     return 0;
 }
 
+void bp_loop_expect_notices(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int bp_loop_open(struct bp_loop *loop, struct bp_error *err)
 {
     *loop = (struct bp_loop){.epoll_fd = -1, .signal_fd = -1, .memory_kills = bp_memory_kills()};
@@ -119,7 +128,10 @@ int bp_loop_open(struct bp_loop *loop, struct bp_error *err)
     }
     loop->signal_watch =
         (struct bp_watch){.fd = loop->signal_fd, .ready = signal_ready, .context = loop};
-    return bp_loop_watch(loop, &loop->signal_watch, EPOLLIN, err);
+    if (bp_loop_watch(loop, &loop->signal_watch, EPOLLIN, err) == 0)
+        return 0;
+    bp_loop_close(loop);
+    return -1;
 }
 
 void bp_loop_close(struct bp_loop *loop)
@@ -232,31 +244,34 @@ static void run_due_timers(struct bp_loop *loop, uint64_t now)
 }
 
 /* A child may have stood still as long as the supervisor did, and nobody read its answer: every
- * deadline moves by the time lost. All by the same, so the heap stays one. */
-static void make_up(struct bp_loop *loop, uint64_t expected_ns, uint64_t now)
+ * deadline moves by the time since the supervisor was last seen to run, of which it may have lost all.
+ * All by the same, so the heap stays one. */
+static void make_up(struct bp_loop *loop, uint64_t ran_ns, uint64_t expected_ns, uint64_t now)
 {
     if (now < expected_ns + LOST_NS)
         return;
     bp_log(BP_LOG_WARNING, "loop", "did not run for %.1f s: deadlines are put off",
-           bp_ns_to_ms(now - expected_ns) * 1e-3);
+           bp_ns_to_ms(now - ran_ns) * 1e-3);
     for (uint32_t i = 1; i <= loop->timer_count; i++)
-        loop->heap[i]->deadline_ns += now - expected_ns;
+        loop->heap[i]->deadline_ns += now - ran_ns;
 }
 
 int bp_loop_step(struct bp_loop *loop, struct bp_error *err)
 {
     uint64_t asked_ns = bp_clock_ns();
     if (loop->served_ns)
-        make_up(loop, loop->served_ns, asked_ns);
+        make_up(loop, loop->served_ns, loop->served_ns, asked_ns);
     int timeout_ms = wait_ms(loop, asked_ns);
     int count = epoll_wait(loop->epoll_fd, loop->batch, BP_LOOP_BATCH, timeout_ms);
     if (count < 0 && errno != EINTR)
         return bp_fail_errno(err, "epoll_wait");
     uint64_t now = bp_clock_ns();
     if (timeout_ms >= 0)
-        make_up(loop, asked_ns + (uint64_t)timeout_ms * 1000000, now);
+        make_up(loop, asked_ns, asked_ns + (uint64_t)timeout_ms * 1000000, now);
     loop->served_ns = now;
-    loop->batch_size = count > 0 ? count : 0;
+    if (count < 0) /* stopped and continued: what is ready is not known, so nothing is late */
+        return 0;
+    loop->batch_size = count;
     for (int i = 0; i < loop->batch_size; i++) {
         struct bp_watch *watch = loop->batch[i].data.ptr;
         if (watch)

@@ -51,6 +51,8 @@ struct bp_loop {
     uint64_t served_ns;    /* when the last step ended; 0 before the first */
 };
 
+/* Keeps SIGHUP and SIGUSR1, which would end the process, for the loop that is opened later. */
+void bp_loop_expect_notices(void);
 /* Blocks SIGINT, SIGTERM, SIGHUP, SIGUSR1 and SIGCHLD and ignores SIGPIPE for the process. */
 int bp_loop_open(struct bp_loop *loop, struct bp_error *err) BP_MUST_CHECK;
 void bp_loop_close(struct bp_loop *loop);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/weaken.h"
+
 #define BIT(name) (1u << BP_VERDICT_##name)
 
 /* What each stage may say of a candidate by itself. */
@@ -28,6 +30,13 @@ static bool is_candidate_stage(enum bp_stage stage)
            stage == BP_STAGE_time;
 }
 
+/* U+202A to U+202E and U+2066 to U+2069: text behind one reads backwards. */
+static bool turns_text(const unsigned char *at)
+{
+    return at[0] == 0xe2 && ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
+                             (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
+}
+
 /* A message may be a candidate's own words, and ends on terminals and in logs: no control bytes, and
  * no second line that looks like ours. Control characters too are U+0080 to U+009f (0xc2 before their
  * number), for some terminals also as single bytes. */
@@ -36,7 +45,8 @@ static void clean(char *text)
     bool within = false;
     for (unsigned char *at = (unsigned char *)text; *at; at++) {
         bool continues = *at >= 0x80 && *at < 0xc0;
-        bool is_control = *at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0);
+        bool is_control =
+            *at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0) || turns_text(at);
         if (is_control || (continues && !within))
             *at = '?';
         within = *at >= 0xc2 || (within && continues);
@@ -140,7 +150,7 @@ void bp_outcome_of_end(enum bp_stage stage, const struct bp_child_end *end, doub
 void bp_outcome_of_claim(enum bp_stage stage, uint32_t verdict, const char *message,
                          struct bp_outcome *outcome)
 {
-    if (claims[stage] & 1u << verdict) {
+    if ((claims[stage] & 1u << verdict) || bp_weakened(BP_DEFENCE_claims)) {
         set(outcome, (enum bp_verdict)verdict, message);
         return;
     }

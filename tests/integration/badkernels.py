@@ -7,7 +7,8 @@
     // gates: N shapes, that the gates went through; or skipped: TEXT that the reason begins with
     // options: further options for `bulletproof eval`
 
-After each it looks for processes, files and mounts that were left, and at the time it took.
+After each it looks for processes, files and mounts that were left, at the time it took, and into the
+bundle that it was asked for.
 """
 import argparse
 import concurrent.futures
@@ -17,6 +18,7 @@ import os
 import re
 import shlex
 import sys
+import tempfile
 
 from supervised import Program, isolate, mounts
 
@@ -24,6 +26,8 @@ MARGIN_S = 4.0  # what an evaluation takes beside its deadlines, on a busy machi
 SANITIZED_SLOWNESS = 3.0
 OUTPUT_MAX = 1 << 20
 EXPECTATION = re.compile(r"(?P<verdicts>[A-Z_|]+)(?: in (?P<stages>[a-z|]+))?(?:: (?P<text>.+))?$")
+# What moves a cursor, or makes text read otherwise than it is, must not reach a terminal or a log.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffd]")
 EXIT_STATUS = {"PASS": 0, "INFRA": 20}
 EXIT_CANDIDATE = 10
 DEADLINES_S = {"--compile-seconds": 10.0, "--run-seconds": 5.0}
@@ -38,11 +42,33 @@ def gate_account(gate):
     return f"{gate['shapes']} shapes, {gate['compile_ms']:.0f} ms compile, {gate['run_ms']:.0f} ms run"
 
 
+def read_bundle(directory, kernel):
+    """The evaluation that a bundle keeps, and what it has not got."""
+    try:
+        with open(kernel, "rb") as source, open(f"{directory}/kernel.hip", "rb") as copy:
+            missing = [] if source.read() == copy.read() else ["the bundle has another source"]
+        with open(f"{directory}/replay.json", encoding="utf-8") as file:
+            json.load(file)
+        with open(f"{directory}/evaluation.json", encoding="utf-8") as file:
+            return json.load(file), missing
+    except (OSError, ValueError) as problem:
+        return None, [f"no whole bundle: {problem}"]
+
+
+def texts_of(value):
+    """Every text in a result, however deep."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for item in value for text in texts_of(item)]
+    return [value] if isinstance(value, str) else []
+
+
 class Kernel:
     def __init__(self, path, arguments):
         self.path = os.path.abspath(path)
         self.name = os.path.splitext(os.path.basename(path))[0]
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="replace") as file:
             lines = dict(re.findall(r"^// (\w+): (.*)$", file.read(), re.MULTILINE))
         self.expected = arguments.expected or lines.get("expected", "")
         if arguments.sanitized:
@@ -81,10 +107,13 @@ class Case:
 
     def evaluate(self, program):
         """What was seen, as a line, and the list of complaints."""
-        run = Program([program, "eval", self.kernel.path] + self.options)
-        status = run.wait(self.allowed_s + 10)
-        complaints = run.leftovers()
-        run.remove()
+        with tempfile.TemporaryDirectory(prefix="bulletproof-bundle-") as bundle:
+            run = Program([program, "eval", self.kernel.path, "--bundle", bundle + "/kept"]
+                          + self.options)
+            status = run.wait(self.allowed_s + 10)
+            complaints = run.leftovers()
+            run.remove()
+            kept, missing = read_bundle(bundle + "/kept", self.kernel.path)
         if run.seconds > self.allowed_s:
             complaints.append(f"took {run.seconds:.1f} s, allowed {self.allowed_s:.1f}")
         try:
@@ -94,11 +123,17 @@ class Case:
         seen = f"{result['verdict']} in {result['stage']}: {result['message']}"
         if result["gate"] and result["stage"] != "gate":
             seen = f"{result['verdict']} in {result['stage']}, gates: {gate_account(result['gate'])}"
-        complaints += self.complaints_about(result, status)
+        complaints += self.complaints_about(result, status) + missing
+        if not missing and kept["verdict"] != result["verdict"]:
+            complaints.append(f"the bundle has the verdict {kept['verdict']}")
         if len(run.output) > OUTPUT_MAX:
             complaints.append(f"{len(run.output)} bytes of JSON")
         if "root:" in run.output + run.errors:
             complaints.append("a file of the system is in the output")
+        if any(CONTROL.search(text) for text in texts_of(result)):
+            complaints.append("control characters in a text of the result")
+        if CONTROL.search(run.output):
+            complaints.append("control characters in the output")
         if run.errors:
             complaints.append(f"standard error: {run.errors.strip()[:300]}")
         return f"{seen[:100]:100} {run.seconds:5.2f} s", complaints

@@ -7,9 +7,11 @@ With --weakening the program is one that can be weakened (-Dweakening=true): eve
 sandbox is turned off in turn, and `eval` must refuse to start.
 """
 
+import ctypes
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 import unittest
@@ -21,16 +23,35 @@ WEAKENING = False
 # What is seen to be missing where it is not the defence's own name: without no_new_privs the kernel
 # refuses both Landlock and filters.
 SEEN_AS = {"no_new_privs": "seccomp"}
-NOT_OF_THE_SANDBOX = set()
 
 
-def run(*args, weaken=None, user=None):
+# For a kernel without Landlock: a filter that says so, which every child inherits.
+LANDLOCK_CREATE_RULESET = 444
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+BPF_LOAD_CALL, BPF_IF_EQUAL, BPF_RETURN = 0x20, 0x15, 0x06
+SECCOMP_ALLOW, SECCOMP_ENOSYS = 0x7fff0000, 0x00050000 | 38
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def without_landlock():
+    code = b"".join(struct.pack("=HBBI", *step) for step in (
+        (BPF_LOAD_CALL, 0, 0, 0), (BPF_IF_EQUAL, 0, 1, LANDLOCK_CREATE_RULESET),
+        (BPF_RETURN, 0, 0, SECCOMP_ENOSYS), (BPF_RETURN, 0, 0, SECCOMP_ALLOW)))
+    steps = ctypes.create_string_buffer(code)
+    program = struct.pack("@HP", len(code) // 8, ctypes.addressof(steps))
+    if (libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+            or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program, 0, 0) != 0):
+        raise OSError(ctypes.get_errno(), "no filter to take Landlock away")
+
+
+def run(*args, weaken=None, user=None, before=None):
     environment = dict(os.environ, PLANTED_SECRET="4f1d")
     environment.pop("BULLETPROOF_WEAKEN", None)
     if weaken is not None:
         environment["BULLETPROOF_WEAKEN"] = weaken
     return subprocess.run([BULLETPROOF, *map(str, args)], text=True, timeout=120, check=False,
-                          env=environment, capture_output=True, user=user)
+                          env=environment, capture_output=True, user=user, preexec_fn=before)
 
 
 def evaluate(weaken=None, *options):
@@ -38,9 +59,9 @@ def evaluate(weaken=None, *options):
     return run("eval", kernel, "--suite", "odd_17", *options, weaken=weaken)
 
 
-def names(header, macro):
+def names(header, macro, root=None):
     """The first argument of every X(...) row of an X-macro list."""
-    text = (ROOT / header).read_text().split(f"#define {macro}(X)")[1].split("enum")[0]
+    text = ((root or ROOT) / header).read_text().split(f"#define {macro}(X)")[1].split("enum")[0]
     return [part.split(",")[0].strip() for part in text.split("X(")[1:]]
 
 
@@ -87,7 +108,7 @@ class Refusal(unittest.TestCase):
         granted = {row["layer"]: row["state"] == "present"
                    for row in json.loads(run("doctor", "--json").stdout)["sandbox"]["layers"]}
         for defence in names("base/weaken.h", "BP_DEFENCE_LIST"):
-            if defence in NOT_OF_THE_SANDBOX or not granted[defence]:
+            if not granted.get(defence):  # or no layer of the sandbox
                 continue
             with self.subTest(defence=defence):
                 done = evaluate(defence)
@@ -98,6 +119,23 @@ class Refusal(unittest.TestCase):
                 self.assertIn(f"{defence} is off", done.stderr)
                 seen = json.loads(run("doctor", "--json", weaken=defence).stdout)
                 self.assertFalse(seen["fit"])
+
+    def refuses(self, before, words, user=None):
+        """Both `eval` and `doctor`, in these words, and with nothing evaluated."""
+        done = run("eval", ROOT / "tests/bench/trivial.hip", "--suite", "odd_17", "--json",
+                   before=before, user=user)
+        self.assertEqual(done.returncode, 20, done.stdout + done.stderr)
+        self.assertIn("refusing to start", done.stderr)
+        self.assertIn(words, done.stderr)
+        self.assertEqual(done.stdout, "")
+        seen = json.loads(run("doctor", "--json", before=before, user=user).stdout)
+        self.assertFalse(seen["fit"])
+        self.assertIn(words, seen["problem"])
+
+    def test_a_kernel_without_landlock(self):
+        self.refuses(without_landlock, "this kernel has no Landlock")
+        if os.geteuid() == 0:
+            self.refuses(without_landlock, "this kernel has no Landlock", user=65534)
 
     def test_degraded_on_request(self):
         if not WEAKENING:

@@ -98,6 +98,8 @@ class InjectTest(unittest.TestCase):
                 done = self.run_program("inject", "--campaign", str(self.campaign(text)))
                 self.assertEqual(done.returncode, EXIT_USAGE, done.stderr)
                 self.assertRegex(done.stderr, r"campaign\.yaml:2: .*" + message.lstrip(":2: "))
+        done = self.run_program("inject", "--classes", ",")
+        self.assertEqual(done.returncode, EXIT_USAGE)
         done = self.run_program("inject", "--classes", "forc")
         self.assertEqual(done.returncode, EXIT_USAGE)
         self.assertIn("did you mean 'fork'", done.stderr)
@@ -115,6 +117,12 @@ class InjectTest(unittest.TestCase):
         self.assertIn("FAULT INJECTION BUILD", done.stderr)
         outcomes = [attempt["outcome"] for attempt in json.loads(done.stdout)["attempts"]]
         self.assertEqual(outcomes, ["INFRA", "PASS"])
+
+    def test_the_list(self):
+        listed = json.loads(self.run_program("inject", "--list", "--json").stdout)
+        self.assertIn({"class": "segfault", "expected": "CRASH"}, listed["candidates"])
+        self.assertIn("fork", [point["class"] for point in listed["points"]])
+        self.assertEqual(listed["built"], OPTIONS.built)
 
     def test_the_version_tells(self):
         done = self.run_program("--version")

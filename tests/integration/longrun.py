@@ -96,6 +96,18 @@ class LongRunTest(unittest.TestCase):
 
     # ---- signals ----
 
+    def test_notices_before_it_listens(self):
+        program = Program(self.arguments)
+        self.assertTrue(wait_until(lambda: os.path.exists(self.directory)))
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            program.process.send_signal(signal.SIGUSR1)
+            program.process.send_signal(signal.SIGHUP)
+            time.sleep(0.002)
+        self.wait_for(1)
+        self.assertEqual(self.stop(program), EXIT_INTERRUPTED, program.errors)
+        self.assertIn("status:\n", program.errors)
+
     def test_status_when_asked(self):
         program = Program(self.arguments)
         self.wait_for(4)

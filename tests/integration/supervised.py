@@ -118,8 +118,11 @@ class Program:
             time.sleep(0.02)
         found = [f"process {pid} {name}" for pid, name in orphans.items()]
         for pid in orphans:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass  # another thread has found the same one
         files = [name for name in os.listdir(self.directory) if name not in (".stdout", ".stderr")]
         return found + [f"file {name}" for name in files]
 

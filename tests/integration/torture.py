@@ -37,9 +37,14 @@ limits: {compile_s: 10, run_s: 1}
 """
 TIMEOUT_S = 120
 GRACE_S = 2.0  # for what a killed supervisor leaves to die
-KILLS = ["supervisor", "SIGTERM", "worker"]
+KILLS = ["supervisor", "SIGTERM", "SIGSTOP", "worker"]
 KILLS_A_RUN = 12
-TERM_SHARE, WORKER_SHARE = 0.15, 0.4
+TERM_SHARE, WORKER_SHARE, STOP_SHARE = 0.15, 0.4, 0.1
+STOP_S = 2.5  # longer than any deadline of a candidate's, so that all of them pass meanwhile
+FINAL_SHARE, WRITE_SHARE = 0.15, 0.3  # of strikes that wait for something, the others for a time
+FINAL = "comparing the best with the baseline"
+# Of what a run starts: its workers, and what those start.
+CHILDREN = ("bulletproof-wor", "clang", "ld.lld", "lld")
 NOT_BEGUN = re.compile("died before it had begun|holds no record of a run")
 EXIT_INTERRUPTED = 130
 
@@ -108,12 +113,61 @@ class Tortured:
         self.counts["anew"] += 1
         return False
 
-    def live(self, delay):
-        """One start, killed after the delay. True when the run came to its end before."""
+    # ---- when to strike; each returns then, or when the program has ended ----
+
+    def after(self, delay):
+        def wait(program):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                program.process.wait(delay)
+        return wait
+
+    def in_the_final(self, delay):
+        """So long after the final comparison began."""
+        def wait(program):
+            path = os.path.join(program.directory, ".stderr")
+            while program.process.poll() is None:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    if FINAL in file.read():
+                        self.counts["in final"] += 1
+                        return self.after(delay)(program)
+                time.sleep(0.005)
+            return None
+        return wait
+
+    def in_a_write(self, delay):
+        """At the first write after the delay that is not synced yet: of an artifact, which has a
+        temporary name until then, or of the record's log."""
+        def seen():
+            with contextlib.suppress(FileNotFoundError):
+                temporary = any(entry.name.endswith(".tmp") for entry in os.scandir(self.directory))
+                log = os.stat(os.path.join(self.directory, "run.db-wal"))
+                return temporary, log.st_mtime_ns
+            return False, 0
+
+        def wait(program):
+            self.after(delay)(program)
+            _, before = seen()
+            while program.process.poll() is None:
+                temporary, log = seen()
+                if temporary or log != before:
+                    self.counts["in write"] += 1
+                    return
+        return wait
+
+    def some_time(self, longest):
+        """A time to strike, at random."""
+        delay, share = self.options.random.uniform(0, longest), self.options.random.random()
+        if share < FINAL_SHARE:
+            return self.in_the_final(self.options.random.uniform(0, 0.3))
+        return self.in_a_write(delay) if share < FINAL_SHARE + WRITE_SHARE else self.after(delay)
+
+    # ---- strikes ----
+
+    def live(self, moment):
+        """One start, killed at the moment. True when the run came to its end before."""
         program = self.start()
         self.counts["starts"] += 1
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            program.process.wait(delay)
+        moment(program)
         if program.process.poll() is not None:
             status = self.end(program, False)
             if not self.has_begun(program):
@@ -136,34 +190,39 @@ class Tortured:
         check(status in (0, EXIT_INTERRUPTED, -signal.SIGTERM, 2), f"status {status}\n{program.errors}")
         return self.has_begun(program) and status == 0
 
-    def live_without_worker(self, delay):
-        """A start of which one worker is killed after the delay, and which is then left to itself."""
+    def live_without_worker(self, moment):
+        """A start of which one child is killed at the moment, and which is then left to itself."""
         program = self.start()
         self.counts["starts"] += 1
-        until = time.monotonic() + delay
-        while program.process.poll() is None and time.monotonic() < until + 1:
-            if time.monotonic() >= until and self.has_baseline() and \
-                    self.kill_one(program.process.pid):
-                break
+        moment(program)
+        until = time.monotonic() + 1
+        while program.process.poll() is None and time.monotonic() < until and \
+                not self.kill_one(program.process.pid):
             time.sleep(0.002)
+        return self.runs_to_its_end(program)
+
+    def live_through_a_stop(self, moment):
+        """A start whose supervisor stands still for a while from the moment on."""
+        program = self.start()
+        self.counts["starts"] += 1
+        moment(program)
+        if program.process.poll() is None:
+            self.counts["SIGSTOP"] += 1
+            program.process.send_signal(signal.SIGSTOP)
+            time.sleep(STOP_S)
+            program.process.send_signal(signal.SIGCONT)
+        return self.runs_to_its_end(program)
+
+    def runs_to_its_end(self, program):
         status = self.end(program, False)
         if self.has_begun(program):
             check(status == 0, f"status {status}\n{program.errors}")
             return True
         return False
 
-    def has_baseline(self):
-        """A compiler or baseline that is killed from outside may be out of memory by itself: the run is
-        told to have none that is usable, and there is nothing to torture."""
-        try:
-            with open(os.path.join(self.directory, "history.jsonl"), encoding="utf-8") as file:
-                return len(file.readlines()) >= 2
-        except FileNotFoundError:
-            return False
-
     def kill_one(self, pid):
         workers = [child for child, name in descendants().items()
-                   if child != pid and name.startswith("bulletproof-wor")]
+                   if child != pid and name.split(" (")[0] in CHILDREN]
         if not workers:
             return False
         with contextlib.suppress(ProcessLookupError):
@@ -226,7 +285,6 @@ class Mode:
         os.mkdir(self.parent)
         self.config = write_inputs(self.parent)
         self.counts = collections.Counter()
-        self.blamed = []
 
     def struck(self):
         return sum(self.counts[kind] for kind in KILLS)
@@ -238,10 +296,11 @@ class Mode:
 
     def finish(self, run):
         """Lets it run to its end, and looks at everything."""
-        while not run.live(TIMEOUT_S):
+        while not run.live(run.after(TIMEOUT_S)):
             pass
         self.counts["evaluations"] += run.check_whole()
-        self.blamed += run.blamed_wrongly()
+        wrongly = run.blamed_wrongly()
+        check(not wrongly, f"blamed wrongly, see {run.directory}: {wrongly}")
         self.check(run)
         shutil.rmtree(run.directory)
 
@@ -263,9 +322,12 @@ class Real(Mode):
         self.arguments = ["--max-evaluations", str(options.evaluations // 2)]
 
     def strike(self, run):
-        if self.options.random.random() < WORKER_SHARE:
-            return run.live_without_worker(self.options.random.uniform(0, 1.5))
-        return run.live(self.options.random.uniform(0, 2.5))
+        kind = self.options.random.random()
+        if kind < STOP_SHARE:
+            return run.live_through_a_stop(run.some_time(2.5))
+        if kind < STOP_SHARE + WORKER_SHARE:
+            return run.live_without_worker(run.some_time(1.5))
+        return run.live(run.some_time(2.5))
 
     def check(self, run):
         pass
@@ -279,7 +341,7 @@ class Replay(Mode):
         super().__init__(options, parent)
         budget = ["--max-evaluations", str(options.evaluations)]
         self.recorded = self.new_run(budget)
-        check(self.recorded.live(TIMEOUT_S), "the recorded run did not end")
+        check(self.recorded.live(self.recorded.after(TIMEOUT_S)), "the recorded run did not end")
         self.expected = canonical(self.recorded.directory)
         self.arguments = [*budget, "--replay-results", self.recorded.directory]
         started = time.monotonic()
@@ -287,7 +349,7 @@ class Replay(Mode):
         self.seconds = time.monotonic() - started
 
     def strike(self, run):
-        return run.live(self.options.random.uniform(0, self.seconds / 3))
+        return run.live(run.some_time(self.seconds / 3))
 
     def check(self, run):
         found = canonical(run.directory)
@@ -297,14 +359,12 @@ class Replay(Mode):
 
 
 def print_table(modes, seed):
-    columns = ["runs", "starts", *KILLS, "anew", "evaluations"]
-    print("".join(f"{title:>12}" for title in ["mode", *columns, "blamed"]))
+    columns = ["runs", "starts", *KILLS, "in final", "in write", "anew", "evaluations"]
+    print("".join(f"{title:>12}" for title in ["mode", *columns]))
     for mode in modes:
-        cells = [mode.name, *(mode.counts[column] for column in columns), len(mode.blamed)]
+        cells = [mode.name, *(mode.counts[column] for column in columns)]
         print("".join(f"{cell:>12}" for cell in cells))
-    for line in [line for mode in modes for line in mode.blamed]:
-        print(f"blamed wrongly: {line}")
-    print(f"every record whole, nothing left over (seed {seed})")
+    print(f"every record whole, nobody blamed wrongly, nothing left over (seed {seed})")
 
 
 def main():

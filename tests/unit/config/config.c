@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "evaluator/gates.h"
+#include "sandbox/canary.h"
 #include "harness/config/config.h"
 
 static const char kernel[] = "/*! bulletproof\n"
@@ -118,6 +119,17 @@ static void gates_are_a_set(void **state)
     }
 }
 
+static void required_layers_are_a_set(void **state)
+{
+    (void)state;
+    parse("kernel: k.hip\n");
+    assert_int_equal(config.sandbox_require, 0);
+    bp_config_free(&config);
+    parse("kernel: k.hip\nsandbox: {require: [pidns, readonly]}\n");
+    assert_int_equal(config.sandbox_require, 1u << BP_LAYER_pidns | 1u << BP_LAYER_readonly);
+    bp_config_free(&config);
+}
+
 static void the_space_is_overridden_and_the_baseline_follows(void **state)
 {
     (void)state;
@@ -166,7 +178,7 @@ static void mistakes_are_named_with_what_is_valid(void **state)
         {"kernel: k\nbudget: {money: 5}\n", "unknown key 'money' in 'budget'"},
         {"kernel: k\nbudget: {device_seconds: 5}\n", "unknown key 'device_seconds' in 'budget'"},
         {"kernel: k\nllm: {}\n", "run/c.yaml:2: unknown key 'llm'"},
-        {"kernel: k\nsandbox: {require: []}\n", "unknown key 'sandbox'"},
+        {"kernel: k\njail: {require: []}\n", "unknown key 'jail'"},
         {"kernel: k\ndevices: [cpu]\n", "unknown key 'devices'; did you mean 'device'?"},
         {"kernel: k\nspace: {knob: {}}\n",
          "unknown key 'knob' in 'space'; did you mean 'knobs'? (valid: knobs, constraints)"},
@@ -196,6 +208,9 @@ static void mistakes_are_named_with_what_is_valid(void **state)
         {"kernel: k\nsuite: qiuck\n", "unknown suite 'qiuck' (valid: quick, full, tiny"},
         {"kernel: k\ngates:\n  - rac\n",
          "run/c.yaml:3: unknown gate 'rac'; did you mean 'race'? (valid: race, bounds, "},
+        {"kernel: k\nsandbox: {require: [pidn]}\n",
+         "unknown layer 'pidn'; did you mean 'pidns'? (valid: pidns, mntns, "},
+        {"kernel: k\nsandbox: {require: pidns}\n", "'require': expected a list of words"},
         {"kernel: k\ngates: race\n", "'gates': expected a list of words"},
         {"kernel: k\ngates: [1]\n", "'gates': expected a word"},
         {"kernel: k\nsuite: quik\n", "unknown suite 'quik'; did you mean 'quick'? (valid: "},
@@ -369,6 +384,7 @@ int main(void)
         cmocka_unit_test(what_is_not_given_has_its_default),
         cmocka_unit_test(every_scalar_is_stored),
         cmocka_unit_test(gates_are_a_set),
+        cmocka_unit_test(required_layers_are_a_set),
         cmocka_unit_test(the_space_is_overridden_and_the_baseline_follows),
         cmocka_unit_test(mistakes_are_named_with_what_is_valid),
         cmocka_unit_test(a_broken_baseline_is_blamed_on_itself),

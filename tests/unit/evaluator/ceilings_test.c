@@ -9,6 +9,7 @@
 #include "evaluator/ceilings.h"
 
 static const struct bp_ceilings machine = {
+    .margin = BP_CEILING_MARGIN,
     .isa = "base",
     .threads = 2,
     .gflops = 100,

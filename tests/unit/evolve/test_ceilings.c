@@ -74,6 +74,7 @@ static void test_of_another_machine(void **state)
     (void)state;
     struct bp_host host = {.cpu_name = "this one"}, other = {.cpu_name = "another"};
     struct bp_ceilings ceilings = {.isa = "base",
+                                   .margin = BP_CEILING_MARGIN,
                                    .threads = 2,
                                    .gflops = 10,
                                    .half_factor = 1,

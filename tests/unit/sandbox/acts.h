@@ -10,6 +10,7 @@ struct act {
     int (*run)(char *text, size_t size);
 };
 
-extern const struct act acts[]; /* ended by a null name */
+/* Ended by a null name. */
+extern const struct act acts[], file_acts[];
 
 #endif

@@ -1,5 +1,5 @@
 /* fake_worker: launched by the sandbox tests in the worker's place: enters and confines itself as
- * the worker does, then tries the act its stage names. "early.ACT" acts before confinement,
+ * the worker does, then tries the act, or makes the call of abuse.h, that its stage names. "early.ACT" acts before confinement,
  * "candidate.ACT" behind the candidate's filter, "thread.ACT" there too, but on a thread that was
  * there before. */
 #include "tests/unit/sandbox/fake_worker.h"
@@ -10,17 +10,20 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "sandbox/confine.h"
+#include "tests/unit/sandbox/abuse.h"
 #include "tests/unit/sandbox/acts.h"
 
 #define THREADS 3
 
 int fake_worker_object = -1;
 
-static const struct act *chosen;
+static const struct act *chosen; /* its name null: the call */
+static const struct abuse *chosen_call;
 static atomic_int released;
 static atomic_int waiting;
 
@@ -40,10 +43,17 @@ static _Noreturn void die(const struct bp_error *err)
     _exit(98);
 }
 
+static int make_call(const struct abuse *abuse)
+{
+    const unsigned long *args = abuse->args;
+    long result = syscall(abuse->number, args[0], args[1], args[2], args[3], 0, 0);
+    return result < 0 ? errno : 0;
+}
+
 static void perform(void)
 {
     char text[1900] = "";
-    int result = chosen->run(text, sizeof text);
+    int result = chosen->name ? chosen->run(text, sizeof text) : make_call(chosen_call);
     fake_worker_say("done", result, text);
 }
 
@@ -70,12 +80,22 @@ static void read_object(void)
     bp_buffer_free(&bytes);
 }
 
+static const struct act *find(const struct act *act, const char *name)
+{
+    while (act->name && strcmp(act->name, name) != 0)
+        act++;
+    return act;
+}
+
 static const char *choose(const char *stage)
 {
     const char *dot = strchr(stage, '.');
     const char *name = dot ? dot + 1 : stage;
-    for (chosen = acts; chosen->name && strcmp(chosen->name, name) != 0;)
-        chosen++;
+    chosen = find(acts, name);
+    if (!chosen->name)
+        chosen = find(file_acts, name);
+    for (chosen_call = abuses; chosen_call->name && strcmp(chosen_call->name, name) != 0;)
+        chosen_call++;
     return dot ? stage : "";
 }
 
@@ -108,9 +128,9 @@ int main(int argc, char **argv)
     if (bp_confine_enter(BP_FD_STATUS, &err) < 0)
         die(&err);
     const char *mode = choose(argv[1]);
-    if (!chosen->name)
+    if (!chosen->name && !chosen_call->name)
         _exit(96);
-    if (strcmp(chosen->name, "load_object") == 0)
+    if (chosen->name && strstr(chosen->name, "object"))
         read_object();
     if (strncmp(mode, "early.", 6) == 0)
         perform();

@@ -1,5 +1,6 @@
 /* What a confined child can and cannot do, act by act, for every policy. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,6 +78,10 @@ static const struct expectation expectations[] = {
     {COMPILE, "tiocsti", DENIED, 0, "ioctl("},
     {COMPILE, "setsid", DENIED, 0, "setsid("},
     {COMPILE, "many_descriptors", ERRNO, EMFILE, "few"},
+    {COMPILE, "open_devices", CLOSED, 0, ""},
+    {COMPILE, "open_other_roots", CLOSED, 0, ""},
+    {COMPILE, "open_from_descriptors", CLOSED, 0, ""},
+    {COMPILE, "climb", CLOSED, 0, ""},
     {COMPILE, "compile", DONE, 0, "status 0 object made"},
     {COMPILE, "compile_passwd", DONE, 0, "status 256 object missing"},
     {COMPILE, "compile_incbin", DONE, 0, "status 256 object missing"},
@@ -111,8 +117,22 @@ static const struct expectation expectations[] = {
     {RUN, "load_object", DONE, 0, ""},
     {RUN, "ptrace", SIGNAL, SIGSYS, ""},
     {RUN, "dumpable", DONE, 0, "dumpable 0"},
+    {RUN, "open_devices", CLOSED, 0, ""},
+    {RUN, "open_other_roots", CLOSED, 0, ""},
+    {RUN, "open_from_descriptors", CLOSED, 0, ""},
+    {RUN, "object_write", SIGNAL, SIGXFSZ, ""},
+    {RUN, "object_map", ERRNO, EPERM, ""},
+    {RUN, "object_protect", ERRNO, EACCES, ""},
+    {RUN, "object_shrink", ERRNO, EPERM, ""},
+    {RUN, "object_seal", ERRNO, EPERM, ""},
 
     {RUN, "candidate.nothing", DONE, 0, ""},
+    {RUN, "candidate.open_devices", DENIED, 0, "openat("},
+    {RUN, "candidate.object_write", DENIED, 0, "pwrite64("},
+    {RUN, "candidate.object_map", ERRNO, EPERM, ""},
+    {RUN, "candidate.object_protect", ERRNO, EACCES, ""},
+    {RUN, "candidate.object_shrink", DENIED, 0, "ftruncate("},
+    {RUN, "candidate.object_seal", DENIED, 0, "fcntl("},
     {RUN, "candidate.fork", DENIED, 0, "clone("},
     {RUN, "candidate.exec_shell", DENIED, 0, "execve("},
     {RUN, "candidate.socket_inet", DENIED, 0, "socket(0x2, 0x1, 0x0,"},
@@ -337,6 +357,60 @@ static void test_read_only(void **state)
                      (lab_namespaces & CLONE_NEWNS) != 0);
 }
 
+/* A file of one's own is no program where the private directory is a mount of its own. */
+static void test_own_code(void **state)
+{
+    (void)state;
+    struct lab_result result;
+    lab_run(COMPILE, "run_own_file", NULL, NULL, &result);
+    assert_true(result.done);
+    assert_int_equal(result.error, lab_namespaces & CLONE_NEWNS ? EPERM : 0);
+}
+
+/* Where the limit counts none but our own processes it is there, and all of them end with the first. */
+static void test_many_processes(void **state)
+{
+    (void)state;
+    struct lab_result result;
+    lab_run(COMPILE, "many_processes", NULL, NULL, &result);
+    assert_true(result.done && result.log_ended);
+    if (geteuid() == 0 || lab_namespaces & CLONE_NEWUSER) {
+        assert_int_equal(result.error, EAGAIN);
+        assert_string_equal(result.text, "bounded");
+    }
+}
+
+#define COMPILERS "/usr/lib/llvm-14/bin"
+
+/* In mounts of its own, where there is no compiler: what the refusal says, as this process's status. */
+static int confine_without_compiler(void)
+{
+    struct lab_result result;
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("tmpfs", COMPILERS, "tmpfs", 0, "size=4096") < 0)
+        return 77;
+    lab_run(COMPILE, "nothing", NULL, NULL, &result);
+    printf("without a compiler: '%s' '%s'\n", result.layers, result.text);
+    return result.layers[0] || result.done ||
+           !strstr(result.text, "policy compile_cpu needs /usr/bin/clang, which is not installed");
+}
+
+static void test_missing_path(void **state)
+{
+    (void)state;
+    if (geteuid() != 0 || access(COMPILERS, F_OK) < 0)
+        skip();
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        exit(confine_without_compiler());
+    int status = -1;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+        skip();
+    assert_int_equal(status, 0);
+}
+
 /* A source that includes /etc/passwd must not carry it out through the compiler's log. */
 static void test_compiler_log(void **state)
 {
@@ -351,10 +425,12 @@ int main(int argc, char **argv)
 {
     lab_start(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),    cmocka_unit_test(test_namespaces),
-        cmocka_unit_test(test_identity),  cmocka_unit_test(test_acts),
-        cmocka_unit_test(test_read_only), cmocka_unit_test(test_limits_in_force),
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_compiler_log),
+        cmocka_unit_test(test_layers),         cmocka_unit_test(test_namespaces),
+        cmocka_unit_test(test_identity),       cmocka_unit_test(test_acts),
+        cmocka_unit_test(test_read_only),      cmocka_unit_test(test_limits_in_force),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_compiler_log),
+        cmocka_unit_test(test_missing_path),   cmocka_unit_test(test_own_code),
+        cmocka_unit_test(test_many_processes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,6 +174,58 @@ static void full_disk(void **state)
     go_on_after(dir, done);
 }
 
+#define FILLER "filler"
+#define FULL_FOR_MS 300
+
+/* A file that takes what is left of the disk. */
+static void fill_disk(const char *dir)
+{
+    char block[4096] = {1};
+    BP_AUTO_FD int fd = open(sample_path(dir, FILLER), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    assert_true(fd >= 0);
+    while (write(fd, block, sizeof block) > 0)
+        ;
+    assert_int_equal(errno, ENOSPC);
+}
+
+/* A process of its own makes room again. */
+static pid_t make_room_later(const char *dir)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = FULL_FOR_MS * 1000000l}, NULL);
+        _exit(unlink(sample_path(dir, FILLER)) == 0 ? 0 : 1);
+    }
+    return child;
+}
+
+/* Numbers of events that were rolled back are given again. */
+static void a_disk_full_for_a_moment_is_waited_for(void **state)
+{
+    const char *dir = *state;
+    struct bp_error err = {0};
+    int status;
+    if (!is_small_disk(dir)) {
+        print_message("skipped: only a user who may mount can make a small disk\n");
+        skip();
+    }
+    bp_log_set_level(BP_LOG_ERROR);
+    struct bp_store *store = create(dir);
+    assert_int_equal(fill_until_failure(store, 1, 2, &err), 2);
+    fill_disk(dir);
+    uint64_t began_ns = bp_clock_ns();
+    pid_t child = make_room_later(dir);
+    if (fill_until_failure(store, 3, 10, &err) != 10)
+        fail_msg("%s", err.msg);
+    assert_true(bp_ns_to_ms(bp_clock_ns() - began_ns) >= FULL_FOR_MS / 2);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(bp_store_close(store, &err), 0);
+    assert_whole(dir, 12);
+    assert_int_equal(sample_integer(dir, "SELECT max(number) = count(*) FROM event"), 1);
+    bp_log_set_level(BP_LOG_WARNING);
+}
+
 static void full_disk_leaves_whole_artifacts(void **state)
 {
     const char *dir = *state;
@@ -536,6 +588,7 @@ int main(void)
         TEST(missing_directory),
         TEST(read_only_directory),
         DISK_TEST(full_disk),
+        DISK_TEST(a_disk_full_for_a_moment_is_waited_for),
         DISK_TEST(full_disk_leaves_whole_artifacts),
         TEST(file_size_limit),
         TEST(half_a_history_line_is_cut_off),

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -190,6 +191,69 @@ static void terminal_that_is_gone_does_not_matter_under_nohup(void **state)
     assert_int_equal(after_hang_up(true), 2);
 }
 
+struct answer {
+    struct bp_loop *loop;
+    struct bp_timer deadline;
+    struct bp_watch watch;
+    bool late, came;
+};
+
+static void note_late(void *context)
+{
+    ((struct answer *)context)->late = true;
+}
+
+static void note_answer(void *context, uint32_t events)
+{
+    struct answer *answer = context;
+    (void)events;
+    answer->came = true;
+    bp_loop_unwatch(answer->loop, &answer->watch);
+}
+
+/* A process that stops this one for four seconds, as a shell does, and has it answered only after a
+ * tenth of a second of its running again. */
+static pid_t stop_me_and_answer(int pipe_fd)
+{
+    pid_t parent = getpid(), child = fork();
+    if (child != 0)
+        return child;
+    usleep(50000);
+    kill(parent, SIGSTOP);
+    usleep(4000000);
+    kill(parent, SIGCONT);
+    usleep(100000);
+    _exit(write(pipe_fd, "x", 1) == 1 ? 0 : 1);
+}
+
+/* Whoever is waited for may have stood still too: it gets again what was left of its time. */
+static void a_deadline_does_not_pass_while_stopped(void **state)
+{
+    struct bp_loop loop;
+    struct bp_error err;
+    int ends[2], status;
+    (void)state;
+    assert_int_equal(bp_loop_open(&loop, &err), 0);
+    assert_int_equal(pipe(ends), 0);
+    struct answer answer = {.loop = &loop,
+                            .deadline = {.expired = note_late, .context = &answer},
+                            .watch = {.fd = ends[0], .ready = note_answer, .context = &answer}};
+    assert_int_equal(bp_loop_watch(&loop, &answer.watch, EPOLLIN, &err), 0);
+    assert_int_equal(bp_loop_start_timer(&loop, &answer.deadline, bp_clock_ns() + 2000000000, &err),
+                     0);
+    pid_t child = stop_me_and_answer(ends[1]);
+    while (!answer.came && !answer.late)
+        assert_int_equal(bp_loop_step(&loop, &err), 0);
+    assert_false(answer.late);
+    while (!answer.late)
+        assert_int_equal(bp_loop_step(&loop, &err), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(ends[0]);
+    close(ends[1]);
+    bp_loop_close(&loop);
+}
+
 int main(void)
 {
     signal(SIGHUP, SIG_DFL); /* these tests may have been started under nohup */
@@ -201,6 +265,7 @@ int main(void)
         cmocka_unit_test(sighup_stops_when_nobody_takes_notice),
         cmocka_unit_test(terminal_that_is_gone_stops),
         cmocka_unit_test(terminal_that_is_gone_does_not_matter_under_nohup),
+        cmocka_unit_test(a_deadline_does_not_pass_while_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,6 +151,7 @@ static void messages_cannot_steer_a_terminal(void **state)
         {"\233"
          "2J",
          "?2J"},
+        {"\342\200\256nuf", "???nuf"}, /* U+202E */
         {"\177", "?"},
         {"µ and é – ≤", "µ and é – ≤"},
     };

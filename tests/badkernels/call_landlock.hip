@@ -1,0 +1,32 @@
+/*! bulletproof
+name: call_landlock
+targets: [cpu]
+dtypes: [f16, bf16, f32]
+supports: head_dim == 128
+*/
+// expected: POLICY in run: landlock_create_ruleset(
+
+/* Asks which Landlock there is. */
+#include "gqa.h"
+
+static long system_call(long number, long a, long b, long c, long d)
+{
+    long result;
+    register long r10 asm("r10") = d;
+    asm volatile("syscall"
+                 : "=a"(result)
+                 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
+                 : "rcx", "r11", "memory");
+    return result;
+}
+
+GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
+{
+    gqa_plan_launch(plan, 0, 1, 1, 1, 1, 0);
+}
+
+GQA_KERNEL void gqa_kernel0(gqa_shape shape, const gqa_t *q, const gqa_t *k, const gqa_t *v,
+                            gqa_t *o, void *workspace)
+{
+    system_call(444 /* landlock_create_ruleset */, 0, 0, 1, 0);
+}

@@ -1,0 +1,23 @@
+/*! bulletproof
+name: compile_fatal
+targets: [cpu]
+dtypes: [f16, bf16, f32]
+supports: head_dim == 128
+*/
+// expected: COMPILER_CRASH in compile
+
+/* Asks the compiler for a fatal error of its back end. */
+#include "gqa.h"
+
+#pragma clang __debug llvm_fatal_error
+
+GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
+{
+    gqa_plan_launch(plan, 0, 1, 1, 1, 1, 0);
+}
+
+GQA_KERNEL void gqa_kernel0(gqa_shape shape, const gqa_t *q, const gqa_t *k, const gqa_t *v,
+                            gqa_t *o, void *workspace)
+{
+    gqa_store(o, 1.0f);
+}

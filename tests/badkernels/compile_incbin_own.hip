@@ -1,0 +1,28 @@
+/*! bulletproof
+name: compile_incbin_own
+targets: [cpu]
+dtypes: [f16, bf16, f32]
+supports: head_dim == 128
+*/
+// expected: COMPILE_LIMIT|COMPILE_TIMEOUT in compile
+// options: --compile-seconds 2
+
+/* Its own source as data, again and again: the private disk and the memory fill up. */
+#include "gqa.h"
+
+asm(".data\n"
+    ".rept 10000000\n"
+    ".incbin \"kernel.hip\"\n"
+    ".endr\n"
+    ".text\n");
+
+GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
+{
+    gqa_plan_launch(plan, 0, 1, 1, 1, 1, 0);
+}
+
+GQA_KERNEL void gqa_kernel0(gqa_shape shape, const gqa_t *q, const gqa_t *k, const gqa_t *v,
+                            gqa_t *o, void *workspace)
+{
+    gqa_store(o, 1.0f);
+}
