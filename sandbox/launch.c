@@ -33,6 +33,9 @@
 /* A fact about this machine, found out once: it decides nothing but how children are cloned. */
 static uint64_t granted_namespaces;
 static bool prepared;
+/* Where it can be entered, all children share one: making one takes as long as all else of a sandbox,
+ * and what cannot use sockets leaves nothing in it. Else -1, and each child gets its own. */
+static int shared_network = -1;
 
 /* Everything the child needs, made before clone: afterwards only async-signal-safe calls. */
 struct plan {
@@ -43,7 +46,8 @@ struct plan {
     char namespaces[sizeof BP_NAMESPACES_VARIABLE + BP_NAMESPACES_TEXT];
     char directory[8 + BP_LAUNCH_SCRATCH];
     struct bp_user_map map;
-    uint64_t flags;
+    uint64_t flags; /* namespaces in force */
+    int network_fd; /* the one of them to enter; -1: all are cloned */
     int log_fd, requests_fd, answers_fd, control_fd, status_fd;
 };
 
@@ -74,6 +78,14 @@ uint64_t bp_launch_namespaces(void)
     return granted_namespaces;
 }
 
+static void share_network(void)
+{
+    struct bp_error err;
+    bool enters = (granted_namespaces & CLONE_NEWNET) && !(granted_namespaces & CLONE_NEWUSER);
+    if (enters && shared_network < 0 && (shared_network = bp_namespaces_open_network(&err)) < 0)
+        bp_log(BP_LOG_INFO, "launch", "each child gets its own network namespace: %s", err.msg);
+}
+
 int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_error *err)
 {
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
@@ -82,10 +94,17 @@ int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_err
         return bp_fail_errno(err, "PR_SET_DUMPABLE");
     char names[BP_NAMESPACES_TEXT];
     granted_namespaces = bp_namespaces_probe();
+    share_network();
     prepared = true;
     bp_namespaces_format(granted_namespaces, names);
     snprintf(layers, layers_size, "%s", names);
     return 0;
+}
+
+void bp_launch_close_supervisor(void)
+{
+    bp_close_fd(&shared_network);
+    prepared = false;
 }
 
 #ifdef BP_WEAKENING
@@ -134,6 +153,7 @@ static void make_plan(struct plan *plan, const struct bp_launch_options *options
     /* Decided here: what the child counts after clone nobody sees. */
     plan->path = bp_fault(BP_FAULT_exec) ? "/" : options->worker_path;
     plan->flags = namespaces_used();
+    plan->network_fd = plan->flags & CLONE_NEWNET ? shared_network : -1;
     plan->log_fd = options->log_fd;
     plan->requests_fd = options->requests_fd;
     plan->answers_fd = options->answers_fd;
@@ -209,6 +229,8 @@ static _Noreturn void child_main(const struct plan *plan, int failure_fd)
     int error = plan->flags & CLONE_NEWUSER ? bp_user_map_write(&plan->map) : 0;
     if (error)
         child_fail(failure_fd, "user map", error);
+    if (plan->network_fd >= 0 && setns(plan->network_fd, CLONE_NEWNET) < 0)
+        child_fail(failure_fd, "network namespace", errno);
     reset_signals();
     /* A supervisor of real-time priority must not hand a candidate the processors for good. */
     const struct sched_param ordinary = {0};
@@ -271,7 +293,8 @@ static int start(struct plan *plan, struct bp_launched *launched, struct bp_erro
     BP_AUTO_FD int failure_in = ends[0];
     BP_AUTO_FD int failure_out = ends[1];
     BP_AUTO_FD int pidfd = -1;
-    pid_t pid = bp_fault(BP_FAULT_fork) ? -1 : bp_clone(plan->flags, &pidfd);
+    uint64_t cloned = plan->network_fd < 0 ? plan->flags : plan->flags & ~(uint64_t)CLONE_NEWNET;
+    pid_t pid = bp_fault(BP_FAULT_fork) ? -1 : bp_clone(cloned, &pidfd);
     if (pid < 0)
         return bp_fail_errno(err, "clone3");
     if (pid == 0)

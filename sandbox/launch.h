@@ -35,6 +35,9 @@ struct bp_launched {
 int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_error *err)
     BP_MUST_CHECK;
 
+/* Gives back what that holds; no launch after it. May be repeated. */
+void bp_launch_close_supervisor(void);
+
 /* The namespaces found out there: CLONE_NEW* flags. */
 uint64_t bp_launch_namespaces(void);
 

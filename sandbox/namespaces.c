@@ -114,3 +114,21 @@ uint64_t bp_namespaces_probe(void)
             return wishes[i];
     return 0;
 }
+
+int bp_namespaces_open_network(struct bp_error *err)
+{
+    char path[64];
+    pid_t pid = bp_clone(CLONE_NEWNET, NULL);
+    if (pid == 0)
+        for (;;)
+            pause();
+    if (pid < 0)
+        return bp_fail_errno(err, "clone3 of a network namespace");
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int result = fd < 0 ? bp_fail_errno(err, "opening %s", path) : fd;
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    return result;
+}

@@ -31,4 +31,8 @@ void bp_user_map_make(struct bp_user_map *map);
  * an errno value. */
 int bp_user_map_write(const struct bp_user_map *map);
 
+/* A network namespace of its own, with nothing in it but a loopback device that is down, for setns: a
+ * descriptor that is the caller's, or -1. Needs the capabilities of the real root. */
+int bp_namespaces_open_network(struct bp_error *err) BP_MUST_CHECK;
+
 #endif

@@ -104,6 +104,7 @@ static int init_run(struct engine *engine, struct bp_error *err)
     bp_ledger_init(&run->ledger, &engine->config.head.space);
     if (bp_session_init(&run->session, &engine->config, &callbacks, err) < 0)
         return -1;
+    run->session.more_to_come = true;
     bp_standings_mask(&run->session.suite, run->mask, sizeof run->mask);
     return 0;
 }

@@ -90,11 +90,12 @@ void bp_flight_describe_compile(const struct bp_session *session,
     memcpy(options->arch, session->arch, sizeof options->arch);
 }
 
-static void start_compile(struct bp_session *session, struct bp_flight *flight)
+static void start_compile(struct bp_session *session, struct bp_flight *flight, uint32_t lane)
 {
     struct bp_error err;
     struct bp_compile_options options;
     bp_flight_describe_compile(session, flight->candidate, &options);
+    options.spare = &session->spares[lane];
     flight->outcome = (struct bp_outcome){.verdict = BP_VERDICT_PASS};
     flight->stage = BP_STAGE_compile;
     flight->unreaped = false;
@@ -200,6 +201,18 @@ static int prepare_beside(struct bp_session *session, struct bp_flight *flights,
         bp_bench_touch_ring(session->bench, BP_RING_A);
     for (uint32_t i = 0; i < count; i++)
         open_trial(session, &flights[i], i);
+    for (uint32_t i = 0; session->more_to_come && i < session->parallel; i++)
+        bp_spare_fill(&session->spares[i], &session->children);
+    return 0;
+}
+
+/* Idle children disturb no clock, but starting ones would. */
+static int wait_for_spares(struct bp_session *session, struct bp_error *err)
+{
+    for (uint32_t i = 0; i < session->parallel; i++)
+        while (bp_spare_is_starting(&session->spares[i]))
+            if (bp_waiting_step(session, err) < 0)
+                return -1;
     return 0;
 }
 
@@ -210,12 +223,12 @@ int bp_flight_compile(struct bp_session *session, struct bp_flight *flights, uin
     bp_session_now(session, "compiling #%u to #%u", flights[0].candidate->evaluation->number,
                    flights[count - 1].candidate->evaluation->number);
     for (uint32_t i = 0; i < count; i++)
-        start_compile(session, &flights[i]);
+        start_compile(session, &flights[i], i);
     if (prepare_beside(session, flights, count, err) < 0 ||
         wait_for_compilers(session, flights, count, false, err) < 0)
         return -1;
     uint64_t compiled_ns = bp_clock_ns();
-    if (wait_for_fills(session, flights, count, err) < 0 ||
+    if (wait_for_fills(session, flights, count, err) < 0 || wait_for_spares(session, err) < 0 ||
         finish_scrub(session, BP_RING_A, err) < 0 || finish_scrub(session, BP_RING_B, err) < 0)
         return -1;
     double waited_ms = bp_ns_to_ms(bp_clock_ns() - compiled_ns);

@@ -10,6 +10,7 @@
 #include "harness/evolve/host.h"
 #include "harness/store/evaluation.h"
 #include "harness/supervise/match.h"
+#include "harness/supervise/spare.h"
 #include "harness/supervise/trial.h"
 
 /* One candidate on its way through the session. */
@@ -66,6 +67,8 @@ struct bp_session {
     /* By side of the ring of outputs: whether a candidate has had it since the last scrub. */
     bool written[2];
     struct bp_orders scrubs[2];
+    bool more_to_come; /* set after init where candidates follow one another: spares are worth it */
+    struct bp_spare spares[BP_MAX_LANES]; /* compile children for the next candidates */
     struct bp_child_settings children;
     struct bp_timing_options timing;
     const struct bp_config *config; /* borrowed */

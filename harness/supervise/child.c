@@ -648,6 +648,13 @@ int bp_child_start(const struct bp_child_options *options, struct bp_child **slo
     return 0;
 }
 
+void bp_child_hand_over(struct bp_child *child, const struct bp_child_handlers *handlers,
+                        void *context)
+{
+    child->handlers = handlers;
+    child->context = context;
+}
+
 /* ---- small accessors ---- */
 
 static int signal_stage(struct bp_child *child, int number, struct bp_error *err)

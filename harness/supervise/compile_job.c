@@ -68,17 +68,22 @@ static void take_result(struct bp_compile_job *job, const struct bp_msg_compile_
     bp_child_stop(job->child);
 }
 
+static void ask(struct bp_compile_job *job)
+{
+    struct bp_error err;
+    if (send_request(job, &err) < 0)
+        infra(job, &err);
+    else
+        job->working = true;
+}
+
 static void compile_answer(void *context, struct bp_child *child, enum bp_message_type type,
                            const void *message)
 {
     struct bp_compile_job *job = context;
-    struct bp_error err;
     (void)child;
     if (type == BP_MESSAGE_ready) {
-        if (send_request(job, &err) < 0)
-            infra(job, &err);
-        else
-            job->working = true;
+        ask(job);
     } else if (type == BP_MESSAGE_failure) {
         bp_outcome_of_failure(BP_STAGE_compile, message, false, &job->outcome);
         job->answered = true;
@@ -131,6 +136,15 @@ static void compile_ended(void *context, struct bp_child *child, const struct bp
 
 static const struct bp_child_handlers handlers = {compile_answer, compile_ended};
 
+static int start_child(struct bp_compile_job *job, struct bp_error *err)
+{
+    struct bp_child_options options;
+    bp_spare_describe(&job->options.children, &options);
+    options.handlers = &handlers;
+    options.context = job;
+    return bp_child_start(&options, &job->child, err);
+}
+
 int bp_compile_start(struct bp_compile_job *job, const struct bp_compile_options *options,
                      struct bp_error *err)
 {
@@ -140,21 +154,15 @@ int bp_compile_start(struct bp_compile_job *job, const struct bp_compile_options
     job->object_fd = bp_io_memfd("object", 0, err);
     if (job->object_fd < 0)
         return -1;
-    struct bp_child_options child_options = {
-        .loop = options->children.loop,
-        .worker_path = options->children.worker_path,
-        .stage = "compile",
-        .policy = BP_POLICY_COMPILE_CPU,
-        .limits = {.memory_bytes = options->children.memory_bytes},
-        .log_max_bytes = options->children.log_max_bytes,
-        .frames_max_bytes = BP_EVIDENCE_FRAMES_MAX,
-        .handlers = &handlers,
-        .context = job,
-    };
-    if (bp_child_start(&child_options, &job->child, err) < 0) {
+    bool ready = false;
+    if (options->spare)
+        job->child = bp_spare_take(options->spare, &handlers, job, &ready);
+    if (!job->child && start_child(job, err) < 0) {
         bp_close_fd(&job->object_fd);
         return -1;
     }
+    if (ready)
+        ask(job);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "harness/supervise/bench.h"
 #include "harness/supervise/evidence.h"
+#include "harness/supervise/spare.h"
 
 struct bp_compile_options {
     struct bp_child_settings children;
@@ -14,6 +15,7 @@ struct bp_compile_options {
     size_t source_bytes;
     uint32_t define_count;
     const struct bp_define *defines; /* borrowed until the job is done */
+    struct bp_spare *spare;          /* its child is used where there is one; may be null */
 };
 
 struct bp_compile_job {
@@ -38,7 +40,7 @@ struct bp_compile_job {
     bool answered;
 };
 
-/* Starts the child; job->done becomes true in the loop. job must not move until then. */
+/* Starts the child, or asks the spare one; job->done becomes true in the loop. job must not move until then. */
 int bp_compile_start(struct bp_compile_job *job, const struct bp_compile_options *options,
                      struct bp_error *err) BP_MUST_CHECK;
 void bp_compile_free(struct bp_compile_job *job);

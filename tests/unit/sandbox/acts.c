@@ -429,7 +429,7 @@ ACT(sleep)
 /* Great-grandchildren whose parents have gone, holding the log pipe. */
 ACT(daemons)
 {
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 100; i++) {
         long child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
         if (child < 0)
             return errno;

@@ -66,10 +66,19 @@ static void become_bare(void)
         skip("cannot drop capabilities");
 }
 
-void lab_start(int argc, char **argv)
+void lab_prepare(void)
 {
     struct bp_error err;
     char layers[64];
+    if (bp_launch_prepare_supervisor(layers, sizeof layers, &err) < 0) {
+        fprintf(stderr, "bp_launch_prepare_supervisor: %s\n", err.msg);
+        exit(1);
+    }
+    lab_namespaces = bp_namespaces_parse(layers);
+}
+
+void lab_start(int argc, char **argv)
+{
     if (argc > 1 && strcmp(argv[1], "--user") == 0)
         become_nobody();
     else if (argc > 1 && strcmp(argv[1], "--bare") == 0)
@@ -81,11 +90,9 @@ void lab_start(int argc, char **argv)
     setenv("BP_TEST_API_KEY", "secret", 1);
     setenv("LD_PRELOAD", "", 1);
     setenv("HSA_TOOLS_LIB", "/tmp/evil.so", 1);
-    if (bp_launch_prepare_supervisor(layers, sizeof layers, &err) < 0) {
-        printf("bp_launch_prepare_supervisor: %s\n", err.msg);
-        exit(1);
-    }
-    lab_namespaces = bp_namespaces_parse(layers);
+    char layers[BP_NAMESPACES_TEXT];
+    lab_prepare();
+    bp_namespaces_format(lab_namespaces, layers);
     printf("uid %u, namespaces: %s\n", (unsigned)geteuid(), layers[0] ? layers : "none");
     if (argc > 1 && strcmp(argv[1], "--bare") == 0 && lab_namespaces != 0)
         skip("namespaces are granted all the same");
@@ -150,7 +157,7 @@ struct watch {
     struct bp_launched launched;
     struct lab_result *result;
     const char *kill_on;
-    uint64_t started;
+    uint64_t started, killed;
     int listener;
     bool answers_ended;
     char lines[8192];
@@ -185,6 +192,7 @@ static void take_line(struct watch *watch, char *line)
         abort();
     if (watch->kill_on && strncmp(line, watch->kill_on, strlen(watch->kill_on)) == 0) {
         read_proc(&watch->launched, result);
+        watch->killed = bp_clock_ns();
         bp_launch_kill(&watch->launched);
     }
     if (strncmp(line, "ready", 5) == 0) {
@@ -280,6 +288,8 @@ static void take_status(struct watch *watch, struct lab_pipes *pipes)
     struct bp_exit_report report;
     while (waitpid(watch->launched.pid, NULL, 0) < 0 && errno == EINTR)
         continue;
+    if (watch->killed)
+        result->gone_ns = bp_clock_ns() - watch->killed;
     result->reported = read(pipes->status[0], &report, sizeof report) == (ssize_t)sizeof report;
     if (result->reported)
         result->wait_status = report.wait_status;

@@ -25,6 +25,7 @@ struct lab_result {
     char proc_limits[4096]; /* /proc/PID/limits then */
     uint64_t launch_ns;     /* in bp_launch */
     uint64_t ready_ns;      /* from bp_launch's start to "ready" */
+    uint64_t gone_ns;       /* from the kill that kill_on brought to its init's status */
 };
 
 /* How the tests run: as they were started, as an ordinary user, or as one without namespaces. */
@@ -33,6 +34,8 @@ enum lab_user { LAB_SELF, LAB_NOBODY, LAB_BARE };
 /* Reads "--user" or "--bare" and becomes that; prints the reason and exits 77 where it cannot.
  * Then prepares this process as a supervisor. */
 void lab_start(int argc, char **argv);
+/* That alone, as the user one is. */
+void lab_prepare(void);
 extern uint64_t lab_namespaces; /* CLONE_NEW* flags in force */
 
 /* Runs one act to its end (at most 20 s); kills on a denial and, when kill_on is not null, on the
