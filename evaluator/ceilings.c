@@ -10,8 +10,8 @@ static bool is_rate(double x)
 bool bp_ceilings_are_sound(const struct bp_ceilings *ceilings)
 {
     if (!is_rate(ceilings->gflops) || !isfinite(ceilings->margin) || ceilings->margin < 1 ||
-        !is_rate(ceilings->half_factor) || ceilings->threads == 0 ||
-        ceilings->stream_count == 0 || ceilings->stream_count > BP_MAX_STREAMS)
+        !is_rate(ceilings->half_factor) || ceilings->threads == 0 || ceilings->stream_count == 0 ||
+        ceilings->stream_count > BP_MAX_STREAMS)
         return false;
     for (uint32_t i = 0; i < ceilings->stream_count; i++)
         if (!is_rate(ceilings->streams[i].gbps) ||

@@ -93,8 +93,8 @@ static bool unpack(json_t *object, const char **cpu, struct bp_ceilings *ceiling
     json_t *streams;
     int threads;
     if (json_unpack(object, "{s:s, s:i, s:s, s:F, s:F, s:F, s:o}", "cpu", cpu, "threads", &threads,
-                    "isa", &isa, "margin", &ceilings->margin, "fma_gflops", &ceilings->gflops, "half_factor",
-                    &ceilings->half_factor, "streams", &streams) < 0 ||
+                    "isa", &isa, "margin", &ceilings->margin, "fma_gflops", &ceilings->gflops,
+                    "half_factor", &ceilings->half_factor, "streams", &streams) < 0 ||
         threads < 1 || json_array_size(streams) > BP_MAX_STREAMS)
         return false;
     ceilings->threads = (uint32_t)threads;
