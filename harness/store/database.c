@@ -51,11 +51,15 @@ static const char schema[] =
     "CREATE TABLE timing(evaluation INTEGER NOT NULL REFERENCES evaluation,"
     " ordinal INTEGER NOT NULL, shape TEXT NOT NULL, median_ms REAL, ci_low_ms REAL,"
     " ci_high_ms REAL, gflops REAL, gflops_full REAL, gbps REAL, batches INTEGER NOT NULL,"
-    " calls_per_batch INTEGER NOT NULL, PRIMARY KEY(evaluation, ordinal)) STRICT, WITHOUT ROWID;"
+    " calls_per_batch INTEGER NOT NULL, roofline REAL, PRIMARY KEY(evaluation, ordinal))"
+    " STRICT, WITHOUT ROWID;"
     "CREATE TABLE correctness(evaluation INTEGER NOT NULL REFERENCES evaluation,"
     " ordinal INTEGER NOT NULL, shape TEXT NOT NULL, family TEXT NOT NULL, verdict TEXT NOT NULL,"
     " max_ratio REAL, rms_ratio REAL, pooled REAL, alpha REAL, rows INTEGER NOT NULL,"
-    " PRIMARY KEY(evaluation, ordinal)) STRICT, WITHOUT ROWID;";
+    " PRIMARY KEY(evaluation, ordinal)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE gate(evaluation INTEGER PRIMARY KEY REFERENCES evaluation,"
+    " gates INTEGER NOT NULL, shapes INTEGER NOT NULL, skipped_because TEXT, compile_ms REAL,"
+    " run_ms REAL) STRICT;";
 
 /* Values in the order of the columns above. */
 static const char *const insert_sql[BP_INSERT_COUNT] = {
@@ -70,8 +74,9 @@ static const char *const insert_sql[BP_INSERT_COUNT] = {
     [BP_INSERT_EVALUATION] = "INSERT INTO evaluation VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,"
                              "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [BP_INSERT_ATTEMPT] = "INSERT INTO attempt VALUES(?,?,?,?,?,?)",
-    [BP_INSERT_TIMING] = "INSERT INTO timing VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+    [BP_INSERT_TIMING] = "INSERT INTO timing VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
     [BP_INSERT_CORRECTNESS] = "INSERT INTO correctness VALUES(?,?,?,?,?,?,?,?,?,?)",
+    [BP_INSERT_GATE] = "INSERT INTO gate VALUES(?,?,?,?,?,?)",
 };
 
 /* Journal mode is an answer, not a status: a file system without shared memory leaves it as it was.

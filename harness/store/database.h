@@ -20,6 +20,7 @@ enum bp_insert {
     BP_INSERT_ATTEMPT,
     BP_INSERT_TIMING,
     BP_INSERT_CORRECTNESS,
+    BP_INSERT_GATE,
     BP_INSERT_COUNT
 };
 

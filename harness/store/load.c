@@ -271,7 +271,8 @@ static bool fill_timing(sqlite3_stmt *row, struct bp_evaluation *e)
                                  .gflops_full = real_of(row, 5),
                                  .gbps = real_of(row, 6),
                                  .batches = count_of(row, 7),
-                                 .calls_per_batch = count_of(row, 8)};
+                                 .calls_per_batch = count_of(row, 8),
+                                 .roofline = sqlite3_column_double(row, 9)};
     copy_text(timing->shape, sizeof timing->shape, row, 0);
     return true;
 }
@@ -297,6 +298,16 @@ static bool fill_case(sqlite3_stmt *row, struct bp_evaluation *e)
     return true;
 }
 
+static bool fill_gate(sqlite3_stmt *row, struct bp_evaluation *e)
+{
+    e->gate = (struct bp_gate_note){.gates = count_of(row, 0),
+                                    .shapes = count_of(row, 1),
+                                    .compile_ms = real_of(row, 3),
+                                    .run_ms = real_of(row, 4)};
+    copy_text(e->gate.skipped_because, sizeof e->gate.skipped_because, row, 2);
+    return true;
+}
+
 /* The tables that make up an evaluation, each with what takes one row of it. */
 static const struct part {
     const char *sql;
@@ -309,11 +320,13 @@ static const struct part {
      " ORDER BY ordinal",
      fill_attempt},
     {"SELECT shape, median_ms, ci_low_ms, ci_high_ms, gflops, gflops_full, gbps, batches,"
-     " calls_per_batch FROM timing WHERE evaluation = ? ORDER BY ordinal",
+     " calls_per_batch, roofline FROM timing WHERE evaluation = ? ORDER BY ordinal",
      fill_timing},
     {"SELECT shape, family, verdict, max_ratio, rms_ratio, pooled, alpha, rows FROM correctness"
      " WHERE evaluation = ? ORDER BY ordinal",
      fill_case},
+    {"SELECT gates, shapes, skipped_because, compile_ms, run_ms FROM gate WHERE evaluation = ?",
+     fill_gate},
 };
 
 static int load_part(struct bp_reader *reader, const struct part *part, uint32_t number,

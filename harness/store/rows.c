@@ -118,6 +118,7 @@ static int add_timing(struct bp_database *database, uint32_t number, uint32_t or
         bp_cell_real(timing->gbps),
         bp_cell_integer(timing->batches),
         bp_cell_integer(timing->calls_per_batch),
+        bp_cell_if(timing->roofline > 0, bp_cell_real(timing->roofline)),
     };
     return bp_database_insert(database, BP_INSERT_TIMING, CELLS(row), err);
 }
@@ -149,6 +150,18 @@ static int add_evaluation_event(struct bp_database *database, int64_t wall_ms,
     return bp_database_add_event(database, wall_ms, "evaluation", json, err);
 }
 
+static int add_gate(struct bp_database *database, const struct bp_evaluation *e,
+                    struct bp_error *err)
+{
+    const struct bp_gate_note *note = &e->gate;
+    const struct bp_cell row[] = {
+        bp_cell_integer(e->number),     bp_cell_integer(note->gates),
+        bp_cell_integer(note->shapes),  text_or_null(note->skipped_because),
+        bp_cell_real(note->compile_ms), bp_cell_real(note->run_ms),
+    };
+    return bp_database_insert(database, BP_INSERT_GATE, CELLS(row), err);
+}
+
 int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
                                const struct bp_evaluation *evaluation, struct bp_error *err)
 {
@@ -167,5 +180,5 @@ int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
     for (uint32_t i = 0; i < e->case_count; i++)
         if (add_case(database, e->number, i, &e->cases[i], err) < 0)
             return -1;
-    return 0;
+    return e->gate.gates ? add_gate(database, e, err) : 0;
 }

@@ -38,7 +38,7 @@ OPTIONS = {
     "status": ["--json", "--help"],
     "clean": ["--older-than", "--keep", "--temp", "--dry-run", "--yes", "--json", "--help"],
     "config": ["--help"],
-    "doctor": ["--json", "--help"],
+    "doctor": ["--json", "--measure", "--out", "--help"],
     "inject": ["--campaign", "--seed", "--occurrences", "--all", "--classes", "--keep", "--list",
                "--json", "--help"],
 }

@@ -45,7 +45,7 @@ def bad_kernels():
     """Kernels that fail, one of each expected verdict after the other."""
     classes = collections.OrderedDict()
     for path in sorted((ARGUMENTS.root / "tests/badkernels").glob("*.hip")):
-        lines = dict(re.findall(r"^// (\w+): (.*)$", path.read_text(), re.MULTILINE))
+        lines = dict(re.findall(r"^// (\w+): (.*)$", path.read_text(errors="replace"), re.MULTILINE))
         expected = lines["sanitized"] if ARGUMENTS.sanitized and "sanitized" in lines \
             else lines["expected"]
         verdict = re.match("[A-Z_]+", expected)[0]

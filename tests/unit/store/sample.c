@@ -56,6 +56,7 @@ static void fill_lists(struct bp_evaluation *e)
                                            .gflops = 70,
                                            .gflops_full = 131.6,
                                            .gbps = 12.5,
+                                           .roofline = 0.25,
                                            .batches = 7,
                                            .calls_per_batch = 3};
         snprintf(e->timings[i].shape, BP_SHAPE_NAME, "shape_%u", i);

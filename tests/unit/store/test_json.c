@@ -53,9 +53,9 @@ static void check_parts(json_t *object)
     unpack(item, "{s:s, s:s, s:s, s:F}", "outcome", &text, "stage", &text, "message", &text,
            "duration_ms", &x);
     item = json_array_get(json_object_get(object, "timing"), SAMPLE_TIMINGS - 1);
-    unpack(item, "{s:s, s:F, s:F, s:F, s:F, s:F, s:F, s:n, s:I, s:I}", "shape", &text, "median_ms",
+    unpack(item, "{s:s, s:F, s:F, s:F, s:F, s:F, s:F, s:F, s:I, s:I}", "shape", &text, "median_ms",
            &x, "ci_low_ms", &x, "ci_high_ms", &x, "gflops", &x, "gflops_full", &x, "gbps", &x,
-           "roofline", "batches", &n, "calls_per_batch", &n);
+           "roofline", &x, "batches", &n, "calls_per_batch", &n);
     item = json_array_get(json_object_get(object, "correctness"), SAMPLE_CASES - 1);
     unpack(item, "{s:s, s:s, s:s, s:F, s:F, s:F, s:F, s:I}", "shape", &text, "family", &text,
            "verdict", &text, "max_ratio", &x, "rms_ratio", &x, "pooled", &x, "alpha", &x, "rows",
