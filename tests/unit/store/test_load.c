@@ -149,6 +149,7 @@ static void whole_evaluations_come_back(void **state)
     e->promoted = true;
     e->source[3] = '\0'; /* a refused source may hold anything */
     e->plans[0].workspace_bytes = UINT64_MAX;
+    e->gate = (struct bp_gate_note){.gates = 3, .shapes = 5, .compile_ms = 7.5, .run_ms = 0.5};
     must(bp_store_evaluation(store, e, &err), &err);
     /* The same candidate in other bytes: each evaluation keeps the ones it was given. */
     struct bp_evaluation *twin = sample_evaluation(2, BP_VERDICT_CRASH);
