@@ -8,6 +8,7 @@
 #include "harness/cli.h"
 #include "harness/commands.h"
 #include "harness/exit_codes.h"
+#include "harness/output.h"
 #include "harness/report/artifacts.h"
 #include "harness/store/cleaning.h"
 
@@ -171,12 +172,8 @@ static int run(struct clean *clean, int count, struct bp_error *err)
     int go_on = confirm(clean, err);
     if (go_on > 0)
         remove_all(clean);
-    if (clean->json) {
-        json_t *object = plan_json(clean, go_on > 0);
-        json_dumpf(object, stdout, BP_JSON_FLAGS);
-        putchar('\n');
-        json_decref(object);
-    }
+    if (clean->json && bp_print_json(plan_json(clean, go_on > 0), err) < 0)
+        return -1;
     if (go_on < 0)
         return -1;
     if (clean->failed)

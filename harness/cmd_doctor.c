@@ -9,6 +9,7 @@
 #include "harness/evolve/ceilings_cache.h"
 #include "harness/evolve/host.h"
 #include "harness/exit_codes.h"
+#include "harness/output.h"
 #include "harness/report/artifacts.h"
 #include "harness/supervise/canary.h"
 #include "sandbox/landlock.h"
@@ -142,12 +143,7 @@ static int print_json(const struct findings *findings, bool fit, const struct bp
         findings->compiler ? NULL : findings->compiler_error.msg, "ceilings",
         findings->ceilings.stream_count > 0 ? bp_ceilings_json(&findings->host, &findings->ceilings)
                                             : json_null());
-    if (!object)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for the findings");
-    json_dumpf(object, stdout, BP_JSON_FLAGS);
-    putchar('\n');
-    json_decref(object);
-    return 0;
+    return bp_print_json(object, err);
 }
 
 /* Before all else: nothing of ours runs yet. */

@@ -15,6 +15,7 @@
 #include "harness/evolve/session.h"
 #include "harness/evolve/setting.h"
 #include "harness/exit_codes.h"
+#include "harness/output.h"
 #include "harness/report/artifacts.h"
 #include "harness/report/bundle.h"
 
@@ -123,25 +124,6 @@ static void print_text(const struct bp_evaluation *evaluation)
            "harness %.1f ms\n",
            spent->compile_ms, spent->run_ms, spent->judge_ms, spent->time_ms, spent->prepare_ms,
            spent->overhead_ms);
-}
-
-static int print_json(const struct bp_evaluation *evaluation, struct bp_error *err)
-{
-    json_t *object = bp_evaluation_json(evaluation);
-    if (!object)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for the result");
-    json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether all of it could be written */
-    putchar('\n');
-    json_decref(object);
-    return 0;
-}
-
-static void show_preparation(void *context, uint32_t done, uint32_t total)
-{
-    (void)context;
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\rpreparing inputs and references %u/%u%s", done, total,
-                done == total ? "\r\033[K" : "");
 }
 
 static void show_waiting(void *context, const char *text)
@@ -287,14 +269,15 @@ static int write_bundle(const struct arguments *arguments, const struct bp_sessi
 static int run(const struct arguments *arguments, struct bp_session *session,
                struct bp_config *config, struct bp_evaluation *evaluation, struct bp_error *err)
 {
-    struct bp_session_callbacks callbacks = {.prepared = show_preparation, .waiting = show_waiting};
+    struct bp_session_callbacks callbacks = {.prepared = bp_show_preparation,
+                                             .waiting = show_waiting};
     if (check_bundle(arguments, err) < 0 || load(arguments, config, err) < 0 ||
         bp_session_init(session, config, &callbacks, err) < 0 ||
         evaluate(session, config, &arguments->knobs, evaluation, err) < 0 ||
         write_bundle(arguments, session, evaluation, err) < 0)
         return -1;
     if (arguments->json)
-        return print_json(evaluation, err);
+        return bp_print_json(bp_evaluation_json(evaluation), err);
     print_text(evaluation);
     return 0;
 }

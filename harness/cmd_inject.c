@@ -11,6 +11,7 @@
 #include "harness/cli.h"
 #include "harness/commands.h"
 #include "harness/exit_codes.h"
+#include "harness/output.h"
 #include "harness/inject/inject.h"
 #include "harness/report/artifacts.h"
 
@@ -71,17 +72,6 @@ static int make_directory(const char *keep, char *path, size_t size, struct bp_e
     return mkdtemp(path) ? 0 : bp_fail_errno(err, "cannot make a directory %s", path);
 }
 
-/* Takes the object. */
-static int print_json(json_t *object, struct bp_error *err)
-{
-    if (!object)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for the JSON");
-    json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether all of it could be written */
-    putchar('\n');
-    json_decref(object);
-    return 0;
-}
-
 static int carry_out(const struct arguments *arguments, const struct bp_campaign *campaign,
                      struct bp_matrix *matrix, struct bp_error *err)
 {
@@ -97,7 +87,7 @@ static int carry_out(const struct arguments *arguments, const struct bp_campaign
     struct bp_error later; /* what went wrong first is told */
     int result = bp_inject(&options, matrix, err);
     if (result == 0 && arguments->json)
-        result = print_json(bp_matrix_json(matrix), err);
+        result = bp_print_json(bp_matrix_json(matrix), err);
     else if (result == 0)
         bp_matrix_print_sum(matrix);
     if (!arguments->keep && (result < 0 || bp_matrix_as_expected(matrix)))
@@ -116,7 +106,7 @@ static int run(const struct arguments *arguments, struct bp_campaign *campaign,
     if (bp_campaign_load(path, campaign, err) < 0)
         return -1;
     if (arguments->list && arguments->json)
-        return print_json(list_json(campaign), err) < 0 ? -1 : BP_EXIT_OK;
+        return bp_print_json(list_json(campaign), err) < 0 ? -1 : BP_EXIT_OK;
     if (arguments->list) {
         print_list(campaign);
         return BP_EXIT_OK;

@@ -7,6 +7,7 @@
 #include "harness/commands.h"
 #include "harness/evolve/replay.h"
 #include "harness/exit_codes.h"
+#include "harness/output.h"
 #include "harness/report/artifacts.h"
 #include "harness/store/json_parts.h"
 
@@ -107,20 +108,7 @@ static int print_json(const struct bp_replay *then, const struct bp_replay_repor
         bp_evaluation_json(report->evaluation), "times", (int)report->times, "verdicts",
         verdicts_json(report), "differences", differences_json(report->differences), "gates",
         gate_json(report), "note", bp_json_text_or_null(compared(then)));
-    if (!object)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for the result");
-    json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether all of it could be written */
-    putchar('\n');
-    json_decref(object);
-    return 0;
-}
-
-static void show_preparation(void *context, uint32_t done, uint32_t total)
-{
-    (void)context;
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\rpreparing inputs and references %u/%u%s", done, total,
-                done == total ? "\r\033[K" : "");
+    return bp_print_json(object, err);
 }
 
 /* ---- the verb ---- */
@@ -142,7 +130,7 @@ static int run(const struct arguments *arguments, struct bp_saved *bundle, struc
                                         .gdb = arguments->gdb,
                                         .sanitize = arguments->sanitize,
                                         .allow_degraded = arguments->allow_degraded,
-                                        .prepared = show_preparation};
+                                        .prepared = bp_show_preparation};
     struct bp_replay_report report;
     if (arguments->gdb && arguments->times > 1)
         return bp_fail(err, BP_ERR_USAGE, "replay: --gdb goes with --times 1 only");

@@ -10,6 +10,7 @@
 #include "harness/cli.h"
 #include "harness/commands.h"
 #include "harness/exit_codes.h"
+#include "harness/output.h"
 #include "harness/report/artifacts.h"
 #include "harness/report/parts.h"
 #include "harness/report/safety.h"
@@ -124,12 +125,7 @@ static int print_json(const char *dir, const struct bp_run_state *state, struct 
         (json_int_t)state->duplicates, "verdicts", verdicts_json(state), "best", best_json(state),
         "safety", bp_safety_json(&state->safety), "last", last_json(state), "disk",
         disk_json(state));
-    if (!object)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for the state");
-    json_dumpf(object, stdout, BP_JSON_FLAGS); /* main looks whether it could be written */
-    putchar('\n');
-    json_decref(object);
-    return 0;
+    return bp_print_json(object, err);
 }
 
 /* ---- the verb ---- */
