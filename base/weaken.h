@@ -49,6 +49,7 @@
     X(one_result, "a request may be answered twice")                                               \
     X(claims, "a stage may claim any verdict")                                                     \
     X(freeze, "the candidate goes on while its outputs are looked at")                             \
+    X(second_call, "every case is called once only")                                               \
     X(scrub, "arenas keep what the candidate before left there")                                   \
     X(output_poison, "outputs are not filled before a call")                                       \
     X(workspace_poison, "the workspace is not filled before a call")                               \

@@ -159,7 +159,7 @@ static int judge_item(const struct server *server, const struct bp_judge_item *i
     if (judgement->verdict == BP_VERDICT_PASS)
         bp_judge_case(&judged, dtype, &item->rows_key, &permutation, reference, slots.output,
                       judgement);
-    if (judgement->verdict == BP_VERDICT_PASS)
+    if (judgement->verdict == BP_VERDICT_PASS && !bp_weakened(BP_DEFENCE_second_call))
         bp_judge_again(&item->shape, dtype, slots.output, slots.again, judgement);
     return 0;
 }

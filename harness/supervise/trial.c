@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/weaken.h"
 #include "evaluator/statistics.h"
 
 /* A shape whose calls are long gets fewer batches: no more once it took this long, and three. */
@@ -249,7 +250,7 @@ static int take_run_answer(struct bp_trial *trial, enum bp_message_type type, co
     case BP_MESSAGE_plan_result:
         return take_plans(trial, message, err);
     case BP_MESSAGE_cases_result:
-        if (!trial->called) {
+        if (!trial->called && !bp_weakened(BP_DEFENCE_second_call)) {
             trial->called = true;
             return request_cases(trial, true, err);
         }
