@@ -33,7 +33,7 @@ KILLS = 3
 KILLED_GRACE_S = 2.0
 DISK_KIB = 256
 DESCRIPTORS_OF_A_CHILD = 8
-DESCRIPTORS_KEPT = 6  # objects of champion and lanes, and what a young or dying child lacks
+DESCRIPTORS_KEPT = 9  # objects of champion and lanes, a spare, what a young or dying child lacks
 OPTIONS = argparse.Namespace()
 
 
