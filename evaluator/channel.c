@@ -75,6 +75,14 @@ int bp_channel_receive(struct bp_channel *channel, const enum bp_message_type *a
     return result;
 }
 
+int bp_channel_receive_only(struct bp_channel *channel, enum bp_message_type only, void **message,
+                            struct bp_error *err)
+{
+    const enum bp_message_type allowed[] = {only, BP_MESSAGE_COUNT};
+    enum bp_message_type type;
+    return bp_channel_receive(channel, allowed, &type, message, err);
+}
+
 int bp_channel_send(struct bp_channel *channel, enum bp_message_type type, const void *message,
                     struct bp_error *err)
 {

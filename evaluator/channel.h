@@ -22,6 +22,10 @@ int bp_channel_receive(struct bp_channel *channel, const enum bp_message_type *a
                        enum bp_message_type *type, void **message, struct bp_error *err)
     BP_MUST_CHECK;
 
+/* The same where only one type of request is taken. */
+int bp_channel_receive_only(struct bp_channel *channel, enum bp_message_type only, void **message,
+                            struct bp_error *err) BP_MUST_CHECK;
+
 int bp_channel_send(struct bp_channel *channel, enum bp_message_type type, const void *message,
                     struct bp_error *err) BP_MUST_CHECK;
 

@@ -31,12 +31,10 @@ static int commit(enum bp_policy_id policy, const struct bp_msg_canary_request *
 
 int bp_stage_canary(struct bp_channel *channel, enum bp_policy_id policy)
 {
-    static const enum bp_message_type allowed[] = {BP_MESSAGE_canary_request, BP_MESSAGE_COUNT};
     struct bp_error err;
-    enum bp_message_type type;
     struct bp_msg_canary_result result = {0};
     BP_AUTO_FREE void *message = NULL;
-    int received = bp_channel_receive(channel, allowed, &type, &message, &err);
+    int received = bp_channel_receive_only(channel, BP_MESSAGE_canary_request, &message, &err);
     if (received == 0)
         return 0;
     const struct bp_msg_canary_request *request = message;

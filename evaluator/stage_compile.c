@@ -46,10 +46,8 @@ static int compile(const struct bp_msg_compile_request *request, int source_fd, 
 static int serve_one(struct bp_channel *channel, struct bp_msg_compile_result *result,
                      struct bp_error *err)
 {
-    static const enum bp_message_type allowed[] = {BP_MESSAGE_compile_request, BP_MESSAGE_COUNT};
-    enum bp_message_type type;
     BP_AUTO_FREE void *request = NULL;
-    int received = bp_channel_receive(channel, allowed, &type, &request, err);
+    int received = bp_channel_receive_only(channel, BP_MESSAGE_compile_request, &request, err);
     if (received <= 0)
         return received;
     int fds[2];

@@ -30,11 +30,9 @@ static int find_lines(const struct bp_msg_lines_request *request, int object_fd,
 
 static int serve_one(struct bp_channel *channel, struct bp_error *err)
 {
-    static const enum bp_message_type allowed[] = {BP_MESSAGE_lines_request, BP_MESSAGE_COUNT};
-    enum bp_message_type type;
     BP_AUTO_FREE void *request = NULL;
     struct bp_msg_lines_result result;
-    int received = bp_channel_receive(channel, allowed, &type, &request, err);
+    int received = bp_channel_receive_only(channel, BP_MESSAGE_lines_request, &request, err);
     if (received <= 0)
         return received;
     int fds[1];

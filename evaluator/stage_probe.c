@@ -154,11 +154,9 @@ static void free_probe(struct probe *probe)
 /* One request, one answer. */
 static int serve(struct bp_channel *channel, struct bp_error *err)
 {
-    static const enum bp_message_type allowed[] = {BP_MESSAGE_probe_request, BP_MESSAGE_COUNT};
-    enum bp_message_type type;
     BP_AUTO_FREE void *request = NULL;
     int fd;
-    int received = bp_channel_receive(channel, allowed, &type, &request, err);
+    int received = bp_channel_receive_only(channel, BP_MESSAGE_probe_request, &request, err);
     if (received <= 0)
         return received;
     if (bp_channel_receive_fds(channel, &fd, 1, err) < 0)

@@ -360,10 +360,8 @@ static int run_candidate(struct run *run, enum bp_verdict *verdict, struct bp_er
 
 static int serve(struct run *run, enum bp_verdict *verdict, struct bp_error *err)
 {
-    static const enum bp_message_type allowed[] = {BP_MESSAGE_run_request, BP_MESSAGE_COUNT};
-    enum bp_message_type type;
     void *request = NULL;
-    int received = bp_channel_receive(run->channel, allowed, &type, &request, err);
+    int received = bp_channel_receive_only(run->channel, BP_MESSAGE_run_request, &request, err);
     if (received <= 0)
         return received;
     run->request = request;

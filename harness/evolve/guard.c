@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "harness/evolve/flight.h"
 #include "harness/evolve/identity.h"
 #include "harness/evolve/waiting.h"
 #include "harness/supervise/compile_job.h"
@@ -53,20 +54,13 @@ void bp_guard_suspect(struct bp_session *session, enum bp_health_event event, co
 
 /* ---- the probe ---- */
 
-static int compile(struct bp_session *session, const struct bp_evaluation *known,
+static int compile(struct bp_session *session, struct bp_evaluation *known,
                    struct bp_outcome *outcome, struct bp_error *err)
 {
     struct bp_compile_job job = {.object_fd = -1};
-    struct bp_compile_options options = {
-        .children = session->children,
-        .dtype = session->dtype,
-        .source = known->source,
-        .source_bytes = known->source_bytes,
-        .define_count = known->knob_count,
-        .defines = known->knobs,
-    };
-    memcpy(options.device, session->device, sizeof options.device);
-    memcpy(options.arch, session->arch, sizeof options.arch);
+    struct bp_compile_options options;
+    const struct bp_candidate candidate = {.evaluation = known, .object_fd = -1};
+    bp_flight_describe_compile(session, &candidate, &options);
     if (bp_compile_start(&job, &options, err) < 0) {
         bp_outcome_of_error(err, outcome);
         return 0;
