@@ -216,26 +216,33 @@ static uint64_t judge_search(const struct inject *inject, struct bp_matrix_row *
     return infra ? infra : BP_SEEN_BIT(BP_SEEN_SILENT);
 }
 
+/* An occurrence: the nth of a phase, from 1 on. */
+struct place {
+    uint32_t phase;
+    uint64_t nth;
+};
+
 static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp_fault_point point,
-                       enum bp_fault_mode mode, uint32_t phase, uint64_t nth, struct bp_error *err)
+                       enum bp_fault_mode mode, struct place place, struct bp_error *err)
 {
     char name[80], how[80];
     struct bp_injected_search run = {.config = &inject->config->search,
                                      .point = point,
                                      .mode = mode,
-                                     .phase = phase,
-                                     .nth = nth};
-    snprintf(how, sizeof how, "%s:%" PRIu64 ":%s:%u", row->name, nth, row->mode, phase);
+                                     .phase = place.phase,
+                                     .nth = place.nth};
+    snprintf(how, sizeof how, "%s:%" PRIu64 ":%s:%u", row->name, place.nth, row->mode, place.phase);
     /* Two that were chosen may have come to the same one. */
-    snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64 "-%u", row->name, row->mode, phase, nth,
-             row->runs + 1);
+    snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64 "-%u", row->name, row->mode, place.phase,
+             place.nth, row->runs + 1);
     double patience_s = mode == BP_FAULT_STICKY ? inject->options->campaign->patience_s : 0;
     if (run_process(inject, name, patience_s, bp_injected_search, &run, err) < 0)
         return -1;
     /* Some counts differ by a few from run to run: an earlier occurrence then. */
-    if (inject->end.report.fired == 0 && !death(&inject->end) && nth > 1) {
+    if (inject->end.report.fired == 0 && !death(&inject->end) && place.nth > 1) {
         remove_dir(inject->dir);
-        return inject_once(inject, row, point, mode, phase, nth / 2, err);
+        place.nth /= 2;
+        return inject_once(inject, row, point, mode, place, err);
     }
     uint64_t seen = judge_search(inject, row);
     if (inject->end.report.fired == 0 && !death(&inject->end))
@@ -246,39 +253,62 @@ static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp
     return 0;
 }
 
-/* Which of `total` occurrences: all, or some spread evenly, each at random within its part. */
-static uint64_t choose(struct bp_random *random, uint64_t index, uint64_t wanted, uint64_t total)
+/* Where a point is met: every occurrence, or of each phase the first. Which call is a later one depends
+ * on how the children's work falls together; the first is the same in every run. */
+static uint64_t count_places(const struct inject *inject, enum bp_fault_point point)
 {
-    uint64_t begin = index * total / wanted, end = (index + 1) * total / wanted;
-    return begin + bp_random_below(random, end > begin ? end - begin : 1);
+    uint64_t total = 0;
+    for (uint64_t phase = inject->options->campaign->points[point].from; phase < BP_FAULT_PHASES;
+         phase++)
+        total += inject->options->every ? inject->counted[point][phase]
+                                        : inject->counted[point][phase] > 0;
+    return total;
+}
+
+static struct place place_at(const struct inject *inject, enum bp_fault_point point, uint64_t index)
+{
+    struct place place = {.phase = (uint32_t)inject->options->campaign->points[point].from,
+                          .nth = 1};
+    for (;; place.phase++) {
+        uint64_t here = inject->counted[point][place.phase];
+        if (!inject->options->every)
+            here = here > 0;
+        if (index < here)
+            break;
+        index -= here;
+    }
+    place.nth += index;
+    return place;
+}
+
+/* One of the `wanted` equal parts of all `total` places, drawn within its part. */
+static uint64_t choose(struct bp_random *random, uint64_t part, uint64_t wanted, uint64_t total)
+{
+    uint64_t begin = part * total / wanted, end = (part + 1) * total / wanted;
+    return begin + bp_random_below(random, end - begin);
 }
 
 static int inject_point(struct inject *inject, enum bp_fault_point point, enum bp_fault_mode mode,
                         struct bp_error *err)
 {
-    const struct bp_campaign_point *class = &inject->options->campaign->points[point];
-    struct bp_matrix_row *row =
-        new_row(inject, bp_fault_name(point), bp_fault_mode_name(mode), class->expected[mode], err);
+    const struct bp_campaign *campaign = inject->options->campaign;
+    struct bp_matrix_row *row = new_row(inject, bp_fault_name(point), bp_fault_mode_name(mode),
+                                        campaign->points[point].expected[mode], err);
     struct bp_key seed_key, key;
     struct bp_random random;
-    uint64_t total = 0, wanted = inject->options->campaign->occurrences;
     if (!row)
         return -1;
     row->built = BP_FAULT_BUILT;
-    for (uint64_t phase = class->from; phase < BP_FAULT_PHASES; phase++)
-        total += inject->counted[point][phase];
+    uint64_t total = count_places(inject, point), wanted = campaign->occurrences;
     if (row->built && total == 0)
         row->seen = BP_SEEN_BIT(BP_SEEN_UNMET), row->as_expected = false;
-    bp_key_from_seed(inject->options->campaign->seed, &seed_key);
+    bp_key_from_seed(campaign->seed, &seed_key);
     bp_key_derive(&seed_key, row->name, mode, &key);
     bp_random_start(&random, &key);
     wanted = inject->options->every || wanted > total ? total : wanted;
-    for (uint64_t i = 0; i < wanted && row->built; i++) {
-        uint64_t nth = choose(&random, i, wanted, total);
-        uint32_t phase = (uint32_t) class->from;
-        for (; nth >= inject->counted[point][phase]; phase++)
-            nth -= inject->counted[point][phase];
-        if (inject_once(inject, row, point, mode, phase, nth + 1, err) < 0)
+    for (uint64_t part = 0; part < wanted && row->built; part++) {
+        struct place place = place_at(inject, point, choose(&random, part, wanted, total));
+        if (inject_once(inject, row, point, mode, place, err) < 0)
             return -1;
     }
     end_row(inject, row);

@@ -25,7 +25,9 @@ static int send_request(struct bp_compile_job *job, struct bp_error *err)
     request->dtype = options->dtype;
     request->gates = options->gates;
     request->define_count = options->define_count;
-    memcpy(request->defines, options->defines, options->define_count * sizeof *options->defines);
+    if (options->define_count > 0)
+        memcpy(request->defines, options->defines,
+               options->define_count * sizeof *options->defines);
 
     BP_AUTO_FD int source_fd =
         bp_io_memfd_sealed("source", options->source, options->source_bytes, err);
