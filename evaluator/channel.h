@@ -4,12 +4,14 @@
 #define BP_EVALUATOR_CHANNEL_H
 
 #include "evaluator/messages.h"
+#include "sandbox/policy.h"
 #include "sandbox/worker_fd.h"
 
 struct bp_channel {
     int requests, answers, control; /* owned */
     uint32_t received, sent;        /* sequence numbers */
     uint64_t nonce;                 /* of the last request */
+    enum bp_policy_id policy;       /* that this process is confined by */
     struct bp_buffer in, out;
 };
 

@@ -3,11 +3,16 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/weaken.h"
+#include "evaluator/device_name.h"
 
-static const struct bp_device *const devices[] = {&bp_device_cpu};
+static const struct bp_device *const devices[BP_DEVICE_KIND_COUNT] = {
+    [BP_DEVICE_KIND_CPU] = &bp_device_cpu,
+    [BP_DEVICE_KIND_HIP] = &bp_device_gpu,
+    [BP_DEVICE_KIND_CUDA] = &bp_device_gpu,
+    [BP_DEVICE_KIND_EMULATED] = &bp_device_gpu,
+};
 
 static const char *const reasons[] = {
     [GQA_UNSUPPORTED_HEAD_DIM] = "head_dim", [GQA_UNSUPPORTED_Q_LEN] = "q_len",
@@ -17,11 +22,9 @@ static const char *const reasons[] = {
 
 const struct bp_device *bp_device_find(const char *name)
 {
-    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
-        if (strcmp(devices[i]->name, name) == 0)
-            return devices[i];
-    }
-    return NULL;
+    struct bp_device_name parsed;
+    struct bp_error ignored;
+    return bp_device_name_parse(name, &parsed, &ignored) == 0 ? devices[parsed.kind] : NULL;
 }
 
 BP_PRINTF(3, 4)

@@ -13,6 +13,8 @@
 #include "evaluator/object.h"
 #include "evaluator/simt.h"
 
+#define PAGE 4096
+
 struct bp_device_module {
     struct bp_object object;
     void (*plan)(struct gqa_shape, struct gqa_launch_plan *);
@@ -65,6 +67,66 @@ static void find_functions(struct bp_device_module *module)
                                        void *, void *))function_of(module, name);
     }
 }
+
+static int cpu_open(const char *name, uint32_t threads, struct bp_error *err)
+{
+    (void)name;
+    return bp_simt_open(threads, err);
+}
+
+static int cpu_describe(struct bp_msg_device_result *result, struct bp_error *err)
+{
+    (void)err;
+    *result = (struct bp_msg_device_result){.title = "the processors", .arch = "native"};
+    return 0;
+}
+
+/* ---- memory: kernels use the stage's own ---- */
+
+static int cpu_mirror(void *host, size_t bytes, void **there, struct bp_error *err)
+{
+    (void)bytes, (void)err;
+    *there = host;
+    return 0;
+}
+
+/* The guard is a mapping of its own under the whole, as mprotect may be forbidden by now. */
+static enum bp_verdict cpu_workspace(size_t bytes, unsigned char **end, char message[BP_TEXT_LINE])
+{
+    size_t room = (bytes + PAGE - 1) / PAGE * PAGE;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    unsigned char *base = mmap(NULL, room + PAGE, PROT_NONE, flags, -1, 0);
+    if (base == MAP_FAILED ||
+        mmap(base, room, PROT_READ | PROT_WRITE, flags | MAP_FIXED, -1, 0) == MAP_FAILED) {
+        snprintf(message, BP_TEXT_LINE, "no memory for %zu bytes of workspace", room);
+        return BP_VERDICT_OOM_HOST;
+    }
+    *end = base + room;
+    return BP_VERDICT_PASS;
+}
+
+static enum bp_verdict cpu_fill(void *there, int byte, size_t bytes, char message[BP_TEXT_LINE])
+{
+    (void)message;
+    memset(there, byte, bytes);
+    return BP_VERDICT_PASS;
+}
+
+static enum bp_verdict cpu_copy(void *to, const void *from, size_t bytes,
+                                char message[BP_TEXT_LINE])
+{
+    (void)to, (void)from, (void)bytes, (void)message;
+    return BP_VERDICT_PASS;
+}
+
+/* A launch has ended when it returns, and the workspace ends at a page that cannot be touched. */
+static enum bp_verdict cpu_wait(char message[BP_TEXT_LINE])
+{
+    (void)message;
+    return BP_VERDICT_PASS;
+}
+
+/* ---- objects ---- */
 
 static enum bp_verdict vet_and_map(struct bp_device_module *module, const void *bytes, size_t size,
                                    const struct bp_object_rules *rules, int fd,
@@ -220,21 +282,26 @@ static enum bp_verdict gate_launch(struct bp_device_module *module,
 }
 
 const struct bp_device bp_device_cpu = {
-    .name = "cpu",
     .limits = &limits,
     .compile = bp_compile_cpu,
-    .open = bp_simt_open,
+    .open = cpu_open,
+    .describe = cpu_describe,
+    .mirror = cpu_mirror,
     .load = cpu_load,
     .plan = cpu_plan,
+    .workspace = cpu_workspace,
+    .fill = cpu_fill,
+    .copy_in = cpu_copy,
+    .copy_out = cpu_copy,
     .launch = cpu_launch,
+    .wait = cpu_wait,
     .unload = cpu_unload,
 };
 
 const struct bp_device bp_device_cpu_gates = {
-    .name = "cpu with gates",
     .limits = &limits,
     .compile = bp_compile_cpu,
-    .open = bp_simt_open,
+    .open = cpu_open,
     .load = gate_load,
     .plan = cpu_plan,
     .launch = gate_launch,

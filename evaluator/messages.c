@@ -126,6 +126,14 @@ RECORD(plan_result_record, bp_msg_plan_result,
 RECORD(cases_request_record, bp_msg_cases_request, U32(bp_msg_cases_request, first),
        U32(bp_msg_cases_request, count), BELOW(bp_msg_cases_request, again, 2));
 RECORD(cases_result_record, bp_msg_cases_result, U32(bp_msg_cases_result, count));
+RECORD(upload_request_record, bp_msg_upload_request,
+       BELOW(bp_msg_upload_request, timed, BP_SUITE_MAX_TIMED), U32(bp_msg_upload_request, calls),
+       U32(bp_msg_upload_request, first_slot));
+RECORD(upload_result_record, bp_msg_upload_result, U32(bp_msg_upload_result, calls));
+RECORD(fetch_request_record, bp_msg_fetch_request,
+       BELOW(bp_msg_fetch_request, timed, BP_SUITE_MAX_TIMED), U32(bp_msg_fetch_request, slot),
+       U64(bp_msg_fetch_request, offset), U64(bp_msg_fetch_request, bytes));
+RECORD(fetch_result_record, bp_msg_fetch_result, U64(bp_msg_fetch_result, bytes));
 RECORD(batch_request_record, bp_msg_batch_request,
        BELOW(bp_msg_batch_request, timed, BP_SUITE_MAX_TIMED), U32(bp_msg_batch_request, calls),
        U32(bp_msg_batch_request, first_slot));
@@ -142,6 +150,10 @@ RECORD(sample_request_record, bp_msg_sample_request,
        U64(bp_msg_sample_request, input_offset));
 RECORD(sample_result_record, bp_msg_sample_result,
        BELOW(bp_msg_sample_result, verdict, BP_VERDICT_COUNT), TEXT(bp_msg_sample_result, message));
+RECORD(device_request_record, bp_msg_device_request, TEXT(bp_msg_device_request, device));
+RECORD(device_result_record, bp_msg_device_result, TEXT(bp_msg_device_result, title),
+       TEXT(bp_msg_device_result, arch), TEXT(bp_msg_device_result, driver),
+       U64(bp_msg_device_result, memory_bytes), U64(bp_msg_device_result, free_bytes));
 RECORD(probe_request_record, bp_msg_probe_request, TEXT(bp_msg_probe_request, device),
        BELOW(bp_msg_probe_request, dtype, BP_DTYPE_COUNT), U32(bp_msg_probe_request, threads),
        U64(bp_msg_probe_request, object_bytes));

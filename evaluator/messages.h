@@ -40,12 +40,18 @@
     X(plan_result)     /* A: the object is loaded, every shape has a plan */                       \
     X(cases_request)   /* R: call the kernel once for every case; twice asked */                   \
     X(cases_result)    /* A */                                                                     \
+    X(upload_request)  /* R: inputs and poison of a batch, to a device with memory of its own */   \
+    X(upload_result)   /* A */                                                                     \
     X(batch_request)   /* R: timed calls */                                                        \
     X(batch_result)    /* A */                                                                     \
+    X(fetch_request)   /* R: a part of a timed output, from such a device */                       \
+    X(fetch_result)    /* A */                                                                     \
     X(judge_request)   /* R */                                                                     \
     X(judge_result)    /* A */                                                                     \
     X(sample_request)  /* R, judge: a row of a timed output */                                     \
     X(sample_result)   /* A */                                                                     \
+    X(device_request)  /* R, probe: what the device is */                                          \
+    X(device_result)   /* A */                                                                     \
     X(probe_request)   /* R, probe: a known-good object on a device under suspicion */             \
     X(probe_result)    /* A */                                                                     \
     X(gate_request)    /* R, gate: an instrumented object through the gates */                     \
@@ -81,7 +87,7 @@ struct bp_define {
 
 /* Descriptors: source (sealed), object (empty memfd, writable). */
 struct bp_msg_compile_request {
-    char device[BP_TEXT_SHORT]; /* "cpu" */
+    char device[BP_TEXT_SHORT]; /* as of device_name.h */
     char arch[BP_TEXT_SHORT];   /* "native", "gfx1030", … */
     uint64_t source_bytes;
     uint64_t object_max_bytes;
@@ -222,6 +228,17 @@ struct bp_msg_cases_result {
     uint32_t count;
 };
 
+/* Before a batch on such a device: slots of the arenas, as batch_request names them. */
+struct bp_msg_upload_request {
+    uint32_t timed;
+    uint32_t calls;
+    uint32_t first_slot;
+};
+
+struct bp_msg_upload_result {
+    uint32_t calls;
+};
+
 struct bp_msg_batch_request {
     uint32_t timed; /* index into run_request.timed */
     uint32_t calls;
@@ -230,6 +247,17 @@ struct bp_msg_batch_request {
 
 struct bp_msg_batch_result {
     uint32_t calls;
+};
+
+/* Behind it: bytes at offset in output slot `slot`, to the same place of the ring outputs arena. */
+struct bp_msg_fetch_request {
+    uint32_t timed;
+    uint32_t slot;
+    uint64_t offset, bytes;
+};
+
+struct bp_msg_fetch_result {
+    uint64_t bytes;
 };
 
 struct bp_judge_item {
@@ -278,6 +306,17 @@ struct bp_msg_sample_request {
 struct bp_msg_sample_result {
     uint32_t verdict; /* PASS, WRONG_RESULT, NONFINITE */
     char message[BP_TEXT_LINE];
+};
+
+struct bp_msg_device_request {
+    char device[BP_TEXT_SHORT];
+};
+
+struct bp_msg_device_result {
+    char title[BP_TEXT_LINE]; /* a person's name for it */
+    char arch[BP_TEXT_SHORT]; /* what is compiled for: "gfx1030" */
+    char driver[BP_TEXT_SHORT];
+    uint64_t memory_bytes, free_bytes;
 };
 
 /* Descriptor: the object of the project's own eager kernel (sealed). */

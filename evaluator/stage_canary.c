@@ -23,7 +23,7 @@ static int commit(enum bp_policy_id policy, const struct bp_msg_canary_request *
                   struct bp_msg_canary_result *result, struct bp_error *err)
 {
     if (bp_confine_filter(policy, BP_FD_CONTROL, err) < 0 ||
-        (request->candidate && bp_confine_candidate(BP_FD_CONTROL, err) < 0))
+        (request->candidate && bp_confine_candidate(policy, BP_FD_CONTROL, err) < 0))
         return -1;
     result->error = (uint32_t)bp_canary_commit((enum bp_canary_act)request->act);
     return 0;

@@ -217,12 +217,12 @@ static int prepare(struct gate_run *run, enum bp_verdict *verdict, struct bp_err
     for (uint32_t i = 0; i < run->request->shape_count; i++)
         if (bp_shape_check(&run->request->shapes[i], err) < 0)
             return -1;
-    if (bp_gate_open(run->request->gates, stop, run, err) < 0 || device->open(1, err) < 0)
+    if (bp_gate_open(run->request->gates, stop, run, err) < 0 || device->open("cpu", 1, err) < 0)
         return -1;
     *verdict = device->load(object_fd, run->request->object_bytes, &run->module, run->message);
     if (*verdict != BP_VERDICT_PASS)
         return 0;
-    if (bp_confine_candidate(run->channel->control, err) < 0)
+    if (bp_confine_candidate(run->channel->policy, run->channel->control, err) < 0)
         return -1;
     bp_channel_close_control(run->channel);
     return 0;

@@ -27,8 +27,10 @@ struct probe {
     struct bp_input_layout in;
     struct bp_output_layout out;
     struct gqa_launch_plan plan;
-    uint8_t *inputs, *outputs[2], *workspace; /* owned */
-    void *reference;                          /* owned */
+    uint8_t *inputs, *outputs[2]; /* owned */
+    void *inputs_there, *outputs_there[2];
+    unsigned char *workspace_end;
+    void *reference; /* owned */
     struct bp_key key;
 };
 
@@ -58,6 +60,22 @@ static int make_problem(struct probe *probe, struct bp_error *err)
     return 0;
 }
 
+static int mirror(struct probe *probe, struct bp_error *err)
+{
+    if (probe->device->mirror(probe->inputs, probe->in.bytes, &probe->inputs_there, err) < 0)
+        return -1;
+    for (int i = 0; i < 2; i++)
+        if (probe->device->mirror(probe->outputs[i], probe->out.bytes, &probe->outputs_there[i],
+                                  err) < 0)
+            return -1;
+    return 0;
+}
+
+static size_t workspace_bytes(const struct probe *probe)
+{
+    return (probe->plan.workspace_bytes + BP_TENSOR_ALIGN - 1) / BP_TENSOR_ALIGN * BP_TENSOR_ALIGN;
+}
+
 static enum bp_verdict load(struct probe *probe, int object_fd, uint64_t object_bytes,
                             char message[BP_TEXT_LINE])
 {
@@ -68,31 +86,46 @@ static enum bp_verdict load(struct probe *probe, int object_fd, uint64_t object_
         verdict = probe->device->plan(probe->module, &shape, &probe->plan, message);
     if (verdict == BP_VERDICT_PASS)
         verdict = bp_plan_check(&probe->plan, probe->device->limits, WORKSPACE_MAX_BYTES, message);
-    if (verdict != BP_VERDICT_PASS)
+    if (verdict != BP_VERDICT_PASS || probe->plan.workspace_bytes == 0)
         return verdict;
-    probe->workspace = room(probe->plan.workspace_bytes);
-    if (probe->workspace)
-        return BP_VERDICT_PASS;
-    snprintf(message, BP_TEXT_LINE, "no memory for the workspace of a probe");
-    return BP_VERDICT_OOM_HOST;
+    return probe->device->workspace(workspace_bytes(probe), &probe->workspace_end, message);
 }
 
-static enum bp_verdict call(struct probe *probe, uint8_t *output, char message[BP_TEXT_LINE])
+static enum bp_verdict launch(struct probe *probe, int output, char message[BP_TEXT_LINE])
 {
     struct gqa_shape shape;
+    const uint8_t *in = probe->inputs_there;
+    uint8_t *out = probe->outputs_there[output];
+    void *workspace = probe->workspace_end ? probe->workspace_end - workspace_bytes(probe) : NULL;
     bp_shape_to_abi(&probe_case.shape, NULL, &shape);
-    bp_layout_poison_output(&probe->out, BP_POISON_NAN, output);
-    return probe->device->launch(
-        probe->module, &probe->plan, &shape, probe->inputs + probe->in.q.offset,
-        probe->inputs + probe->in.k.offset, probe->inputs + probe->in.v.offset,
-        output + probe->out.o.offset, probe->workspace, message);
+    return probe->device->launch(probe->module, &probe->plan, &shape, in + probe->in.q.offset,
+                                 in + probe->in.k.offset, in + probe->in.v.offset,
+                                 out + probe->out.o.offset, workspace, message);
+}
+
+static enum bp_verdict call(struct probe *probe, int output, char message[BP_TEXT_LINE])
+{
+    const struct bp_device *device = probe->device;
+    uint8_t *host = probe->outputs[output];
+    void *there = probe->outputs_there[output];
+    bp_layout_poison_output(&probe->out, BP_POISON_NAN, host);
+    enum bp_verdict verdict =
+        device->copy_in(probe->inputs_there, probe->inputs, probe->in.bytes, message);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = device->copy_in(there, host, probe->out.bytes, message);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = launch(probe, output, message);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = device->wait(message);
+    return verdict == BP_VERDICT_PASS ? device->copy_out(host, there, probe->out.bytes, message)
+                                      : verdict;
 }
 
 static enum bp_verdict run(struct probe *probe, struct bp_msg_probe_result *result)
 {
     uint64_t started_ns = bp_clock_ns();
     for (int i = 0; i < 2; i++) {
-        enum bp_verdict verdict = call(probe, probe->outputs[i], result->message);
+        enum bp_verdict verdict = call(probe, i, result->message);
         if (verdict != BP_VERDICT_PASS)
             return verdict;
     }
@@ -128,7 +161,8 @@ static int answer(struct probe *probe, const struct bp_msg_probe_request *reques
     probe->device = bp_device_find(request->device);
     if (!probe->device)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "this worker has no device '%s'", request->device);
-    if (make_problem(probe, err) < 0 || probe->device->open(request->threads, err) < 0)
+    if (make_problem(probe, err) < 0 ||
+        probe->device->open(request->device, request->threads, err) < 0 || mirror(probe, err) < 0)
         return -1;
     result->verdict = load(probe, object_fd, request->object_bytes, result->message);
     if (result->verdict == BP_VERDICT_PASS)
@@ -147,18 +181,13 @@ static void free_probe(struct probe *probe)
     free(probe->inputs);
     free(probe->outputs[0]);
     free(probe->outputs[1]);
-    free(probe->workspace);
     free(probe->reference);
 }
 
-/* One request, one answer. */
-static int serve(struct bp_channel *channel, struct bp_error *err)
+static int serve_probe(struct bp_channel *channel, const struct bp_msg_probe_request *request,
+                       struct bp_error *err)
 {
-    BP_AUTO_FREE void *request = NULL;
     int fd;
-    int received = bp_channel_receive_only(channel, BP_MESSAGE_probe_request, &request, err);
-    if (received <= 0)
-        return received;
     if (bp_channel_receive_fds(channel, &fd, 1, err) < 0)
         return -1;
     BP_AUTO_FD int object_fd = fd;
@@ -167,6 +196,32 @@ static int serve(struct bp_channel *channel, struct bp_error *err)
     int status = answer(&probe, request, object_fd, &result, err);
     free_probe(&probe);
     return status < 0 ? -1 : bp_channel_send(channel, BP_MESSAGE_probe_result, &result, err);
+}
+
+static int serve_device(struct bp_channel *channel, const struct bp_msg_device_request *request,
+                        struct bp_error *err)
+{
+    struct bp_msg_device_result result;
+    const struct bp_device *device = bp_device_find(request->device);
+    if (!device)
+        return bp_fail(err, BP_ERR_UNAVAILABLE, "this worker has no device '%s'", request->device);
+    if (device->open(request->device, 1, err) < 0 || device->describe(&result, err) < 0)
+        return -1;
+    return bp_channel_send(channel, BP_MESSAGE_device_result, &result, err);
+}
+
+/* One request, one answer. */
+static int serve(struct bp_channel *channel, struct bp_error *err)
+{
+    static const enum bp_message_type allowed[] = {BP_MESSAGE_probe_request,
+                                                   BP_MESSAGE_device_request, BP_MESSAGE_COUNT};
+    enum bp_message_type type;
+    BP_AUTO_FREE void *request = NULL;
+    int received = bp_channel_receive(channel, allowed, &type, &request, err);
+    if (received <= 0)
+        return received;
+    return type == BP_MESSAGE_probe_request ? serve_probe(channel, request, err)
+                                            : serve_device(channel, request, err);
 }
 
 int bp_stage_probe(struct bp_channel *channel)

@@ -37,16 +37,25 @@ enum run_fd {
     FD_COUNT
 };
 
+/* The same bytes as this process and as kernels see them (device.h). */
+struct place {
+    unsigned char *host, *there;
+};
+
 /* One shape's slots, case or timed, with the plan of its name. */
 struct target {
     const struct bp_shape *shape;
     struct bp_input_layout in;
     struct bp_output_layout out;
-    const unsigned char *inputs; /* of slot 0 */
-    unsigned char *outputs;
-    unsigned char *again; /* the second call's output; cases only */
+    struct place inputs, outputs; /* of slot 0 */
+    struct place again;           /* the second call's output; cases only */
     uint32_t slots;
     uint32_t plan;
+};
+
+struct room {
+    struct bp_arena arena;
+    unsigned char *there;
 };
 
 struct run {
@@ -54,12 +63,12 @@ struct run {
     const struct bp_device *device;
     struct bp_device_module *module;
     struct bp_msg_run_request *request; /* owned */
-    struct bp_arena case_inputs, case_outputs, ring_inputs, ring_outputs;
+    struct room case_inputs, case_outputs, ring_inputs, ring_outputs;
     struct target cases[BP_SUITE_MAX_CASES], timed[BP_SUITE_MAX_TIMED];
     uint32_t plan_count;
     const struct target *planned[BP_MAX_PLANS]; /* the first target of each distinct shape */
     struct gqa_launch_plan plans[BP_MAX_PLANS];
-    unsigned char *workspace_end; /* a guard page follows; null when no plan wants any */
+    unsigned char *workspace_end; /* a guard follows; null when no plan wants any */
     struct bp_msg_plan_result result;
     char message[BP_TEXT_LINE];
 };
@@ -72,31 +81,37 @@ static int map_arenas(struct run *run, int fds[FD_COUNT], struct bp_error *err)
         enum run_fd fd;
         const char *name;
         enum bp_arena_access access;
-        struct bp_arena *arena;
+        struct room *room;
     } wanted[] = {
         {FD_CASE_INPUTS, "case inputs", BP_ARENA_WRITE, &run->case_inputs},
         {FD_CASE_OUTPUTS, "case outputs", BP_ARENA_WRITE, &run->case_outputs},
         {FD_RING_INPUTS, "ring inputs", BP_ARENA_READ, &run->ring_inputs},
         {FD_RING_OUTPUTS, "ring outputs", BP_ARENA_WRITE, &run->ring_outputs},
     };
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (bp_arena_map(bp_steal_fd(&fds[wanted[i].fd]), wanted[i].name, wanted[i].access,
-                         wanted[i].arena, err) < 0)
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        struct bp_arena *arena = &wanted[i].room->arena;
+        void *there = NULL;
+        if (bp_arena_map(bp_steal_fd(&fds[wanted[i].fd]), wanted[i].name, wanted[i].access, arena,
+                         err) < 0 ||
+            (arena->size > 0 && run->device->mirror(arena->base, arena->size, &there, err) < 0))
             return -1;
+        wanted[i].room->there = there;
+    }
     return 0;
 }
 
 /* Where `slots` slots at offset lie; they must be inside the arena and aligned as tensors are. */
-static int place_slots(const struct bp_arena *arena, uint64_t offset, uint64_t slot_bytes,
-                       uint32_t slots, unsigned char **place, struct bp_error *err)
+static int place_slots(const struct room *room, uint64_t offset, uint64_t slot_bytes,
+                       uint32_t slots, struct place *place, struct bp_error *err)
 {
+    const struct bp_arena *arena = &room->arena;
     uint64_t bytes;
     if (offset % BP_TENSOR_ALIGN != 0 || offset > arena->size ||
         __builtin_mul_overflow(slot_bytes, (uint64_t)slots, &bytes) || bytes > arena->size - offset)
         return bp_fail(err, BP_ERR_PROTOCOL,
                        "%" PRIu32 " slots at %" PRIu64 " are outside an arena of %zu bytes", slots,
                        offset, arena->size);
-    *place = arena->base + offset;
+    *place = (struct place){arena->base + offset, room->there + offset};
     return 0;
 }
 
@@ -112,21 +127,18 @@ static uint32_t plan_for(struct run *run, const struct target *target)
 }
 
 static int set_target(struct run *run, struct target *target, const struct bp_shape *shape,
-                      const struct bp_arena *inputs, uint64_t input_offset,
-                      const struct bp_arena *outputs, uint64_t output_offset, uint32_t slots,
-                      struct bp_error *err)
+                      const struct room *inputs, uint64_t input_offset, const struct room *outputs,
+                      uint64_t output_offset, uint32_t slots, struct bp_error *err)
 {
-    unsigned char *first_input = NULL;
     if (bp_shape_check(shape, err) < 0)
         return -1;
     target->shape = shape;
     target->slots = slots;
     bp_layout_inputs(shape, (enum bp_dtype)run->request->dtype, &target->in);
     bp_layout_outputs(shape, (enum bp_dtype)run->request->dtype, &target->out);
-    if (place_slots(inputs, input_offset, target->in.bytes, slots, &first_input, err) < 0 ||
+    if (place_slots(inputs, input_offset, target->in.bytes, slots, &target->inputs, err) < 0 ||
         place_slots(outputs, output_offset, target->out.bytes, slots, &target->outputs, err) < 0)
         return bp_fail_within(err, "shape %s", shape->name);
-    target->inputs = first_input;
     target->plan = plan_for(run, target);
     return 0;
 }
@@ -163,7 +175,7 @@ static int load_and_confine(struct run *run, int object_fd, enum bp_verdict *ver
     close(object_fd);
     if (*verdict != BP_VERDICT_PASS)
         return 0;
-    if (bp_confine_candidate(run->channel->control, err) < 0)
+    if (bp_confine_candidate(run->channel->policy, run->channel->control, err) < 0)
         return -1;
     bp_channel_close_control(run->channel);
     return 0;
@@ -178,14 +190,25 @@ static int prepare(struct run *run, enum bp_verdict *verdict, struct bp_error *e
     if (!run->device)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "this worker has no device '%s'",
                        run->request->device);
-    if (run->device->open(run->request->threads, err) < 0 || map_arenas(run, fds, err) < 0 ||
-        set_targets(run, err) < 0)
+    if (run->device->open(run->request->device, run->request->threads, err) < 0 ||
+        map_arenas(run, fds, err) < 0 || set_targets(run, err) < 0)
         return -1;
     return load_and_confine(run, fds[FD_OBJECT], verdict, err);
 }
 
 /* ---- with the candidate ---- */
 
+static enum bp_verdict copy_in(struct run *run, struct place place, size_t bytes)
+{
+    return run->device->copy_in(place.there, place.host, bytes, run->message);
+}
+
+static enum bp_verdict copy_out(struct run *run, struct place place, size_t bytes)
+{
+    return run->device->copy_out(place.host, place.there, bytes, run->message);
+}
+
+/* Inputs: of a slot of the target, there. */
 static void shape_of_slot(const struct target *target, const unsigned char *inputs,
                           struct gqa_shape *shape)
 {
@@ -211,9 +234,10 @@ static enum bp_verdict make_plans(struct run *run)
     for (uint32_t i = 0; i < run->plan_count; i++) {
         const struct target *target = run->planned[i];
         struct gqa_shape shape;
-        shape_of_slot(target, target->inputs, &shape);
-        enum bp_verdict verdict =
-            run->device->plan(run->module, &shape, &run->plans[i], run->message);
+        shape_of_slot(target, target->inputs.there, &shape);
+        enum bp_verdict verdict = copy_in(run, target->inputs, target->in.bytes);
+        if (verdict == BP_VERDICT_PASS)
+            verdict = run->device->plan(run->module, &shape, &run->plans[i], run->message);
         if (verdict == BP_VERDICT_PASS)
             verdict = bp_plan_check(&run->plans[i], run->device->limits,
                                     run->request->workspace_max_bytes, run->message);
@@ -230,8 +254,7 @@ static uint64_t workspace_size(const struct gqa_launch_plan *plan)
     return (plan->workspace_bytes + BP_TENSOR_ALIGN - 1) / BP_TENSOR_ALIGN * BP_TENSOR_ALIGN;
 }
 
-/* One workspace, the largest of all plans; each plan's ends at the guard page. The guard is a
- * mapping of its own under the whole, as mprotect may be forbidden by now. */
+/* One workspace, the largest of all plans; each plan's ends where the guard begins. */
 static enum bp_verdict make_workspace(struct run *run)
 {
     uint64_t bytes = 0;
@@ -239,19 +262,8 @@ static enum bp_verdict make_workspace(struct run *run)
         uint64_t wanted = workspace_size(&run->plans[i]);
         bytes = wanted > bytes ? wanted : bytes;
     }
-    if (bytes == 0)
-        return BP_VERDICT_PASS;
-    bytes = (bytes + PAGE - 1) / PAGE * PAGE;
-    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    unsigned char *base = mmap(NULL, bytes + PAGE, PROT_NONE, flags, -1, 0);
-    if (base == MAP_FAILED ||
-        mmap(base, bytes, PROT_READ | PROT_WRITE, flags | MAP_FIXED, -1, 0) == MAP_FAILED) {
-        snprintf(run->message, sizeof run->message, "no memory for %" PRIu64 " bytes of workspace",
-                 bytes);
-        return BP_VERDICT_OOM_HOST;
-    }
-    run->workspace_end = base + bytes;
-    return BP_VERDICT_PASS;
+    return bytes ? run->device->workspace(bytes, &run->workspace_end, run->message)
+                 : BP_VERDICT_PASS;
 }
 
 static void *workspace_of(const struct run *run, const struct gqa_launch_plan *plan)
@@ -259,7 +271,16 @@ static void *workspace_of(const struct run *run, const struct gqa_launch_plan *p
     return run->workspace_end ? run->workspace_end - workspace_size(plan) : NULL;
 }
 
-/* Inputs and outputs: slots of the target. */
+static enum bp_verdict poison_workspace(struct run *run, const struct gqa_launch_plan *plan,
+                                        uint32_t again)
+{
+    if (!run->workspace_end || bp_weakened(BP_DEFENCE_workspace_poison))
+        return BP_VERDICT_PASS;
+    return run->device->fill(workspace_of(run, plan), workspace_poison[again], workspace_size(plan),
+                             run->message);
+}
+
+/* Inputs and outputs: slots of the target, there. */
 static enum bp_verdict call(struct run *run, const struct target *target,
                             const unsigned char *inputs, unsigned char *outputs)
 {
@@ -272,20 +293,34 @@ static enum bp_verdict call(struct run *run, const struct target *target,
                                run->message);
 }
 
-/* The answers to requests: 0, or -1 with *verdict set when it is the candidate's. */
-static int serve_cases(struct run *run, const struct bp_msg_cases_request *request,
-                       enum bp_verdict *verdict, struct bp_error *err)
+/* Inputs and guards are copied back too: whether they are as they were, others will see. */
+static enum bp_verdict call_case(struct run *run, const struct target *target, uint32_t again)
 {
+    struct place outputs = again ? target->again : target->outputs;
+    enum bp_verdict verdict = poison_workspace(run, &run->plans[target->plan], again);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = copy_in(run, target->inputs, target->in.bytes);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = copy_in(run, outputs, target->out.bytes);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = call(run, target, target->inputs.there, outputs.there);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = run->device->wait(run->message);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = copy_out(run, target->inputs, target->in.bytes);
+    return verdict == BP_VERDICT_PASS ? copy_out(run, outputs, target->out.bytes) : verdict;
+}
+
+/* The answers to requests: 0, or -1 with *verdict set when it is the candidate's. */
+static int serve_cases(struct run *run, const void *message, enum bp_verdict *verdict,
+                       struct bp_error *err)
+{
+    const struct bp_msg_cases_request *request = message;
     if (request->first > run->request->case_count ||
         request->count > run->request->case_count - request->first)
         return bp_fail(err, BP_ERR_PROTOCOL, "no such cases");
     for (uint32_t i = 0; i < request->count; i++) {
-        const struct target *target = &run->cases[request->first + i];
-        const struct gqa_launch_plan *plan = &run->plans[target->plan];
-        if (run->workspace_end && !bp_weakened(BP_DEFENCE_workspace_poison))
-            memset(workspace_of(run, plan), workspace_poison[request->again], workspace_size(plan));
-        *verdict =
-            call(run, target, target->inputs, request->again ? target->again : target->outputs);
+        *verdict = call_case(run, &run->cases[request->first + i], request->again);
         if (*verdict != BP_VERDICT_PASS)
             return -1;
     }
@@ -293,37 +328,101 @@ static int serve_cases(struct run *run, const struct bp_msg_cases_request *reque
     return bp_channel_send(run->channel, BP_MESSAGE_cases_result, &result, err);
 }
 
-static int serve_batch(struct run *run, const struct bp_msg_batch_request *request,
-                       enum bp_verdict *verdict, struct bp_error *err)
+static const struct target *timed_target(const struct run *run, uint32_t timed,
+                                         struct bp_error *err)
 {
-    if (request->timed >= run->request->timed_count)
-        return bp_fail(err, BP_ERR_PROTOCOL, "no such timed shape");
-    const struct target *target = &run->timed[request->timed];
+    if (timed < run->request->timed_count)
+        return &run->timed[timed];
+    bp_fail(err, BP_ERR_PROTOCOL, "no such timed shape");
+    return NULL;
+}
+
+static struct place at(struct place place, uint64_t offset)
+{
+    return (struct place){place.host + offset, place.there + offset};
+}
+
+static int serve_upload(struct run *run, const void *message, enum bp_verdict *verdict,
+                        struct bp_error *err)
+{
+    const struct bp_msg_upload_request *request = message;
+    const struct target *target = timed_target(run, request->timed, err);
+    if (!target)
+        return -1;
+    for (uint32_t i = 0; i < request->calls; i++) {
+        uint64_t slot = ((uint64_t)request->first_slot + i) % target->slots;
+        *verdict = copy_in(run, at(target->inputs, slot * target->in.bytes), target->in.bytes);
+        if (*verdict == BP_VERDICT_PASS)
+            *verdict =
+                copy_in(run, at(target->outputs, slot * target->out.bytes), target->out.bytes);
+        if (*verdict != BP_VERDICT_PASS)
+            return -1;
+    }
+    struct bp_msg_upload_result result = {.calls = request->calls};
+    return bp_channel_send(run->channel, BP_MESSAGE_upload_result, &result, err);
+}
+
+static int serve_batch(struct run *run, const void *message, enum bp_verdict *verdict,
+                       struct bp_error *err)
+{
+    const struct bp_msg_batch_request *request = message;
+    const struct target *target = timed_target(run, request->timed, err);
+    if (!target)
+        return -1;
     uint32_t slot = request->first_slot % target->slots;
     for (uint32_t i = 0; i < request->calls; i++) {
-        *verdict = call(run, target, target->inputs + (size_t)slot * target->in.bytes,
-                        target->outputs + (size_t)slot * target->out.bytes);
+        *verdict = call(run, target, target->inputs.there + (size_t)slot * target->in.bytes,
+                        target->outputs.there + (size_t)slot * target->out.bytes);
         if (*verdict != BP_VERDICT_PASS)
             return -1;
         slot = slot + 1 < target->slots ? slot + 1 : 0;
     }
+    *verdict = run->device->wait(run->message);
+    if (*verdict != BP_VERDICT_PASS)
+        return -1;
     struct bp_msg_batch_result result = {.calls = request->calls};
     return bp_channel_send(run->channel, BP_MESSAGE_batch_result, &result, err);
 }
 
+static int serve_fetch(struct run *run, const void *message, enum bp_verdict *verdict,
+                       struct bp_error *err)
+{
+    const struct bp_msg_fetch_request *request = message;
+    const struct target *target = timed_target(run, request->timed, err);
+    if (!target)
+        return -1;
+    if (request->slot >= target->slots || request->offset > target->out.bytes ||
+        request->bytes > target->out.bytes - request->offset)
+        return bp_fail(err, BP_ERR_PROTOCOL, "no such part of a timed output");
+    *verdict =
+        copy_out(run, at(target->outputs, request->slot * target->out.bytes + request->offset),
+                 request->bytes);
+    if (*verdict != BP_VERDICT_PASS)
+        return -1;
+    struct bp_msg_fetch_result result = {.bytes = request->bytes};
+    return bp_channel_send(run->channel, BP_MESSAGE_fetch_result, &result, err);
+}
+
+static int (*const servers[BP_MESSAGE_COUNT])(struct run *, const void *, enum bp_verdict *,
+                                              struct bp_error *) = {
+    [BP_MESSAGE_cases_request] = serve_cases,
+    [BP_MESSAGE_upload_request] = serve_upload,
+    [BP_MESSAGE_batch_request] = serve_batch,
+    [BP_MESSAGE_fetch_request] = serve_fetch,
+};
+
 /* 1 after an answered request, 0 at the end, -1. */
 static int serve_one(struct run *run, enum bp_verdict *verdict, struct bp_error *err)
 {
-    static const enum bp_message_type allowed[] = {BP_MESSAGE_cases_request,
-                                                   BP_MESSAGE_batch_request, BP_MESSAGE_COUNT};
+    static const enum bp_message_type allowed[] = {
+        BP_MESSAGE_cases_request, BP_MESSAGE_upload_request, BP_MESSAGE_batch_request,
+        BP_MESSAGE_fetch_request, BP_MESSAGE_COUNT};
     enum bp_message_type type;
     BP_AUTO_FREE void *request = NULL;
     int received = bp_channel_receive(run->channel, allowed, &type, &request, err);
     if (received <= 0)
         return received;
-    int served = type == BP_MESSAGE_cases_request ? serve_cases(run, request, verdict, err)
-                                                  : serve_batch(run, request, verdict, err);
-    return served < 0 ? -1 : 1;
+    return servers[type](run, request, verdict, err) < 0 ? -1 : 1;
 }
 
 /* A debugger that has attached sets it to 0. Extern, so that it is found in a stripped program. */

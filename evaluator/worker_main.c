@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/weaken.h"
+#include "evaluator/gpu_open.h"
 #include "evaluator/stage.h"
 #include "sandbox/confine.h"
 
@@ -27,7 +28,12 @@ static int begin(struct bp_channel *channel, const char *name, enum bp_policy_id
     struct bp_error err;
     struct bp_msg_ready ready = {0};
     bp_channel_open(channel);
+    if (strcmp(name, CANARY) != 0 && bp_gpu_preload(policy, &err) < 0) {
+        bp_channel_fail(channel, BP_VERDICT_INFRA, "%s", err.msg);
+        return -1;
+    }
     channel->nonce = 0;
+    channel->policy = policy;
     int confined = strcmp(name, CANARY) == 0
                        ? bp_confine_layers(policy, limits, BP_FD_CONTROL, ready.sandbox,
                                            sizeof ready.sandbox, &err)

@@ -11,6 +11,7 @@
 #include "harness/exit_codes.h"
 #include "harness/output.h"
 #include "harness/report/artifacts.h"
+#include "harness/supervise/policies.h"
 #include "harness/supervise/canary.h"
 #include "sandbox/landlock.h"
 #include "sandbox/launch.h"
@@ -42,7 +43,7 @@ static int run_canary(struct bp_canary_report *report, struct bp_error *err)
         return -1;
     struct bp_child_settings settings = {
         .loop = &loop, .worker_path = worker, .log_max_bytes = 65536};
-    int result = bp_canary_run(&settings, report, err);
+    int result = bp_canary_run(&settings, bp_policies_used(BP_DEVICE_KIND_CPU), report, err);
     bp_loop_close(&loop);
     return result;
 }

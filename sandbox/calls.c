@@ -223,6 +223,99 @@ static const struct bp_call_rule compiler_rules[] = {
 };
 SET(compiler);
 
+/* Where a library maps memory writable and executable at once: AMD's wants executable stacks, and its
+ * runtime maps what kernels may execute for the processor as well. */
+static const struct bp_call_rule writable_code_rules[] = {
+    ALL(mmap),
+    ALL(mprotect),
+};
+SET(writable_code);
+
+/* How a GPU's library starts up; files by Landlock. */
+static const struct bp_call_rule startup_rules[] = {
+    ALL(lstat),         ALL(faccessat), ALL(faccessat2),   ALL(readlinkat),
+    ALL(statfs),        ALL(fstatfs),   ALL(getcwd),       ALL(getdents64),
+    ALL(mkdir),         ALL(rmdir),     ALL(unlink),       ALL(unlinkat),
+    ALL(rename),        ALL(umask),     ALL(memfd_create), ALL(eventfd2),
+    ALL(epoll_create1), ALL(epoll_ctl), ALL(pipe2),        ALL(dup),
+    ALL(mlock),         ALL(munlock),   ALL(fadvise64),    ARG(fcntl, 1, INT, F_DUPFD),
+};
+SET(startup);
+
+/* Of the threads of such a library, for ever. */
+static const struct bp_call_rule runtime_rules[] = {
+    ALL(nanosleep),       ALL(clock_nanosleep),
+    ALL(getcpu),          ALL(sched_setaffinity),
+    ALL(mbind),           ALL(set_mempolicy),
+    ALL(get_mempolicy),   ALL(mincore),
+    ALL(getrusage),       ALL(sysinfo),
+    ALL(set_robust_list), ALL(rseq),
+    ALL(epoll_wait),      ARG(prctl, 0, INT, PR_SET_NAME),
+};
+SET(runtime);
+
+/* An ioctl by its type and number; direction and size of the argument, in the upper half, may differ
+ * from one version of a driver to the next. */
+#define IOCTL(type, number) ARG(ioctl, 1, 0xffff, ((type) << 8) | (number))
+
+/* linux/kfd_ioctl.h. Missing on purpose: 0x0d to 0x10, 0x24 and 0x26 (debuggers), 0x1d, 0x1f, 0x80 and
+ * 0x81 (memory of other processes), 0x22 (checkpoints), 0x83 (copies between processes). */
+static const struct bp_call_rule kfd_rules[] = {
+    IOCTL('K', 0x01),
+    IOCTL('K', 0x02),
+    IOCTL('K', 0x03),
+    IOCTL('K', 0x04),
+    IOCTL('K', 0x05),
+    IOCTL('K', 0x06),
+    IOCTL('K', 0x07),
+    IOCTL('K', 0x08),
+    IOCTL('K', 0x09),
+    IOCTL('K', 0x0a),
+    IOCTL('K', 0x0b),
+    IOCTL('K', 0x0c),
+    IOCTL('K', 0x11),
+    IOCTL('K', 0x14),
+    IOCTL('K', 0x15),
+    IOCTL('K', 0x16),
+    IOCTL('K', 0x17),
+    IOCTL('K', 0x18),
+    IOCTL('K', 0x19),
+    IOCTL('K', 0x20),
+    IOCTL('K', 0x21),
+    IOCTL('K', 0x23),
+    IOCTL('K', 0x25),
+    /* drm.h and amdgpu_drm.h, on a render node: version, close, handles of memory both ways, what
+     * the device is, addresses */
+    IOCTL('d', 0x00),
+    IOCTL('d', 0x09),
+    IOCTL('d', 0x2d),
+    IOCTL('d', 0x2e),
+    IOCTL('d', 0x45),
+    IOCTL('d', 0x46),
+    IOCTL('d', 0x48),
+};
+SET(kfd);
+
+/* UVM's commands are bare numbers. */
+#define UVM(number) ARG(ioctl, 1, INT, number)
+
+/* The numbers that gVisor's nvproxy lists for compute, of nv_escape.h, nv-ioctl-numbers.h and
+ * uvm_ioctl.h in NVIDIA's open kernel modules. */
+static const struct bp_call_rule nvidia_rules[] = {
+    IOCTL('F', 0x27), IOCTL('F', 0x29), IOCTL('F', 0x2a), IOCTL('F', 0x2b), IOCTL('F', 0x34),
+    IOCTL('F', 0x35), IOCTL('F', 0x41), IOCTL('F', 0x4a), IOCTL('F', 0x4e), IOCTL('F', 0x4f),
+    IOCTL('F', 0x54), IOCTL('F', 0x57), IOCTL('F', 0x58), IOCTL('F', 0x5e), IOCTL('F', 200),
+    IOCTL('F', 201),  IOCTL('F', 206),  IOCTL('F', 207),  IOCTL('F', 209),  IOCTL('F', 210),
+    IOCTL('F', 212),  IOCTL('F', 214),  IOCTL('F', 215),  IOCTL('F', 218),  UVM(0x30000001),
+    UVM(0x30000002),  UVM(23),          UVM(24),          UVM(25),          UVM(26),
+    UVM(27),          UVM(28),          UVM(31),          UVM(33),          UVM(34),
+    UVM(37),          UVM(38),          UVM(39),          UVM(42),          UVM(43),
+    UVM(44),          UVM(45),          UVM(46),          UVM(47),          UVM(51),
+    UVM(53),          UVM(65),          UVM(66),          UVM(68),          UVM(70),
+    UVM(71),          UVM(72),          UVM(73),          UVM(74),          UVM(75),
+};
+SET(nvidia);
+
 /* The ways out of a sandbox: death at once, whatever the listener does. */
 static const struct bp_call_rule escapes_rules[] = {
     KILL(ptrace),
@@ -304,7 +397,24 @@ const struct bp_filter_calls bp_filter_calls[BP_FILTER_COUNT] = {
     [BP_POLICY_PROBE_CPU] = {BP_CALL_NOTIFY,
                              {&basic, &descriptors, &process, &threads, &executable, &no_files,
                               &fallbacks, &escapes}},
-    [BP_FILTER_CANDIDATE] = {BP_CALL_NOTIFY, {&basic, &frames, &escapes}},
+    [BP_POLICY_RUN_EMULATED] = {BP_CALL_TRACE,
+                                {&basic, &descriptors, &process, &threads, &writable_code, &loading,
+                                 &startup, &runtime, &escapes}},
+    [BP_POLICY_RUN_AMD] = {BP_CALL_TRACE,
+                           {&basic, &descriptors, &process, &threads, &writable_code, &loading,
+                            &startup, &runtime, &kfd, &escapes}},
+    [BP_POLICY_RUN_NVIDIA] = {BP_CALL_TRACE,
+                              {&basic, &descriptors, &process, &threads, &writable_code, &loading,
+                               &startup, &runtime, &nvidia, &escapes}},
+    [BP_FILTER_CANDIDATE_CPU] = {BP_CALL_NOTIFY, {&basic, &frames, &escapes}},
+    [BP_FILTER_CANDIDATE_EMULATED] = {BP_CALL_NOTIFY, {&basic, &frames, &runtime, &escapes}},
+    /* No file is opened any more; threads and memory come when the driver wants them. */
+    [BP_FILTER_CANDIDATE_AMD] = {BP_CALL_NOTIFY,
+                                 {&basic, &descriptors, &process, &threads, &writable_code,
+                                  &runtime, &no_files, &fallbacks, &kfd, &escapes}},
+    [BP_FILTER_CANDIDATE_NVIDIA] = {BP_CALL_NOTIFY,
+                                    {&basic, &descriptors, &process, &threads, &writable_code,
+                                     &runtime, &no_files, &fallbacks, &nvidia, &escapes}},
     [BP_FILTER_INIT] = {BP_CALL_KILL, {&init}},
 };
 /* clang-format on */

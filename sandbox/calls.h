@@ -34,7 +34,7 @@ struct bp_call_set {
     unsigned count;
 };
 
-#define BP_FILTER_SETS 8
+#define BP_FILTER_SETS 10
 struct bp_filter_calls {
     enum bp_call_action otherwise;
     const struct bp_call_set *sets[BP_FILTER_SETS]; /* up to the first null */

@@ -187,8 +187,10 @@ static bool rlimits_hold(struct look *look)
 
 static bool user_holds(struct look *look)
 {
-    snprintf(look->seen, SEEN, "still user %u", (unsigned)getuid());
-    return !look->facts->root || (getuid() == BP_IDENTITY_NOBODY && getgroups(0, NULL) == 0);
+    gid_t groups[BP_POLICY_GROUPS];
+    int kept = (int)bp_policy_device_groups(look->policy, groups);
+    snprintf(look->seen, SEEN, "still user %u, or in its groups", (unsigned)getuid());
+    return !look->facts->root || (getuid() == BP_IDENTITY_NOBODY && getgroups(0, NULL) == kept);
 }
 
 static bool caps_hold(struct look *look)

@@ -70,8 +70,8 @@ static int init_confine(bool first, int status_fd, struct bp_error *err)
     prctl(PR_SET_NAME, "bp-init");
     if (!first && (sigaction(SIGTERM, &on_death, NULL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0))
         return bp_fail_errno(err, "becoming the reaper of the group");
-    if (bp_identity_drop((own_namespaces() & CLONE_NEWUSER) != 0, first ? SIGKILL : SIGTERM,
-                         &changed_user, err) < 0)
+    if (bp_identity_drop((own_namespaces() & CLONE_NEWUSER) != 0, NULL, 0,
+                         first ? SIGKILL : SIGTERM, &changed_user, err) < 0)
         return -1;
     if (prctl(PR_SET_DUMPABLE, 0) < 0)
         return bp_fail_errno(err, "PR_SET_DUMPABLE");
@@ -202,12 +202,14 @@ int bp_confine_layers(enum bp_policy_id id, const struct bp_policy_limits *limit
     int in_user = (namespaces & CLONE_NEWUSER) != 0;
     bool own_count = in_user || geteuid() == 0;
     struct bp_mounts mounts;
+    gid_t groups[BP_POLICY_GROUPS];
+    unsigned group_count = bp_policy_device_groups(policy, groups);
     int changed_user;
 
     if (close_on_exec(err) < 0 ||
         enter_directory(policy, namespaces, &resolved, &mounts, err) < 0 ||
         bp_rlimits_set(policy, &resolved, own_count, err) < 0 ||
-        bp_identity_drop(in_user, SIGKILL, &changed_user, err) < 0)
+        bp_identity_drop(in_user, groups, group_count, SIGKILL, &changed_user, err) < 0)
         return -1;
     if (prctl(PR_SET_DUMPABLE, bp_weakened(BP_DEFENCE_dumpable)) < 0)
         return bp_fail_errno(err, "PR_SET_DUMPABLE");
@@ -237,7 +239,10 @@ int bp_confine_stage(enum bp_policy_id id, const struct bp_policy_limits *limits
     return 0;
 }
 
-int bp_confine_candidate(int control_fd, struct bp_error *err)
+int bp_confine_candidate(enum bp_policy_id id, int control_fd, struct bp_error *err)
 {
-    return install_filter(BP_FILTER_CANDIDATE, BP_FILTER_LISTEN_THREADS, control_fd, err);
+    const struct bp_policy *policy = bp_policy_get(id);
+    if (!policy->candidate_filter)
+        return bp_fail(err, BP_ERR_STATE, "policy %s runs no candidate", policy->name);
+    return install_filter(policy->candidate_filter, BP_FILTER_LISTEN_THREADS, control_fd, err);
 }

@@ -33,8 +33,8 @@ int bp_confine_layers(enum bp_policy_id policy, const struct bp_policy_limits *l
     BP_MUST_CHECK;
 
 /* Then the stage's seccomp filter. One with a user-notification listener sends the listener over
- * control_fd as one SCM_RIGHTS message with the byte 'S' (every policy but BP_POLICY_RUN_CPU, whose
- * candidate filter has it). */
+ * control_fd as one SCM_RIGHTS message with the byte 'S' (every policy but those of the run
+ * stage, whose candidate filter has it). */
 int bp_confine_filter(enum bp_policy_id policy, int control_fd, struct bp_error *err) BP_MUST_CHECK;
 
 /* Both, as every stage but the canary wants it. */
@@ -42,9 +42,11 @@ int bp_confine_stage(enum bp_policy_id policy, const struct bp_policy_limits *li
                      int control_fd, char *layers, size_t layers_size, struct bp_error *err)
     BP_MUST_CHECK;
 
-/* Run stage on the CPU device: the last filter before a candidate's first instruction, on every
- * thread (TSYNC): read, write, memory without exec, futex, clocks, exit. Everything else goes to
- * the listener, which this sends like the stage's. */
-int bp_confine_candidate(int control_fd, struct bp_error *err) BP_MUST_CHECK;
+/* Run stage: the last filter before a candidate's first instruction, on every thread (TSYNC). On the
+ * CPU device: read, write, memory without exec, futex, clocks, exit; on others what the device's
+ * library needs beside. Everything else goes to the listener, which this sends like the stage's.
+ * policy is the stage's and has such a filter. */
+int bp_confine_candidate(enum bp_policy_id policy, int control_fd, struct bp_error *err)
+    BP_MUST_CHECK;
 
 #endif

@@ -33,7 +33,8 @@ int bp_filter_install(unsigned id, enum bp_filter_mode mode, int *listener, stru
     /* With a listener all the same: by it the supervisor knows the stage's process. */
     static const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     static const struct bp_filter_program open_door = {&allow, 1, 0};
-    bool is_open = id == BP_FILTER_CANDIDATE && bp_weakened(BP_DEFENCE_candidate_filter);
+    bool is_open = id >= BP_FILTER_CANDIDATE_CPU && id <= BP_FILTER_CANDIDATE_NVIDIA &&
+                   bp_weakened(BP_DEFENCE_candidate_filter);
     const struct bp_filter_program *program = is_open ? &open_door : &bp_filter_programs[id];
     size_t bytes = program->length * sizeof *program->code;
     BP_AUTO_FREE struct sock_filter *code = malloc(bytes);

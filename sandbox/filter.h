@@ -11,8 +11,11 @@
 
 /* The stages' filters have the numbers of their policies. */
 enum bp_filter_id {
-    BP_FILTER_CANDIDATE = BP_POLICY_COUNT, /* on top of BP_POLICY_RUN_CPU's */
-    BP_FILTER_INIT,                        /* of a tree: reaps and reports */
+    BP_FILTER_CANDIDATE_CPU = BP_POLICY_COUNT, /* on top of BP_POLICY_RUN_CPU's; the others alike */
+    BP_FILTER_CANDIDATE_EMULATED,
+    BP_FILTER_CANDIDATE_AMD,
+    BP_FILTER_CANDIDATE_NVIDIA,
+    BP_FILTER_INIT, /* of a tree: reaps and reports */
     BP_FILTER_COUNT
 };
 

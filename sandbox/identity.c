@@ -53,8 +53,8 @@ static int drop_capabilities(struct bp_error *err)
     return 0;
 }
 
-int bp_identity_drop(int in_user_namespace, int death_signal, int *changed_user,
-                     struct bp_error *err)
+int bp_identity_drop(int in_user_namespace, const gid_t *groups, unsigned group_count,
+                     int death_signal, int *changed_user, struct bp_error *err)
 {
     uid_t uid = bp_identity_uid(in_user_namespace);
     gid_t gid = bp_identity_gid(in_user_namespace);
@@ -62,8 +62,8 @@ int bp_identity_drop(int in_user_namespace, int death_signal, int *changed_user,
     if (!bp_weakened(BP_DEFENCE_caps) && drop_bounding_set(err) < 0)
         return -1;
     if (*changed_user) {
-        if (setgroups(0, NULL) < 0)
-            return bp_fail_errno(err, "clearing groups");
+        if (setgroups(group_count, groups) < 0)
+            return bp_fail_errno(err, "giving up groups");
         if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
             return bp_fail_errno(err, "becoming user %u", (unsigned)uid);
     }

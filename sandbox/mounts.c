@@ -48,11 +48,17 @@ static int add(const char *source, struct bp_error *err)
     return 0;
 }
 
+/* The child gets a /proc of its own anyway. */
+static bool is_in_proc(const char *path)
+{
+    return strncmp(path, "/proc/", 6) == 0;
+}
+
 static int add_files(const struct bp_policy *policy, struct bp_error *err)
 {
     for (unsigned i = 0; i < policy->file_count; i++)
         for (unsigned k = 0; k < BP_POLICY_ALTERNATIVES && policy->files[i].any[k]; k++)
-            if (add(policy->files[i].any[k], err) < 0)
+            if (!is_in_proc(policy->files[i].any[k]) && add(policy->files[i].any[k], err) < 0)
                 return -1;
     return 0;
 }

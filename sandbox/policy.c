@@ -3,7 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "sandbox/filter.h"
 #include "sandbox/landlock.h"
 
 #define MIB (1024ULL * 1024)
@@ -33,6 +36,49 @@ static const struct bp_policy_path compile_files[] = {
     {{"/dev/urandom"}, READ, false},
 };
 
+#define DEVICE (BP_LANDLOCK_READ_FILE | BP_LANDLOCK_WRITE_FILE)
+
+/* The libraries are loaded before Landlock; what comes after is how they find out about the machine,
+ * and the compiler that AMD's carries for its own small kernels. */
+static const struct bp_policy_path emulated_files[] = {
+    {{"/sys/devices/system/cpu", "/sys/devices/system/node"}, TREE, false},
+    {{"/etc/os-release", "/usr/lib/os-release"}, READ, false},
+    {{"/dev/urandom"}, READ, false},
+};
+
+static const struct bp_policy_path amd_files[] = {
+    {{"/dev/kfd"}, DEVICE, true},
+    {{"/dev/dri/renderD128", "/dev/dri/renderD129", "/dev/dri/renderD130", "/dev/dri/renderD131",
+      "/dev/dri/renderD132", "/dev/dri/renderD133", "/dev/dri/renderD134", "/dev/dri/renderD135"},
+     DEVICE,
+     true},
+    {{"/sys/devices/virtual/kfd", "/sys/class/kfd", "/sys/module/amdgpu"}, TREE, true},
+    {{"/sys/devices/system/cpu", "/sys/devices/system/node"}, TREE, false},
+    {{"/proc/cpuinfo", "/proc/meminfo"}, READ, false},
+    {{"/usr/share/libdrm", "/opt/amdgpu/share/libdrm"}, TREE, false},
+    {{"/etc/os-release", "/usr/lib/os-release"}, READ, false},
+    {{"/dev/urandom"}, READ, false},
+};
+
+/* CUDA names its threads in /proc/self/task, and fails (error 304) where it cannot. */
+static const struct bp_policy_path nvidia_files[] = {
+    {{"/dev/nvidiactl"}, DEVICE, true},
+    {{"/dev/nvidia0", "/dev/nvidia1", "/dev/nvidia2", "/dev/nvidia3", "/dev/nvidia4",
+      "/dev/nvidia5", "/dev/nvidia6", "/dev/nvidia7"},
+     DEVICE,
+     true},
+    {{"/dev/nvidia-uvm"}, DEVICE, true},
+    {{"/dev/nvidia-uvm-tools"}, DEVICE, false},
+    {{"/proc/driver/nvidia", "/sys/module/nvidia", "/sys/bus/pci/devices"}, TREE, false},
+    {{"/proc/self/task"}, TREE | BP_LANDLOCK_WRITE_FILE, true},
+    {{"/proc/cpuinfo", "/proc/meminfo", "/proc/devices", "/proc/modules"}, READ, false},
+    {{"/usr/lib/x86_64-linux-gnu", "/usr/lib64"}, TREE, false},
+    {{"/sys/devices/system/cpu", "/sys/devices/system/node"}, TREE, false},
+    {{"/dev/urandom"}, READ, false},
+};
+
+#define FILES(list) .files = list, .file_count = sizeof list / sizeof list[0]
+
 /* clang-format off: a table */
 static const struct bp_policy policies[BP_POLICY_COUNT] = {
     [BP_POLICY_PREPARE] =
@@ -59,6 +105,7 @@ static const struct bp_policy policies[BP_POLICY_COUNT] = {
         {
             .name = "run_cpu",
             .threads = true,
+            .candidate_filter = BP_FILTER_CANDIDATE_CPU,
             .defaults = {.memory_bytes = 16 * GIB, .cpu_s = 600},
             .descriptors = 64,
         },
@@ -78,6 +125,39 @@ static const struct bp_policy policies[BP_POLICY_COUNT] = {
             .defaults = {.memory_bytes = 1 * GIB, .cpu_s = 60},
             .descriptors = 64,
         },
+    [BP_POLICY_RUN_EMULATED] =
+        {
+            .name = "run_emulated",
+            FILES(emulated_files),
+            .private_files = true,
+            .threads = true,
+            .writable_code = true,
+            .candidate_filter = BP_FILTER_CANDIDATE_EMULATED,
+            .defaults = {.file_bytes = 64 * MIB, .cpu_s = 1200},
+            .descriptors = 256,
+        },
+    [BP_POLICY_RUN_AMD] =
+        {
+            .name = "run_amd",
+            FILES(amd_files),
+            .private_files = true,
+            .threads = true,
+            .writable_code = true,
+            .candidate_filter = BP_FILTER_CANDIDATE_AMD,
+            .defaults = {.file_bytes = 64 * MIB, .cpu_s = 1200},
+            .descriptors = 1024,
+        },
+    [BP_POLICY_RUN_NVIDIA] =
+        {
+            .name = "run_nvidia",
+            FILES(nvidia_files),
+            .private_files = true,
+            .threads = true,
+            .writable_code = true,
+            .candidate_filter = BP_FILTER_CANDIDATE_NVIDIA,
+            .defaults = {.file_bytes = 64 * MIB, .cpu_s = 1200},
+            .descriptors = 1024,
+        },
 };
 /* clang-format on */
 
@@ -89,6 +169,50 @@ const struct bp_policy *bp_policy_get(enum bp_policy_id id)
 const char *bp_policy_name(enum bp_policy_id id)
 {
     return id < BP_POLICY_COUNT ? policies[id].name : "unknown";
+}
+
+/* A device must be writable too, and so it is asked for here. */
+static bool is_there(const struct bp_policy_path *row)
+{
+    int mode = row->rights & BP_LANDLOCK_EXECUTE ? X_OK : F_OK;
+    if (row->rights == DEVICE)
+        mode = R_OK | W_OK;
+    for (int i = 0; i < BP_POLICY_ALTERNATIVES && row->any[i]; i++)
+        if (access(row->any[i], mode) == 0)
+            return true;
+    return false;
+}
+
+const char *bp_policy_missing(enum bp_policy_id id)
+{
+    for (unsigned i = 0; i < policies[id].file_count; i++)
+        if (policies[id].files[i].required && !is_there(&policies[id].files[i]))
+            return policies[id].files[i].any[0];
+    return NULL;
+}
+
+static unsigned add_group(gid_t groups[BP_POLICY_GROUPS], unsigned count, gid_t group)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (groups[i] == group)
+            return count;
+    if (group != 0 && count < BP_POLICY_GROUPS)
+        groups[count++] = group;
+    return count;
+}
+
+unsigned bp_policy_device_groups(const struct bp_policy *policy, gid_t groups[BP_POLICY_GROUPS])
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < policy->file_count; i++) {
+        const struct bp_policy_path *row = &policy->files[i];
+        for (int k = 0; row->rights == DEVICE && k < BP_POLICY_ALTERNATIVES && row->any[k]; k++) {
+            struct stat node;
+            if (stat(row->any[k], &node) == 0 && S_ISCHR(node.st_mode))
+                count = add_group(groups, count, node.st_gid);
+        }
+    }
+    return count;
 }
 
 static int parse_number(const char *text, uint64_t max, uint64_t *value)

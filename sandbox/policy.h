@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -14,6 +15,10 @@ enum bp_policy_id {
     BP_POLICY_RUN_CPU,     /* until the candidate is loaded */
     BP_POLICY_JUDGE,       /* no files, no devices, no exec */
     BP_POLICY_PROBE_CPU,   /* the judge's, and executable memory for the project's own kernel */
+    /* Run and probe stages on other devices, whose libraries start up behind the filter: */
+    BP_POLICY_RUN_EMULATED,
+    BP_POLICY_RUN_AMD,
+    BP_POLICY_RUN_NVIDIA,
     BP_POLICY_COUNT
 };
 
@@ -22,7 +27,9 @@ const char *bp_policy_name(enum bp_policy_id id);
 /* Limits the run's config can set; 0 means the policy's default. */
 struct bp_policy_limits {
     uint64_t memory_bytes; /* RLIMIT_AS; shared mappings count. Where threads are allowed, address
-                              space for their stacks and malloc arenas is added on top */
+                              space for their stacks and malloc arenas is added on top. A policy
+                              without a default has no such limit: the libraries of GPUs reserve
+                              any amount of address space */
     uint64_t file_bytes;   /* RLIMIT_FSIZE and the size of the private tmpfs; a policy without
                               files has neither and ignores it */
     uint32_t cpu_s;        /* RLIMIT_CPU, a backstop behind the supervisor's deadline */
@@ -49,11 +56,22 @@ struct bp_policy {
     bool private_files; /* a writable private tmpfs */
     bool threads;       /* makes threads of its own */
     bool listener;      /* the stage's filter has the notification listener */
+    bool writable_code; /* the device's library maps memory writable and executable at once */
+    unsigned candidate_filter; /* enum bp_filter_id of filter.h; 0: no candidate runs here */
     struct bp_policy_limits defaults;
     uint32_t descriptors; /* RLIMIT_NOFILE */
     uint32_t processes;   /* RLIMIT_NPROC; 0: seccomp forbids processes anyway */
 };
 
 const struct bp_policy *bp_policy_get(enum bp_policy_id id);
+
+/* What the policy requires and this process cannot use (its alternatives' first name; errno says why), or
+ * null. */
+const char *bp_policy_missing(enum bp_policy_id id);
+
+/* The groups that own the policy's device nodes, which a child of root keeps: nobody alone may not open
+ * most of them. Returns how many, at most BP_POLICY_GROUPS. */
+#define BP_POLICY_GROUPS 4
+unsigned bp_policy_device_groups(const struct bp_policy *policy, gid_t groups[BP_POLICY_GROUPS]);
 
 #endif

@@ -69,7 +69,7 @@ int bp_rlimits_set(const struct bp_policy *policy, const struct bp_policy_limits
     if (policy->processes && count_processes &&
         set(RLIMIT_NPROC, "NPROC", policy->processes, policy->processes, err) < 0)
         return -1;
-    if (bp_weakened(BP_DEFENCE_address_space))
+    if (bp_weakened(BP_DEFENCE_address_space) || policy->defaults.memory_bytes == 0)
         return 0;
     return set_address_space(policy, limits->memory_bytes, err);
 }

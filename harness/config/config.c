@@ -112,24 +112,14 @@ static int check_dtype(struct loader *loader)
 
 static int check_device(struct loader *loader)
 {
-    static const struct {
-        const char *prefix;
-        uint32_t target;
-        const char *name;
-    } needs[] = {
-        {"cpu", BP_TARGET_CPU, "cpu"},
-        {"hip:", BP_TARGET_AMD, "amd"},
-        {"emu:", BP_TARGET_AMD, "amd"},
-        {"cuda:", BP_TARGET_NVIDIA, "nvidia"},
-    };
     const struct bp_config *config = loader->config;
-    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
-        if (strncmp(config->device, needs[i].prefix, strlen(needs[i].prefix)) == 0 &&
-            !(config->head.targets & needs[i].target))
-            return bp_yaml_fail(loader->path, line_of_key(loader, "device"), loader->err,
-                                "device %s needs target '%s', which kernel '%s' does not declare",
-                                config->device, needs[i].name, config->head.name);
-    return 0;
+    struct bp_device_name name;
+    struct bp_error why;
+    if (bp_device_name_parse(config->device, &name, &why) < 0) /* auto */
+        return 0;
+    if (bp_kernel_head_check_target(&config->head, config->device, name.kind, &why) == 0)
+        return 0;
+    return bp_yaml_fail(loader->path, line_of_key(loader, "device"), loader->err, "%s", why.msg);
 }
 
 /* Starts the baseline from the kernel's default, as values, because an overridden list has other

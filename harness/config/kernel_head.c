@@ -313,6 +313,18 @@ void bp_kernel_head_free(struct bp_kernel_head *head)
     bp_space_free(&head->space);
 }
 
+int bp_kernel_head_check_target(const struct bp_kernel_head *head, const char *device,
+                                enum bp_device_kind kind, struct bp_error *err)
+{
+    const char *target = bp_device_kind_target(kind);
+    for (size_t i = 0; target_names[i]; i++)
+        if ((head->targets & target_bits[i]) && strcmp(target_names[i], target) == 0)
+            return 0;
+    return bp_fail(err, BP_ERR_USAGE,
+                   "device %s needs target '%s', which kernel '%s' does not declare", device,
+                   target, head->name);
+}
+
 bool bp_kernel_head_supports(const struct bp_kernel_head *head, const struct bp_shape *shape)
 {
     int64_t values[SHAPE_FIELDS];

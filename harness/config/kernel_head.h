@@ -2,6 +2,7 @@
 #ifndef BP_HARNESS_CONFIG_KERNEL_HEAD_H
 #define BP_HARNESS_CONFIG_KERNEL_HEAD_H
 
+#include "evaluator/device_name.h"
 #include "evaluator/problem.h"
 #include "harness/search/space.h"
 
@@ -27,5 +28,10 @@ void bp_kernel_head_free(struct bp_kernel_head *head);
 
 /* Whether `supports` admits the shape. */
 bool bp_kernel_head_supports(const struct bp_kernel_head *head, const struct bp_shape *shape);
+
+/* Whether the kernel declares the target that devices of a kind need; device is for the message.
+ * BP_ERR_USAGE. */
+int bp_kernel_head_check_target(const struct bp_kernel_head *head, const char *device,
+                                enum bp_device_kind kind, struct bp_error *err) BP_MUST_CHECK;
 
 #endif

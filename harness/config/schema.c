@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluator/device_name.h"
 #include "evaluator/gates.h"
 #include "evaluator/statistics.h"
 #include "evaluator/suite.h"
@@ -67,27 +68,11 @@ static bool layer_word(const char *word, size_t length, uint32_t *set)
     return false;
 }
 
-static bool is_index(const char *text)
-{
-    size_t digits = strspn(text, "0123456789");
-    return digits >= 1 && digits <= 3 && text[digits] == '\0';
-}
-
-static bool is_architecture(const char *text)
-{
-    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
-    return length >= 1 && text[length] == '\0';
-}
-
 static bool valid_device(const char *text)
 {
-    if (strcmp(text, "auto") == 0 || strcmp(text, "cpu") == 0)
-        return true;
-    if (strncmp(text, "hip:", 4) == 0)
-        return is_index(text + 4);
-    if (strncmp(text, "cuda:", 5) == 0)
-        return is_index(text + 5);
-    return strncmp(text, "emu:", 4) == 0 && is_architecture(text + 4);
+    struct bp_device_name name;
+    struct bp_error ignored;
+    return strcmp(text, "auto") == 0 || bp_device_name_parse(text, &name, &ignored) == 0;
 }
 
 #define FIELD(member)                                                                              \
@@ -127,7 +112,9 @@ const struct bp_setting bp_settings[] = {
      .doc = "element type of q, k, v and o; one that the kernel declares"},
     {"", "device", TEXT(device, "auto"), .valid = valid_device,
      .forms = "auto, cpu, hip:N, cuda:N, emu:ARCH",
-     .doc = "where candidates run; auto is the first healthy of hip, cuda, cpu"},
+     .doc = "where candidates run; auto is the first of hip:0, cuda:0 and cpu that is there and "
+            "that the "
+            "kernel declares as a target"},
     {"", "suite", TEXT(suite, "quick"), .choices = suite_choices,
      .forms = "quick, full, tiny, bench, or the name of one shape",
      .doc = "the shapes that are judged and timed"},

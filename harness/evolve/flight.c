@@ -86,8 +86,8 @@ void bp_flight_describe_compile(const struct bp_session *session,
         .define_count = evaluation->knob_count,
         .defines = evaluation->knobs,
     };
-    memcpy(options->device, session->device, sizeof options->device);
-    memcpy(options->arch, session->arch, sizeof options->arch);
+    memcpy(options->device, session->device.name, sizeof options->device);
+    memcpy(options->arch, session->device.arch, sizeof options->arch);
 }
 
 static void start_compile(struct bp_session *session, struct bp_flight *flight, uint32_t lane)

@@ -35,7 +35,7 @@ static void move(struct bp_session *session, enum bp_health_event event, const c
                bp_health_state_name(from));
         return;
     }
-    struct bp_device_change change = {.device = session->device,
+    struct bp_device_change change = {.device = session->device.name,
                                       .from = bp_health_state_name(from),
                                       .to = bp_health_state_name(guard->health.state),
                                       .why = guard->why};
@@ -114,7 +114,8 @@ static int run_probe(struct bp_session *session, struct bp_probe *probe, struct 
         .object_bytes = session->guard.object_bytes,
         .timeout_ms = session->config->health.probe_s * 1e3,
     };
-    memcpy(options.device, session->device, sizeof options.device);
+    options.kind = session->device.parsed.kind;
+    memcpy(options.device, session->device.name, sizeof options.device);
     if (bp_probe_start(probe, &options, err) < 0) {
         bp_outcome_of_error(err, &probe->outcome);
         return 0;
@@ -134,7 +135,7 @@ static int probe_once(struct bp_session *session, struct bp_outcome *outcome, st
     if (probe.outcome.verdict == BP_VERDICT_PASS && run_probe(session, &probe, err) < 0)
         return -1;
     *outcome = probe.outcome;
-    struct bp_probe_record record = {.device = session->device,
+    struct bp_probe_record record = {.device = session->device.name,
                                      .passed = outcome->verdict == BP_VERDICT_PASS,
                                      .ms = probe.total_ms,
                                      .message = outcome->message};
@@ -157,11 +158,11 @@ static int wait_in_quarantine(struct bp_session *session, struct bp_error *err)
     double pause_ms = bp_health_pause_ms(&guard->health, &pauses);
     char text[BP_TEXT_LINE];
     snprintf(text, sizeof text, "device %s is quarantined (%.300s); next probe in %.3g s",
-             session->device, guard->why, pause_ms / 1e3);
+             session->device.name, guard->why, pause_ms / 1e3);
     bp_log(BP_LOG_WARNING, "guard", "%s", text);
     if (session->callbacks.waiting)
         session->callbacks.waiting(session->callbacks.context, text);
-    bp_session_now(session, "waiting for device %s", session->device);
+    bp_session_now(session, "waiting for device %s", session->device.name);
     if (bp_waiting_pause(session, pause_ms, err) < 0)
         return -1;
     move(session, BP_HEALTH_EVENT_pause_over, guard->why);

@@ -8,7 +8,6 @@
 
 #include "base/cleanup.h"
 #include "harness/supervise/bench.h"
-#include "sandbox/landlock.h"
 #include "sandbox/policy.h"
 
 static void read_cpu_name(char *name, size_t size)
@@ -36,26 +35,13 @@ void bp_host_describe(struct bp_host *host)
     host->memory_bytes = sysinfo(&info) == 0 ? (uint64_t)info.totalram * info.mem_unit : 0;
 }
 
-static bool is_there(const struct bp_policy_path *row)
-{
-    int mode = row->rights & BP_LANDLOCK_EXECUTE ? X_OK : F_OK;
-    for (int i = 0; i < BP_POLICY_ALTERNATIVES; i++)
-        if (row->any[i] && access(row->any[i], mode) == 0)
-            return true;
-    return false;
-}
-
 /* Asks the compile stage's policy, so that what is found here is what that stage may use. */
 int bp_host_check_compiler(struct bp_error *err)
 {
-    const struct bp_policy *policy = bp_policy_get(BP_POLICY_COMPILE_CPU);
-    for (unsigned i = 0; i < policy->file_count; i++) {
-        const struct bp_policy_path *row = &policy->files[i];
-        if (row->required && !is_there(row))
-            return bp_fail(
-                err, BP_ERR_USAGE,
-                "the CPU device needs %s, which cannot be used (apt-get install clang lld)",
-                row->any[0]);
-    }
-    return 0;
+    const char *missing = bp_policy_missing(BP_POLICY_COMPILE_CPU);
+    if (!missing)
+        return 0;
+    return bp_fail(err, BP_ERR_USAGE,
+                   "the CPU device needs %s, which cannot be used (apt-get install clang lld)",
+                   missing);
 }

@@ -77,7 +77,7 @@ void bp_run_summary(const struct bp_run *run, struct bp_run_summary *summary)
         .status = run->status,
         .kernel = run->config->head.name,
         .suite = run->session.suite.name,
-        .device = run->session.host.cpu_name,
+        .device = run->session.device.title,
         .dtype = bp_dtype_name(run->session.dtype),
         .strategy = run->strategy->name,
         .driver = run->driver,

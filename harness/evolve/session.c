@@ -13,6 +13,8 @@
 #include "harness/evolve/attempts.h"
 #include "harness/evolve/gates.h"
 #include "harness/supervise/canary.h"
+#include "harness/supervise/describe.h"
+#include "harness/supervise/policies.h"
 
 #define CLOSE_TIMEOUT_NS 2000000000u
 
@@ -50,20 +52,29 @@ static int back_off(struct bp_session *session, uint32_t retry, struct bp_error 
 
 /* ---- opening ---- */
 
-static int resolve_device(struct bp_session *session, struct bp_error *err)
+static enum bp_device_class class_of(const struct bp_session *session)
 {
-    const char *device = session->config->device;
-    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
-        return bp_fail(err, BP_ERR_USAGE,
-                       "device '%s' cannot be used by this build (valid: auto, cpu)", device);
-    snprintf(session->device, sizeof session->device, "cpu");
-    snprintf(session->arch, sizeof session->arch, "native");
-    return bp_host_check_compiler(err);
+    return bp_device_kind_class(session->device.parsed.kind);
+}
+
+/* Beyond the last cache of any GPU there is. What an emulator needs for a call is in no cache, and every
+ * byte of it is made for each batch. */
+static uint64_t ring_bytes_for(const struct bp_session *session)
+{
+    switch (class_of(session)) {
+    case BP_DEVICE_CLASS_GPU:
+        return (uint64_t)512 << 20;
+    case BP_DEVICE_CLASS_EMULATED:
+        return (uint64_t)1 << 18;
+    case BP_DEVICE_CLASS_CPU:
+        break;
+    }
+    return 2 * session->host.cache_bytes;
 }
 
 static int resolve_suite(struct bp_session *session, struct bp_error *err)
 {
-    if (bp_suite_find(session->config->suite, BP_DEVICE_CLASS_CPU, &session->suite, err) < 0)
+    if (bp_suite_find(session->config->suite, class_of(session), &session->suite, err) < 0)
         return -1;
     for (uint32_t i = 0; i < session->suite.case_count; i++) {
         const struct bp_shape *shape = &session->suite.cases[i].shape;
@@ -94,8 +105,8 @@ static void apply_limits(struct bp_session *session)
         .workspace_max_bytes = (uint64_t)config->limits.workspace_mb << 20,
         .log_max_bytes = (size_t)config->limits.log_kb << 10,
     };
-    session->ring_bytes = config->timing.ring_mb ? (uint64_t)config->timing.ring_mb << 20
-                                                 : 2 * session->host.cache_bytes;
+    session->ring_bytes =
+        config->timing.ring_mb ? (uint64_t)config->timing.ring_mb << 20 : ring_bytes_for(session);
     session->timing = (struct bp_timing_options){.batch_ms = config->timing.batch_ms,
                                                  .warmup_batches = config->timing.warmup_batches,
                                                  .batches = config->timing.batches,
@@ -137,8 +148,9 @@ static int open_bench(struct opening *opening, struct bp_error *err)
         .ceilings = session->ceilings,
         .run_key = *opening->run_key,
     };
-    memcpy(options.device, session->device, sizeof options.device);
-    memcpy(options.arch, session->arch, sizeof options.arch);
+    options.kind = session->device.parsed.kind;
+    memcpy(options.device, session->device.name, sizeof options.device);
+    memcpy(options.arch, session->device.arch, sizeof options.arch);
     return bp_bench_open(&options, &session->bench, err);
 }
 
@@ -184,7 +196,8 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
     if (config->source && !config->head.dtypes[session->dtype])
         return bp_fail(err, BP_ERR_USAGE, "kernel %s does not declare dtype %s", config->head.name,
                        config->dtype);
-    if (resolve_device(session, err) < 0 || resolve_suite(session, err) < 0 ||
+    if (bp_session_device_choose(config, &session->host, &session->device, err) < 0 ||
+        resolve_suite(session, err) < 0 ||
         bp_launch_find_worker(session->worker_path, sizeof session->worker_path, err) < 0)
         return -1;
     apply_limits(session);
@@ -195,7 +208,8 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
 static int check_sandbox(struct bp_session *session, struct bp_error *err)
 {
     struct bp_canary_report report;
-    if (bp_canary_run(&session->children, &report, err) < 0)
+    if (bp_canary_run(&session->children, bp_policies_used(session->device.parsed.kind), &report,
+                      err) < 0)
         return -1;
     bp_log(BP_LOG_INFO, "session", "canary: %u children in %.0f ms", report.children,
            report.spent_ms);
@@ -204,6 +218,23 @@ static int check_sandbox(struct bp_session *session, struct bp_error *err)
     if (!session->config->allow_degraded)
         return bp_fail_within(err, "refusing to start (--allow-degraded does all the same)");
     bp_log(BP_LOG_ERROR, "session", "DEGRADED: %s; kernels may escape", err->msg);
+    return 0;
+}
+
+/* The CPU device's facts are the host's; others are asked, which shows that they are there and well. */
+static int ask_device(struct bp_session *session, struct bp_error *err)
+{
+    struct bp_session_device *device = &session->device;
+    struct bp_msg_device_result facts;
+    if (class_of(session) == BP_DEVICE_CLASS_CPU)
+        return 0;
+    if (bp_device_describe(&session->children, device->name, device->parsed.kind, &facts, err) < 0)
+        return -1;
+    memcpy(device->arch, facts.arch, sizeof device->arch);
+    memcpy(device->title, facts.title, sizeof device->title);
+    bp_log(BP_LOG_INFO, "session", "device %s: %s, %s, %s, %llu of %llu MiB free", device->name,
+           facts.title, facts.arch, facts.driver, (unsigned long long)(facts.free_bytes >> 20),
+           (unsigned long long)(facts.memory_bytes >> 20));
     return 0;
 }
 
@@ -218,13 +249,14 @@ int bp_session_open(struct bp_session *session, const struct bp_key *run_key, st
     if (bp_launch_prepare_supervisor(layers, sizeof layers, err) < 0)
         return -1;
     bp_log(BP_LOG_INFO, "session", "namespaces for children: %s", layers);
-    bp_ceilings_obtain(&session->host, session->threads, &session->ceilings);
+    if (class_of(session) == BP_DEVICE_CLASS_CPU)
+        bp_ceilings_obtain(&session->host, session->threads, &session->ceilings);
     const struct bp_session_callbacks *callbacks = &session->callbacks;
     struct opening opening = {.session = session, .run_key = run_key};
     if (bp_persist("session", open_loop, &session->loop, err) < 0 ||
         (callbacks->opened && callbacks->opened(callbacks->context, err) < 0) ||
-        check_sandbox(session, err) < 0 || insist(&opening, open_bench, err) < 0 ||
-        prepare_masters(session, err) < 0) {
+        check_sandbox(session, err) < 0 || ask_device(session, err) < 0 ||
+        insist(&opening, open_bench, err) < 0 || prepare_masters(session, err) < 0) {
         bp_session_close(session);
         return -1;
     }
@@ -265,9 +297,9 @@ void bp_session_seek(struct bp_session *session, const struct bp_secret_position
 void bp_session_describe(const struct bp_session *session, struct bp_evaluation *evaluation)
 {
     evaluation->dtype = session->dtype;
-    memcpy(evaluation->device_name, session->host.cpu_name, sizeof evaluation->device_name);
-    memcpy(evaluation->device_kind, session->device, sizeof evaluation->device_kind);
-    memcpy(evaluation->device_arch, session->arch, sizeof evaluation->device_arch);
+    memcpy(evaluation->device_name, session->device.title, sizeof evaluation->device_name);
+    memcpy(evaluation->device_kind, session->device.name, sizeof evaluation->device_kind);
+    memcpy(evaluation->device_arch, session->device.arch, sizeof evaluation->device_arch);
     memcpy(evaluation->suite, session->suite.name, sizeof evaluation->suite);
 }
 

@@ -6,6 +6,7 @@
 
 #include "harness/config/config.h"
 #include "harness/evolve/ceilings_cache.h"
+#include "harness/evolve/device.h"
 #include "harness/evolve/guard.h"
 #include "harness/evolve/host.h"
 #include "harness/store/evaluation.h"
@@ -75,8 +76,7 @@ struct bp_session {
     enum bp_dtype dtype;
     uint32_t threads, parallel;
     uint64_t ring_bytes;
-    char device[BP_TEXT_SHORT];
-    char arch[BP_TEXT_SHORT];
+    struct bp_session_device device;
     char worker_path[4096];
     char activity[BP_TEXT_SHORT]; /* what goes on now, for a person who asks */
     uint64_t draws;

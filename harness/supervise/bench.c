@@ -16,6 +16,7 @@
 #include "evaluator/reference_block.h"
 #include "evaluator/rows.h"
 #include "harness/supervise/evidence.h"
+#include "harness/supervise/policies.h"
 
 struct lane {
     int inputs_fd, outputs_fd;
@@ -357,7 +358,7 @@ int bp_bench_start_run(const struct bp_bench *bench, const struct bp_child_handl
                        void *context, struct bp_child **child, struct bp_error *err)
 {
     struct bp_child_options options = {.stage = "run",
-                                       .policy = BP_POLICY_RUN_CPU,
+                                       .policy = bp_policies_of(bench->options.kind)->run,
                                        .limits = {.memory_bytes = run_memory_bytes(bench)},
                                        .handlers = handlers,
                                        .context = context};
@@ -462,9 +463,8 @@ void bp_bench_judge_fds(const struct bp_bench *bench, uint32_t lane, int sample_
 
 /* ---- samples of timed outputs ---- */
 
-int bp_bench_sample(const struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,
-                    uint32_t first_slot, uint32_t calls, uint64_t draw, void *row,
-                    struct bp_msg_sample_request *request, struct bp_error *err)
+void bp_bench_choose_sample(const struct bp_bench *bench, uint32_t timed, uint32_t first_slot,
+                            uint32_t calls, uint64_t draw, struct bp_sample *sample)
 {
     const struct bp_bench_timed *place = &bench->timed[timed];
     const struct bp_shape *shape = &bench->options.suite->timed[timed];
@@ -477,7 +477,8 @@ int bp_bench_sample(const struct bp_bench *bench, uint32_t timed, enum bp_ring_s
     bp_key_derive(&bench->options.run_key, "sample", draw, &key);
     bp_random_start(&random, &key);
     uint32_t slot = (first_slot + (uint32_t)bp_random_below(&random, calls)) % place->slots;
-    *request = (struct bp_msg_sample_request){
+    struct bp_msg_sample_request *judged = &sample->judged;
+    *judged = (struct bp_msg_sample_request){
         .shape = *shape,
         .dtype = bench->options.dtype,
         .batch = (uint32_t)bp_random_below(&random, shape->batch),
@@ -487,10 +488,23 @@ int bp_bench_sample(const struct bp_bench *bench, uint32_t timed, enum bp_ring_s
     };
     size_t row_bytes = shape->head_dim * bp_dtype_size(bench->options.dtype);
     uint64_t row_number =
-        ((uint64_t)request->batch * shape->q_heads + request->head) * shape->q_len + request->token;
+        ((uint64_t)judged->batch * shape->q_heads + judged->head) * shape->q_len + judged->token;
+    sample->fetched = (struct bp_msg_fetch_request){.timed = timed,
+                                                    .slot = slot,
+                                                    .offset = out.o.offset + row_number * row_bytes,
+                                                    .bytes = row_bytes};
+}
+
+int bp_bench_read_sample(const struct bp_bench *bench, enum bp_ring_side side,
+                         const struct bp_sample *sample, void *row, struct bp_error *err)
+{
+    const struct bp_msg_fetch_request *part = &sample->fetched;
+    struct bp_output_layout out;
+    bp_layout_outputs(&sample->judged.shape, bench->options.dtype, &out);
     uint64_t offset =
-        place->output_offset + slot * out.bytes + out.o.offset + row_number * row_bytes;
-    if (pread(bench->ring_outputs_fd[side], row, row_bytes, (off_t)offset) != (ssize_t)row_bytes)
+        bench->timed[part->timed].output_offset + part->slot * out.bytes + part->offset;
+    if (pread(bench->ring_outputs_fd[side], row, part->bytes, (off_t)offset) !=
+        (ssize_t)part->bytes)
         return bp_fail_errno(err, "cannot read a timed output");
     return 0;
 }

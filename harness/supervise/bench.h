@@ -8,6 +8,7 @@
 #define BP_HARNESS_SUPERVISE_BENCH_H
 
 #include "evaluator/ceilings.h"
+#include "evaluator/device_name.h"
 #include "harness/store/evidence.h"
 #include "harness/supervise/prepare.h"
 
@@ -16,7 +17,8 @@
 struct bp_bench_options {
     struct bp_child_settings children;
     const struct bp_suite *suite; /* borrowed for the bench's life */
-    char device[BP_TEXT_SHORT];   /* "cpu" */
+    char device[BP_TEXT_SHORT];   /* as of evaluator/device_name.h */
+    enum bp_device_kind kind;     /* the same */
     char arch[BP_TEXT_SHORT];     /* "native" */
     enum bp_dtype dtype;
     uint32_t threads;    /* of the CPU device */
@@ -120,12 +122,20 @@ void bp_bench_run_fds(const struct bp_bench *bench, uint32_t lane, enum bp_ring_
 void bp_bench_judge_fds(const struct bp_bench *bench, uint32_t lane, int sample_fd,
                         int fds[BP_JUDGE_FDS]);
 
-/* Copies one secret row of a timed output, from a slot of the batch just done, into row (head_dim
- * elements), and fills in the request for the judge that is to look at it. `draw` numbers the samples
+/* A row of a timed output, and how others are asked for it. */
+struct bp_sample {
+    struct bp_msg_sample_request judged;
+    struct bp_msg_fetch_request fetched;
+};
+
+/* Chooses one secret row of a timed output, in a slot of the batch just done. `draw` numbers the samples
  * of a run. */
-int bp_bench_sample(const struct bp_bench *bench, uint32_t timed, enum bp_ring_side side,
-                    uint32_t first_slot, uint32_t calls, uint64_t draw, void *row,
-                    struct bp_msg_sample_request *request, struct bp_error *err) BP_MUST_CHECK;
+void bp_bench_choose_sample(const struct bp_bench *bench, uint32_t timed, uint32_t first_slot,
+                            uint32_t calls, uint64_t draw, struct bp_sample *sample);
+/* Copies it into row (head_dim elements). */
+int bp_bench_read_sample(const struct bp_bench *bench, enum bp_ring_side side,
+                         const struct bp_sample *sample, void *row, struct bp_error *err)
+    BP_MUST_CHECK;
 
 /* Size of the last-level cache in bytes (sysfs), 32 MiB when it is not told. */
 uint64_t bp_bench_cache_bytes(void);

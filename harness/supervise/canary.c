@@ -20,8 +20,8 @@
 #define ROUNDS 4
 #define PAUSE_MS 50.0 /* before the second round; each later one is twice as long */
 #define BAIT_FD 64
-#define LOOKS (BP_POLICY_COUNT)
-#define ACTS ((BP_POLICY_COUNT + 1) * BP_CANARY_ACT_COUNT) /* one more: the candidate's filter */
+/* Of each policy a look, and every act behind its filter and behind its candidate's. */
+#define MAX_ATTEMPTS (BP_POLICY_COUNT * (1 + 2 * BP_CANARY_ACT_COUNT))
 
 /* One child: it looks at the layers of a policy, or commits an act behind a filter. */
 struct attempt {
@@ -39,7 +39,8 @@ struct canary {
     const struct bp_child_settings *settings;
     struct bp_canary_facts facts;
     struct bp_canary_report *report;
-    struct attempt attempts[LOOKS + ACTS];
+    struct attempt attempts[MAX_ATTEMPTS];
+    uint32_t count;
     uint32_t running;
 };
 
@@ -159,21 +160,28 @@ static int start(struct canary *canary, struct attempt *attempt, struct bp_error
 
 /* ---- all of them ---- */
 
-static void plan(struct canary *canary)
+static void plan_acts(struct canary *canary, enum bp_policy_id id, bool candidate)
 {
-    struct attempt *next = canary->attempts;
-    for (int policy = 0; policy < BP_POLICY_COUNT; policy++)
-        *next++ = (struct attempt){
-            .canary = canary, .policy = (enum bp_policy_id)policy, .act = BP_CANARY_ACT_COUNT};
-    for (int filter = 0; filter <= BP_POLICY_COUNT; filter++)
-        for (uint32_t act = 0; act < BP_CANARY_ACT_COUNT; act++) {
-            bool candidate = filter == BP_POLICY_COUNT;
-            *next++ = (struct attempt){.canary = canary,
-                                       .policy = candidate ? BP_POLICY_RUN_CPU
-                                                           : (enum bp_policy_id)filter,
-                                       .candidate = candidate,
-                                       .act = act};
-        }
+    for (uint32_t act = 0; act < BP_CANARY_ACT_COUNT; act++) {
+        if (act == BP_CANARY_ACT_executable && bp_policy_get(id)->writable_code)
+            continue;
+        canary->attempts[canary->count++] =
+            (struct attempt){.canary = canary, .policy = id, .candidate = candidate, .act = act};
+    }
+}
+
+static void plan(struct canary *canary, uint32_t policies)
+{
+    for (int policy = 0; policy < BP_POLICY_COUNT; policy++) {
+        enum bp_policy_id id = (enum bp_policy_id)policy;
+        if (!(policies & 1u << policy))
+            continue;
+        canary->attempts[canary->count++] =
+            (struct attempt){.canary = canary, .policy = id, .act = BP_CANARY_ACT_COUNT};
+        plan_acts(canary, id, false);
+        if (bp_policy_get(id)->candidate_filter)
+            plan_acts(canary, id, true);
+    }
 }
 
 static int turn(struct canary *canary, struct bp_error *err)
@@ -207,7 +215,7 @@ static int pause_for(struct canary *canary, double ms, struct bp_error *err)
 /* A child for every attempt that is not settled. */
 static int run_round(struct canary *canary, struct bp_error *err)
 {
-    for (uint32_t i = 0; i < LOOKS + ACTS; i++) {
+    for (uint32_t i = 0; i < canary->count; i++) {
         struct attempt *attempt = &canary->attempts[i];
         if (attempt->settled)
             continue;
@@ -230,7 +238,7 @@ static int run_round(struct canary *canary, struct bp_error *err)
 
 static const struct attempt *find_unsettled(const struct canary *canary)
 {
-    for (uint32_t i = 0; i < LOOKS + ACTS; i++)
+    for (uint32_t i = 0; i < canary->count; i++)
         if (!canary->attempts[i].settled)
             return &canary->attempts[i];
     return NULL;
@@ -239,7 +247,7 @@ static const struct attempt *find_unsettled(const struct canary *canary)
 /* What could not be found out is no error of the machine's but a hole, for all that is known. */
 static int give_up(struct canary *canary, struct bp_error *err)
 {
-    for (uint32_t i = 0; i < LOOKS + ACTS; i++) {
+    for (uint32_t i = 0; i < canary->count; i++) {
         const struct attempt *attempt = &canary->attempts[i];
         if (attempt->settled)
             continue;
@@ -293,8 +301,8 @@ static void mark_not_granted(const struct bp_canary_facts *facts, struct bp_cana
              "not needed: the supervisor is an ordinary user");
 }
 
-int bp_canary_run(const struct bp_child_settings *settings, struct bp_canary_report *report,
-                  struct bp_error *err)
+int bp_canary_run(const struct bp_child_settings *settings, uint32_t policies,
+                  struct bp_canary_report *report, struct bp_error *err)
 {
     struct canary canary = {.settings = settings, .report = report};
     uint64_t from_ns = bp_clock_ns();
@@ -302,14 +310,14 @@ int bp_canary_run(const struct bp_child_settings *settings, struct bp_canary_rep
     bp_canary_look(&canary.facts);
     canary.facts.namespaces = bp_launch_namespaces();
     mark_not_granted(&canary.facts, report);
-    plan(&canary);
+    plan(&canary, policies);
     /* One that exec would keep: everything else of ours is close-on-exec, and would prove nothing. */
     BP_AUTO_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     BP_AUTO_FD int bait = fcntl(null, F_DUPFD, BAIT_FD);
     if (bait < 0)
         return bp_fail_errno(err, "descriptor of the canary");
     int result = run_all(&canary, err);
-    for (uint32_t i = 0; i < LOOKS + ACTS; i++)
+    for (uint32_t i = 0; i < canary.count; i++)
         bp_child_release(&canary.attempts[i].child);
     report->spent_ms = bp_ns_to_ms(bp_clock_ns() - from_ns);
     return result;

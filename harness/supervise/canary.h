@@ -21,11 +21,11 @@ struct bp_canary_report {
     double spent_ms;
 };
 
-/* Runs the loop of settings until every child has ended. One that could not be started, or ended without
+/* Of policies (a set of 1 << enum bp_policy_id). Runs the loop of settings until every child has ended. One that could not be started, or ended without
  * an answer, is replaced a few times. -1 only when children cannot be started or a signal asks to stop
  * (BP_ERR_INTERRUPTED); a sandbox with holes is a report. */
-int bp_canary_run(const struct bp_child_settings *settings, struct bp_canary_report *report,
-                  struct bp_error *err) BP_MUST_CHECK;
+int bp_canary_run(const struct bp_child_settings *settings, uint32_t policies,
+                  struct bp_canary_report *report, struct bp_error *err) BP_MUST_CHECK;
 
 /* BP_ERR_UNAVAILABLE naming the first missing layer, when there is one, or the first that this machine
  * does not grant of required (1 << enum bp_layer). */

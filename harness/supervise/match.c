@@ -138,10 +138,14 @@ static int next_turn(struct bp_match *match, struct bp_error *err)
 }
 
 /* The time counts once the judge has seen the row. */
-static int take_batch(struct bp_match *match, struct side *side, struct bp_error *err)
+static int take_batch(struct bp_match *match, struct side *side, enum bp_message_type type,
+                      struct bp_error *err)
 {
     struct bp_msg_sample_request sample;
     int fds[BP_JUDGE_FDS];
+    int over = bp_stopwatch_answer(&side->watch, type, err);
+    if (over <= 0)
+        return over;
     if (bp_stopwatch_stop(&side->watch, &match->batch_ms, &sample, err) < 0)
         return -1;
     uint32_t fd_count = match->judge_mapped ? 0 : BP_JUDGE_FDS;
@@ -200,7 +204,7 @@ static int take_side_answer(struct bp_match *match, uint32_t s, enum bp_message_
     if (type == BP_MESSAGE_ready)
         return request_run(match, s, err);
     if (type != BP_MESSAGE_plan_result)
-        return take_batch(match, side, err);
+        return take_batch(match, side, type, err);
     side->loaded = true;
     if (bp_child_freeze(side->child, err) < 0)
         return -1;

@@ -16,12 +16,15 @@ static const uint32_t claims[BP_STAGE_COUNT] = {
                          BIT(RESOURCE_LIMIT),
     /* PASS: no objection. It counts for nothing but that the run may begin. */
     [BP_STAGE_gate] = BIT(PASS) | BIT(RACE) | BIT(CRASH),
+    /* TAMPER: of memory that no other stage sees. */
     [BP_STAGE_run] = BIT(RESOURCE_LIMIT) | BIT(LAUNCH_ERROR) | BIT(UNSUPPORTED) | BIT(RACE) |
-                     BIT(OOM_HOST) | BIT(OOM_DEVICE) | BIT(GPU_FAULT) | BIT(GPU_HANG) | BIT(CRASH),
+                     BIT(OOM_HOST) | BIT(OOM_DEVICE) | BIT(GPU_FAULT) | BIT(GPU_HANG) | BIT(CRASH) |
+                     BIT(TAMPER),
     [BP_STAGE_judge] =
         BIT(PASS) | BIT(WRONG_RESULT) | BIT(NONFINITE) | BIT(NONDETERMINISTIC) | BIT(TAMPER),
     [BP_STAGE_time] = BIT(RESOURCE_LIMIT) | BIT(LAUNCH_ERROR) | BIT(UNSUPPORTED) | BIT(RACE) |
-                      BIT(OOM_HOST) | BIT(OOM_DEVICE) | BIT(GPU_FAULT) | BIT(GPU_HANG) | BIT(CRASH),
+                      BIT(OOM_HOST) | BIT(OOM_DEVICE) | BIT(GPU_FAULT) | BIT(GPU_HANG) |
+                      BIT(CRASH) | BIT(TAMPER),
 };
 
 static bool is_candidate_stage(enum bp_stage stage)

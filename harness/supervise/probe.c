@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "harness/supervise/policies.h"
 
 static int send_request(struct bp_probe *probe, struct bp_error *err)
 {
@@ -65,7 +66,7 @@ int bp_probe_start(struct bp_probe *probe, const struct bp_probe_options *option
         .loop = options->children.loop,
         .worker_path = options->children.worker_path,
         .stage = "probe",
-        .policy = BP_POLICY_PROBE_CPU,
+        .policy = bp_policies_of(options->kind)->probe,
         .log_max_bytes = options->children.log_max_bytes,
         .handlers = &handlers,
         .context = probe,

@@ -3,12 +3,14 @@
 #ifndef BP_HARNESS_SUPERVISE_PROBE_H
 #define BP_HARNESS_SUPERVISE_PROBE_H
 
+#include "evaluator/device_name.h"
 #include "harness/supervise/outcome.h"
 #include "harness/supervise/settings.h"
 
 struct bp_probe_options {
     struct bp_child_settings children;
-    char device[BP_TEXT_SHORT]; /* "cpu" */
+    char device[BP_TEXT_SHORT]; /* as of evaluator/device_name.h */
+    enum bp_device_kind kind;   /* the same */
     enum bp_dtype dtype;
     uint32_t threads;
     int object_fd; /* borrowed until the probe is done; sealed */

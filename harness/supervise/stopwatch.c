@@ -49,19 +49,44 @@ void bp_stopwatch_set_calls(struct bp_stopwatch *watch, uint32_t timed, double p
     watch->calls[timed] = (uint32_t)fmin(fmax(calls, 1), slots);
 }
 
+/* Whether kernels have no way to the memory that inputs are made in. */
+static bool is_remote(const struct bp_stopwatch *watch)
+{
+    enum bp_device_kind kind = bp_bench_options(watch->bench)->kind;
+    return bp_device_kind_class(kind) != BP_DEVICE_CLASS_CPU;
+}
+
 static int ask(struct bp_stopwatch *watch, struct bp_error *err)
 {
     uint32_t timed = watch->timed;
     struct bp_msg_batch_request request = {
         .timed = timed, .calls = watch->calls[timed], .first_slot = watch->next_slot[timed]};
+    watch->timeout_ms = fmin(bp_bench_options(watch->bench)->children.run_ms,
+                             fmax(watch->limit_ms - watch->spent_ms, 1));
+    if (bp_child_request(watch->child, BP_MESSAGE_batch_request, &request, NULL, 0,
+                         watch->timeout_ms, err) < 0)
+        return -1;
+    watch->asked_ns = bp_child_requested_ns(watch->child);
+    return 0;
+}
+
+static int upload(struct bp_stopwatch *watch, struct bp_error *err)
+{
+    uint32_t timed = watch->timed;
+    struct bp_msg_upload_request request = {
+        .timed = timed, .calls = watch->calls[timed], .first_slot = watch->next_slot[timed]};
+    watch->timeout_ms = bp_bench_options(watch->bench)->children.run_ms;
+    return bp_child_request(watch->child, BP_MESSAGE_upload_request, &request, NULL, 0,
+                            watch->timeout_ms, err);
+}
+
+static int go_on(struct bp_stopwatch *watch, struct bp_error *err)
+{
     if (bp_child_is_ending(watch->child))
         return 0; /* killed for something it did before it was frozen: `ended` has the verdict */
     if (bp_child_thaw(watch->child, err) < 0)
         return -1;
-    watch->timeout_ms = fmin(bp_bench_options(watch->bench)->children.run_ms,
-                             fmax(watch->limit_ms - watch->spent_ms, 1));
-    return bp_child_request(watch->child, BP_MESSAGE_batch_request, &request, NULL, 0,
-                            watch->timeout_ms, err);
+    return is_remote(watch) ? upload(watch, err) : ask(watch, err);
 }
 
 static void filled(void *context, const struct bp_error *why)
@@ -70,7 +95,7 @@ static void filled(void *context, const struct bp_error *why)
     struct bp_error err;
     if (why)
         watch->failed(watch->context, why);
-    else if (ask(watch, &err) < 0)
+    else if (go_on(watch, &err) < 0)
         watch->failed(watch->context, &err);
 }
 
@@ -95,23 +120,42 @@ int bp_stopwatch_start(struct bp_stopwatch *watch, uint32_t timed, struct bp_err
                                watch->calls[timed], filled, watch, err);
 }
 
+/* Only now is it chosen which row must be there. */
+static int finish_batch(struct bp_stopwatch *watch, struct bp_error *err)
+{
+    uint32_t timed = watch->timed;
+    bp_bench_choose_sample(watch->bench, timed, watch->next_slot[timed], watch->calls[timed],
+                           (*watch->draws)++, &watch->sample);
+    if (!is_remote(watch))
+        return 1;
+    return bp_child_request(watch->child, BP_MESSAGE_fetch_request, &watch->sample.fetched, NULL, 0,
+                            watch->timeout_ms, err);
+}
+
+int bp_stopwatch_answer(struct bp_stopwatch *watch, enum bp_message_type type, struct bp_error *err)
+{
+    if (type == BP_MESSAGE_upload_result)
+        return ask(watch, err);
+    return type == BP_MESSAGE_batch_result ? finish_batch(watch, err) : 1;
+}
+
 int bp_stopwatch_stop(struct bp_stopwatch *watch, double *per_call_ms,
                       struct bp_msg_sample_request *sample, struct bp_error *err)
 {
     char row[ROW_MAX_BYTES];
     uint32_t timed = watch->timed;
     uint32_t calls = watch->calls[timed], first = watch->next_slot[timed];
-    if (bp_bench_sample(watch->bench, timed, watch->side, first, calls, (*watch->draws)++, row,
-                        sample, err) < 0)
+    if (bp_bench_read_sample(watch->bench, watch->side, &watch->sample, row, err) < 0)
         return -1;
     uint64_t stopped = bp_clock_ns();
     if (bp_child_freeze(watch->child, err) < 0)
         return -1;
-    double batch_ms = bp_ns_to_ms(stopped - bp_child_requested_ns(watch->child));
+    double batch_ms = bp_ns_to_ms(stopped - watch->asked_ns);
     *per_call_ms = batch_ms / calls;
     watch->spent_ms += batch_ms;
     watch->next_slot[timed] = (first + calls) % bp_bench_timed(watch->bench, timed)->slots;
-    size_t row_bytes = sample->shape.head_dim * bp_dtype_size((enum bp_dtype)sample->dtype);
+    *sample = watch->sample.judged;
+    size_t row_bytes = watch->sample.fetched.bytes;
     if (pwrite(watch->sample_fd, row, row_bytes, 0) != (ssize_t)row_bytes)
         return bp_fail_errno(err, "cannot keep a sample");
     return 0;

@@ -3,6 +3,7 @@
  * A batch goes through three hands:
  *   1. the child is frozen while the slots of the batch get fresh secret inputs and poison for
  *      outputs: nothing computed or kept before is of use, no older answer is left in them;
+ *      A device with memory of its own then gets both: the child is thawed for it;
  *   2. the child is thawed and asked; the clock runs from the write of the request until a secret row
  *      of the outputs has been copied out by this process, and the child is frozen again: what a
  *      candidate writes later does not count, what it did not write in time is poison;
@@ -32,6 +33,8 @@ struct bp_stopwatch {
     uint32_t undercuts;                  /* of the floor, one after the other, by the same shape */
     uint32_t timed;                      /* of the batch under way */
     double timeout_ms, spent_ms;         /* of that batch; of all before it */
+    uint64_t asked_ns;                   /* when it was asked for */
+    struct bp_sample sample;             /* the row of it that is looked at */
 };
 
 /* Zeroes what counts and sets the floors of the bench's machine. */
@@ -59,7 +62,12 @@ bool bp_stopwatch_is_used_up(const struct bp_stopwatch *watch, bool at_deadline,
 int bp_stopwatch_start(struct bp_stopwatch *watch, uint32_t timed, struct bp_error *err)
     BP_MUST_CHECK;
 
-/* To be called in the answer handler for that batch: copies the sample, stops the clock, freezes the
+/* To be called for each answer of the child from then on. 1: the batch is over, bp_stopwatch_stop is to
+ * follow at once; 0: another answer is to come. */
+int bp_stopwatch_answer(struct bp_stopwatch *watch, enum bp_message_type type, struct bp_error *err)
+    BP_MUST_CHECK;
+
+/* When the batch is over: copies the sample, stops the clock, freezes the
  * child, and returns milliseconds per call and what to ask the judge. */
 int bp_stopwatch_stop(struct bp_stopwatch *watch, double *per_call_ms,
                       struct bp_msg_sample_request *sample, struct bp_error *err) BP_MUST_CHECK;

@@ -181,9 +181,12 @@ static int next_batch(struct bp_trial *trial, struct bp_error *err)
 }
 
 /* The time counts once the judge has seen the row. */
-static int take_batch(struct bp_trial *trial, struct bp_error *err)
+static int take_batch(struct bp_trial *trial, enum bp_message_type type, struct bp_error *err)
 {
     struct bp_msg_sample_request sample;
+    int over = bp_stopwatch_answer(&trial->watch, type, err);
+    if (over <= 0)
+        return over;
     if (bp_stopwatch_stop(&trial->watch, &trial->batch_ms, &sample, err) < 0)
         return -1;
     enter(trial, BP_STAGE_judge);
@@ -259,8 +262,8 @@ static int take_run_answer(struct bp_trial *trial, enum bp_message_type type, co
         if (bp_child_freeze(trial->run, err) < 0)
             return -1;
         return request_judge(trial, err);
-    default: /* batch_result: the child's table lets nothing else through */
-        return take_batch(trial, err);
+    default: /* of a batch: the child's table lets nothing else through */
+        return take_batch(trial, type, err);
     }
 }
 

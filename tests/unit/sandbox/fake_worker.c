@@ -99,7 +99,7 @@ static const char *choose(const char *stage)
     return dot ? stage : "";
 }
 
-static void run_as_candidate(int on_thread)
+static void run_as_candidate(enum bp_policy_id policy, int on_thread)
 {
     struct bp_error err;
     pthread_t threads[THREADS];
@@ -108,7 +108,7 @@ static void run_as_candidate(int on_thread)
             _exit(97);
     while (atomic_load(&waiting) < THREADS)
         sched_yield();
-    if (bp_confine_candidate(BP_FD_CONTROL, &err) < 0)
+    if (bp_confine_candidate(policy, BP_FD_CONTROL, &err) < 0)
         die(&err);
     atomic_store(&released, 1);
     if (!on_thread)
@@ -138,7 +138,7 @@ int main(int argc, char **argv)
         die(&err);
     fake_worker_say("ready", 0, layers);
     if (strncmp(mode, "candidate.", 10) == 0 || strncmp(mode, "thread.", 7) == 0)
-        run_as_candidate(mode[0] == 't');
+        run_as_candidate(policy, mode[0] == 't');
     else if (!*mode)
         perform();
     _exit(0);

@@ -1,0 +1,118 @@
+#include "evaluator/gpu_faults.h"
+
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HSA_LIBRARY "libhsa-runtime64.so.1"
+
+/* hsa/hsa_ext_amd.h: hsa_amd_event_t. */
+enum { EVENT_MEMORY_FAULT = 0, EVENT_HARDWARE_EXCEPTION = 1, EVENT_MEMORY_ERROR = 2 };
+struct hsa_event {
+    uint32_t type;
+    uint64_t agent;
+    union {
+        struct {
+            uint64_t address;
+            uint32_t reasons;
+        } fault;
+        struct {
+            uint32_t reset_type, reset_cause;
+        } exception;
+    };
+};
+
+/* hsa_amd_memory_fault_reason_t */
+static const struct {
+    uint32_t bit;
+    const char *name;
+} reasons[] = {
+    {1u << 0, "page not present or not accessible"},
+    {1u << 1, "write to a read-only page"},
+    {1u << 2, "execution of a page that is not executable"},
+    {1u << 3, "access to memory of the host alone"},
+    {1u << 4, "uncorrectable error of the device's memory"},
+    {1u << 5, "address not known exactly"},
+    {1u << 6, "uncorrectable error of the device's caches"},
+    {1u << 31, "the device hangs"},
+};
+
+/* Written by the runtime's own thread, before seen. */
+static struct hsa_event first;
+static atomic_int claimed, seen;
+
+static int take_event(const struct hsa_event *event, void *context)
+{
+    (void)context;
+    if (atomic_exchange(&claimed, 1) == 0) {
+        first = *event;
+        atomic_store(&seen, 1);
+    }
+    return 0; /* taken care of: no abort() */
+}
+
+void bp_gpu_faults_watch(void)
+{
+    void *runtime = dlopen(HSA_LIBRARY, RTLD_NOW | RTLD_NOLOAD);
+    int (*watch)(int (*)(const struct hsa_event *, void *), void *) = NULL;
+    void *found = runtime ? dlsym(runtime, "hsa_amd_register_system_event_handler") : NULL;
+    memcpy(&watch, &found, sizeof watch);
+    if (watch)
+        watch(take_event, NULL);
+}
+
+static void describe_fault(char message[BP_TEXT_LINE])
+{
+    size_t used = (size_t)snprintf(message, BP_TEXT_LINE, "memory fault at address 0x%" PRIx64,
+                                   first.fault.address);
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if ((first.fault.reasons & reasons[i].bit) && used < BP_TEXT_LINE)
+            used += (size_t)snprintf(message + used, BP_TEXT_LINE - used, ", %s", reasons[i].name);
+}
+
+enum bp_verdict bp_gpu_faults_seen(char message[BP_TEXT_LINE])
+{
+    if (!atomic_load(&seen))
+        return BP_VERDICT_PASS;
+    if (first.type == EVENT_HARDWARE_EXCEPTION) {
+        snprintf(message, BP_TEXT_LINE,
+                 "hardware exception: the device was reset (type %" PRIu32 ", cause %" PRIu32 ")",
+                 first.exception.reset_type, first.exception.reset_cause);
+        return BP_VERDICT_GPU_HANG;
+    }
+    if (first.type == EVENT_MEMORY_FAULT || first.type == EVENT_MEMORY_ERROR)
+        describe_fault(message);
+    else
+        snprintf(message, BP_TEXT_LINE, "the runtime reports an event of type %" PRIu32,
+                 first.type);
+    return BP_VERDICT_GPU_FAULT;
+}
+
+/* ---- statuses ---- */
+
+/* CUDA's numbers, which HIP shares; what is not listed is a fault of the moment's kind. */
+static const struct {
+    int status;
+    enum bp_verdict verdict;
+} statuses[] = {
+    {2, BP_VERDICT_OOM_DEVICE},       /* out of memory */
+    {214, BP_VERDICT_GPU_FAULT},      /* uncorrectable memory error */
+    {701, BP_VERDICT_RESOURCE_LIMIT}, /* launch out of resources */
+    {702, BP_VERDICT_GPU_HANG},       /* launch timeout */
+};
+
+enum bp_verdict bp_gpu_verdict(enum bp_gpu_moment moment, int status)
+{
+    static const enum bp_verdict others[] = {
+        [BP_GPU_LOADING] = BP_VERDICT_LAUNCH_ERROR,
+        [BP_GPU_ALLOCATING] = BP_VERDICT_GPU_FAULT,
+        [BP_GPU_LAUNCHING] = BP_VERDICT_LAUNCH_ERROR,
+        [BP_GPU_WAITING] = BP_VERDICT_GPU_FAULT,
+    };
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        if (statuses[i].status == status)
+            return statuses[i].verdict;
+    return others[moment];
+}
