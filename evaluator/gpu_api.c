@@ -1,17 +1,20 @@
 #include "evaluator/gpu_api.h"
 
 #include <dlfcn.h>
+#include <limits.h>
+#include <link.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_NAMES 6
 #define NOT_FOUND 500 /* hipErrorNotFound, CUDA_ERROR_NOT_FOUND */
 
-/* Newest first. Up to ROCm 5.2 the compiler is inside the driver's library. The companions are what the
- * compiler opens by itself in the middle of its work, when no library may be mapped any more. */
+/* Newest first. Up to ROCm 5.2 the compiler is inside the driver's library. builtins is what the
+ * compiler opens by itself when it is asked to compile, by its version's numbers. */
 static const struct {
     const char *name;
-    const char *drivers[MAX_NAMES], *compilers[MAX_NAMES], *companions[MAX_NAMES];
+    const char *drivers[MAX_NAMES], *compilers[MAX_NAMES], *comgrs[MAX_NAMES], *builtins[MAX_NAMES];
     const char *no_driver, *no_compiler;
 } vendors[BP_GPU_KIND_COUNT] = {
     [BP_GPU_AMD] = {"amd",
@@ -19,14 +22,16 @@ static const struct {
                      "/opt/rocm/lib/libamdhip64.so"},
                     {"libhiprtc.so.7", "libhiprtc.so.6", "libhiprtc.so.5", "libamdhip64.so.5",
                      "libhiprtc.so", "/opt/rocm/lib/libhiprtc.so"},
-                    {"libamd_comgr.so.3", "libamd_comgr.so.2", "libhiprtc-builtins.so.7",
-                     "libhiprtc-builtins.so.6", "libhiprtc-builtins.so.5", "libhiprtc-builtins.so"},
+                    {"libamd_comgr.so.3", "libamd_comgr.so.2"},
+                    {"libhiprtc-builtins.so.7", "libhiprtc-builtins.so.6",
+                     "libhiprtc-builtins.so.5"},
                     "no libamdhip64; on Debian 12: apt-get install libamdhip64-5",
                     "no hipRTC; on Debian 12: apt-get install libamdhip64-5"},
     [BP_GPU_NVIDIA] = {"nvidia",
                        {"libcuda.so.1"},
                        {"libnvrtc.so.13", "libnvrtc.so.12", "/usr/local/cuda/lib64/libnvrtc.so"},
                        {NULL},
+                       {NULL}, /* its name has both numbers */
                        "no libcuda.so.1; it comes with NVIDIA's driver",
                        "no NVRTC; it comes with the CUDA toolkit, 12 or 13"},
 };
@@ -109,16 +114,36 @@ static const int attributes[BP_GPU_ATTRIBUTE_COUNT][BP_GPU_KIND_COUNT] = {
     [BP_GPU_MINOR] = {61, 76},
 };
 
-static void *open_first(const char *const names[MAX_NAMES], char opened[128])
+static void note_file(void *library, const char *name, char file[BP_GPU_LIBRARY_TEXT])
+{
+    struct link_map *map = NULL;
+    char path[PATH_MAX];
+    const char *real =
+        dlinfo(library, RTLD_DI_LINKMAP, &map) == 0 ? realpath(map->l_name, path) : NULL;
+    const char *slash = real ? strrchr(real, '/') : NULL;
+    snprintf(file, BP_GPU_LIBRARY_TEXT, "%s", slash ? slash + 1 : name);
+}
+
+static void *open_first(const char *const names[MAX_NAMES], char file[BP_GPU_LIBRARY_TEXT])
 {
     for (int i = 0; i < MAX_NAMES && names[i]; i++) {
         void *library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
         if (library) {
-            snprintf(opened, 128, "%s", names[i]);
+            note_file(library, names[i], file);
             return library;
         }
     }
     return NULL;
+}
+
+/* Beside the library, where the loader's own paths do not lead to it. */
+static void open_beside(void *library, const char *name)
+{
+    char folder[PATH_MAX], path[2 * PATH_MAX];
+    if (dlopen(name, RTLD_NOW | RTLD_LOCAL) || dlinfo(library, RTLD_DI_ORIGIN, folder) < 0)
+        return;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    dlopen(path, RTLD_NOW | RTLD_LOCAL);
 }
 
 static int find_all(struct bp_gpu_api *api, void *library, const struct entry *entries,
@@ -143,13 +168,30 @@ static int open_driver(struct bp_gpu_api *api, struct bp_error *err)
                     sizeof driver_entries / sizeof *driver_entries, api->driver_library, err);
 }
 
+/* What is missing shows when it is needed: not every version needs it. */
+static void open_companions(struct bp_gpu_api *api)
+{
+    char file[BP_GPU_LIBRARY_TEXT];
+    int major = 0, minor = 0;
+    api->comgr = open_first(vendors[api->kind].comgrs, file);
+    open_first(vendors[api->kind].builtins, file);
+    if (api->kind == BP_GPU_NVIDIA && api->compiler_version(&major, &minor) == 0) {
+        snprintf(file, sizeof file, "libnvrtc-builtins.so.%d.%d", major, minor);
+        open_beside(api->compiler, file);
+    }
+}
+
 static int open_compiler(struct bp_gpu_api *api, struct bp_error *err)
 {
     api->compiler = open_first(vendors[api->kind].compilers, api->compiler_library);
     if (!api->compiler)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "%s", vendors[api->kind].no_compiler);
-    return find_all(api, api->compiler, compiler_entries,
-                    sizeof compiler_entries / sizeof *compiler_entries, api->compiler_library, err);
+    if (find_all(api, api->compiler, compiler_entries,
+                 sizeof compiler_entries / sizeof *compiler_entries, api->compiler_library,
+                 err) < 0)
+        return -1;
+    open_companions(api);
+    return 0;
 }
 
 int bp_gpu_api_open(enum bp_gpu_kind kind, unsigned parts, struct bp_gpu_api *api,

@@ -59,10 +59,14 @@ enum bp_gpu_function_attribute {
 #define BP_GPU_STREAM_NON_BLOCKING 1
 #define BP_GPU_EVENT_DEFAULT 0
 
+#define BP_GPU_LIBRARY_TEXT 128
+
 struct bp_gpu_api {
     enum bp_gpu_kind kind;
-    char driver_library[128], compiler_library[128]; /* as opened; empty when not */
+    /* The files opened, without their folders and links: "libamdhip64.so.5.2.21153". Empty: not. */
+    char driver_library[BP_GPU_LIBRARY_TEXT], compiler_library[BP_GPU_LIBRARY_TEXT];
     void *driver, *compiler; /* of dlopen, never closed: these libraries do not survive it */
+    void *comgr; /* AMD: what the compiler does its work with, and reads code objects; else null */
 
     /* ---- the driver; all null unless it was asked for ---- */
     int (*init)(unsigned flags);
@@ -127,7 +131,8 @@ struct bp_gpu_api {
 };
 
 /* Fills *api with what parts (a set of enum bp_gpu_part) asks for. A library is looked for by the names
- * of its versions, the newest first. BP_ERR_UNAVAILABLE when there is none (the message says what to
+ * of its versions, the newest first; with the compiler comes all that it would open by itself in the
+ * middle of its work, so that it can be confined before that. BP_ERR_UNAVAILABLE when there is none (the message says what to
  * install) or when it lacks a function (the message names it). */
 int bp_gpu_api_open(enum bp_gpu_kind kind, unsigned parts, struct bp_gpu_api *api,
                     struct bp_error *err) BP_MUST_CHECK;

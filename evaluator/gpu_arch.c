@@ -5,7 +5,6 @@
 
 #define KIB 1024u
 
-/* Rows that differ in names only. clang-format off: a table */
 #define GFX9(name, lds, registers, scalars, waves)                                                 \
     {                                                                                              \
         name, BP_GPU_AMD, 64, 1024, lds, lds, lds, registers, 8, registers, scalars, waves         \
@@ -16,7 +15,7 @@
     }
 #define SM(name, per_block_kib, per_unit_kib, waves)                                               \
     {                                                                                              \
-        name, BP_GPU_NVIDIA, 32, 1024, per_block_kib *KIB, 48 * KIB, per_unit_kib *KIB, 512, 8,    \
+        name, BP_GPU_NVIDIA, 32, 1024, (per_block_kib)*KIB, 48 * KIB, (per_unit_kib)*KIB, 512, 8,  \
             255, 0, waves                                                                          \
     }
 
@@ -37,7 +36,6 @@ static const struct bp_gpu_arch table[] = {
     SM("sm_89", 99, 100, 12),
     SM("sm_90", 227, 228, 16),
 };
-/* clang-format on */
 
 #define COUNT (sizeof table / sizeof *table)
 

@@ -202,7 +202,7 @@ static int prepare_beside(struct bp_session *session, struct bp_flight *flights,
     for (uint32_t i = 0; i < count; i++)
         open_trial(session, &flights[i], i);
     for (uint32_t i = 0; session->more_to_come && i < session->parallel; i++)
-        bp_spare_fill(&session->spares[i], &session->children);
+        bp_spare_fill(&session->spares[i], &session->children, session->device.arch);
     return 0;
 }
 

@@ -6,7 +6,7 @@
 #include "sandbox/policy.h"
 
 struct bp_policies {
-    enum bp_policy_id run, probe;
+    enum bp_policy_id compile, run, probe;
 };
 
 const struct bp_policies *bp_policies_of(enum bp_device_kind kind);
