@@ -81,6 +81,7 @@ void bp_flight_describe_compile(const struct bp_session *session,
     *options = (struct bp_compile_options){
         .children = session->children,
         .dtype = session->dtype,
+        .spills_below = session->config->limits.spills + 1,
         .source = evaluation->source,
         .source_bytes = evaluation->source_bytes,
         .define_count = evaluation->knob_count,
