@@ -175,6 +175,17 @@ static void judge_status(const struct job *job, int status, size_t log_bytes)
                  job->api->compiler_error(status));
 }
 
+/* Only ever for the worse: a verdict that is no PASS stays where nothing is over a limit. */
+static void check_profile(const struct job *job)
+{
+    struct bp_msg_compile_result *result = job->result;
+    enum bp_verdict verdict =
+        bp_profile_check(&result->profile, job->arch, job->request->spills_below, result->message,
+                         sizeof result->message);
+    if (verdict != BP_VERDICT_PASS)
+        result->verdict = verdict;
+}
+
 /* A profile that cannot be had is no reason to refuse a kernel that compiles: the child's log says why. */
 static void take_profile(const struct job *job, const void *code, size_t bytes, const char *log)
 {
@@ -185,8 +196,17 @@ static void take_profile(const struct job *job, const void *code, size_t bytes, 
     else if (bp_profile_amd(job->api->comgr, code, bytes, &result->profile, &why) < 0)
         fprintf(stderr, "no profile: %s\n", why.msg);
     bp_profile_finish(&result->profile, job->arch);
-    result->verdict = bp_profile_check(&result->profile, job->arch, job->request->spills_below,
-                                       result->message, sizeof result->message);
+    check_profile(job);
+}
+
+/* ptxas, asked for its report, gives no reason but in it for a kernel that takes too much. */
+static void explain_silence(const struct job *job, const char *log)
+{
+    if (job->arch->kind != BP_GPU_NVIDIA || job->result->diagnostics[0])
+        return;
+    bp_profile_nvidia(log, &job->result->profile);
+    bp_profile_finish(&job->result->profile, job->arch);
+    check_profile(job);
 }
 
 static int take_code(const struct job *job, const char *log, struct bp_error *err)
@@ -220,7 +240,10 @@ static int run_compiler(const struct job *job, const struct options *options, st
     bp_diagnostics_clean(log, strlen(log), result->diagnostics, sizeof result->diagnostics);
     drop_report(result->diagnostics);
     judge_status(job, status, log_bytes);
-    return result->verdict == BP_VERDICT_PASS ? take_code(job, log, err) : 0;
+    if (result->verdict == BP_VERDICT_PASS)
+        return take_code(job, log, err);
+    explain_silence(job, log);
+    return 0;
 }
 
 static int create(const struct bp_gpu_api *api, const char *source, bp_gpu_program *program)

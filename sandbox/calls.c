@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "sandbox/worker_fd.h"
 
@@ -210,6 +211,12 @@ static const struct bp_call_rule files_rules[] = {
 };
 SET(files);
 
+/* NVRTC sets the limit of its own stack, up to the hard limit; it dies if it may not ask. */
+static const struct bp_call_rule own_stack_rules[] = {
+    {"prlimit64", BP_CALL_ALLOW, 2, {{0, INT, 0}, {1, INT, RLIMIT_STACK}}},
+};
+SET(own_stack);
+
 /* Starting tools: processes without namespaces. Of signals only abort()'s, which may come from a
  * grandchild whose number is not known here. */
 static const struct bp_call_rule tools_rules[] = {
@@ -393,8 +400,8 @@ const struct bp_filter_calls bp_filter_calls[BP_FILTER_COUNT] = {
                                {&basic, &descriptors, &process, &tools, &files, &fallbacks,
                                 &escapes}},
     [BP_POLICY_COMPILE_GPU] = {BP_CALL_NOTIFY,
-                               {&basic, &descriptors, &process, &threads, &files, &fallbacks,
-                                &escapes}},
+                               {&basic, &descriptors, &process, &threads, &own_stack, &files,
+                                &fallbacks, &escapes}},
     /* ENOSYS rather than death as the default, also clone3's, by an action that gives way to the
      * candidate filter's notification: else a candidate's forbidden call would be nameless. */
     [BP_POLICY_RUN_CPU] = {BP_CALL_TRACE,

@@ -81,6 +81,7 @@ void bp_flight_describe_compile(const struct bp_session *session,
     *options = (struct bp_compile_options){
         .children = session->children,
         .dtype = session->dtype,
+        .spills_below = session->config->limits.spills + 1,
         .source = evaluation->source,
         .source_bytes = evaluation->source_bytes,
         .define_count = evaluation->knob_count,
@@ -175,6 +176,7 @@ static void take_compile(struct bp_flight *flight)
     evaluation->duration.overhead_ms += job->total_ms - job->compiler_ms;
     memcpy(evaluation->device_driver, job->compiler, sizeof evaluation->device_driver);
     memcpy(evaluation->object_hash, job->object_hash, sizeof evaluation->object_hash);
+    evaluation->profile = job->profile;
     free(evaluation->diagnostics);
     evaluation->diagnostics = bp_steal_pointer(&job->diagnostics);
     bp_close_fd(&flight->candidate->object_fd);
