@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "evaluator/device.h"
@@ -19,6 +20,7 @@
 #include "evaluator/layout.h"
 
 #define GUARD_BYTES 4096
+#define WARM_UP_BYTES ((size_t)4 << 20)
 #define IN_ORDER 0 /* a stream that waits for copies and fills, and they for it */
 
 struct bp_device_module {
@@ -67,24 +69,46 @@ static int read_limits(void)
     return status;
 }
 
+/* Small copies and large ones take different ways through a library. */
+static int warm_up_copies(void *there, void *host)
+{
+    static const size_t sizes[] = {64, WARM_UP_BYTES};
+    int status = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes && status == 0; i++) {
+        status = gpu.api->memory_set(there, 0x5a, sizes[i]);
+        if (status == 0)
+            status = gpu.api->copy_to_host(host, there, sizes[i]);
+        if (status == 0)
+            status = gpu.api->copy_to_device(there, host, sizes[i]);
+    }
+    return status;
+}
+
+static int warm_up_stream(void)
+{
+    bp_gpu_event event = NULL;
+    int status = gpu.api->event_create(&event, BP_GPU_EVENT_DEFAULT);
+    if (status == 0)
+        status = gpu.api->event_record(event, gpu.stream);
+    if (status == 0)
+        status = gpu.api->stream_synchronize(gpu.stream);
+    return status == 0 ? gpu.api->event_destroy(event) : status;
+}
+
 /* Every kind of work once: the library makes its threads, queues and kernels of its own for it now,
  * while it still may. */
 static int warm_up(void)
 {
-    char bytes[64] = {0};
     void *there = NULL;
-    int status = gpu.api->memory_alloc(&there, sizeof bytes);
+    BP_AUTO_FREE void *host = malloc(WARM_UP_BYTES);
+    if (!host)
+        return BP_GPU_OUT_OF_MEMORY;
+    int status = gpu.api->memory_alloc(&there, WARM_UP_BYTES);
     if (status == 0)
-        status = gpu.api->memory_set(there, 0x5a, sizeof bytes);
+        status = warm_up_copies(there, host);
     if (status == 0)
-        status = gpu.api->copy_to_host(bytes, there, sizeof bytes);
-    if (status == 0)
-        status = gpu.api->copy_to_device(there, bytes, sizeof bytes);
-    if (status == 0)
-        status = gpu.api->stream_synchronize(gpu.stream);
-    if (status == 0)
-        status = gpu.api->memory_free(there);
-    return status;
+        status = warm_up_stream();
+    return status == 0 ? gpu.api->memory_free(there) : status;
 }
 
 static int gpu_open(const char *text, uint32_t threads, struct bp_error *err)

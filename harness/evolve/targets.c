@@ -118,7 +118,7 @@ static int compile_in_loop(const struct bp_config *config, struct bp_loop *loop,
         .memory_bytes = (uint64_t)config->limits.memory_mb << 20,
         .log_max_bytes = (size_t)config->limits.log_kb << 10,
     };
-    if (bp_canary_run(&children, &report, err) < 0 ||
+    if (bp_canary_run(&children, 1u << BP_POLICY_COMPILE_GPU, &report, err) < 0 ||
         bp_canary_insist(&report, config->sandbox_require, config->allow_degraded, err) < 0)
         return -1;
     int result = compile_all(config, &children, candidate, targets, err);
