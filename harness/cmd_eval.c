@@ -282,6 +282,28 @@ static int run(const struct arguments *arguments, struct bp_session *session,
     return 0;
 }
 
+/* The exit status. */
+static int carry_out(const struct arguments *arguments)
+{
+    struct bp_session *session = calloc(1, sizeof *session);
+    struct bp_config *config = calloc(1, sizeof *config);
+    struct bp_evaluation *evaluation = bp_evaluation_new();
+    struct bp_error err;
+    int status, result;
+    bp_log_set_level(arguments->verbose ? BP_LOG_DEBUG : BP_LOG_WARNING);
+    if (!session || !config || !evaluation)
+        result = bp_fail(&err, BP_ERR_MEMORY, "no memory");
+    else
+        result = run(arguments, session, config, evaluation, &err);
+    status = result < 0 ? bp_print_failure(&err) : bp_verdict_exit_code(evaluation->verdict);
+    if (config)
+        bp_config_free(config);
+    free(config);
+    free(session);
+    bp_evaluation_free(evaluation);
+    return status;
+}
+
 int bp_cmd_eval(int argc, char **argv)
 {
     struct arguments arguments = {.dtype = "f16",
@@ -340,23 +362,5 @@ int bp_cmd_eval(int argc, char **argv)
     int got = bp_cli_parse(&verb, argc, argv, &arguments.source, &err);
     if (got == -2)
         return BP_EXIT_OK;
-    struct bp_session *session = calloc(1, sizeof *session);
-    struct bp_config *config = calloc(1, sizeof *config);
-    struct bp_evaluation *evaluation = bp_evaluation_new();
-    int status;
-    if (got >= 0 && (!session || !config || !evaluation))
-        got = bp_fail(&err, BP_ERR_MEMORY, "no memory");
-    bp_log_set_level(arguments.verbose ? BP_LOG_DEBUG : BP_LOG_WARNING);
-    if (got < 0 || run(&arguments, session, config, evaluation, &err) < 0) {
-        fprintf(stderr, "bulletproof: %s\n", err.msg);
-        status = bp_exit_of_error(&err);
-    } else {
-        status = bp_verdict_exit_code(evaluation->verdict);
-    }
-    if (config)
-        bp_config_free(config);
-    free(config);
-    free(session);
-    bp_evaluation_free(evaluation);
-    return status;
+    return got < 0 ? bp_print_failure(&err) : carry_out(&arguments);
 }
