@@ -381,13 +381,16 @@ static void all_timed_calls_share_a_limit(void **state)
     drop(&candidate);
 }
 
+static uint32_t chances = 1; /* of the challenger */
+
 static void play(const char *moods, const struct bp_candidate *a, const struct bp_candidate *b,
                  struct bp_match_result *result)
 {
+    struct bp_match_rules rules = {.rounds = 4, .chances = {chances, 2}};
     struct bp_error err;
     set_moods("run", moods);
     session->matches = 0;
-    assert_int_equal(bp_session_match(session, a, b, 4, false, result, &err), 0);
+    assert_int_equal(bp_session_match(session, a, b, &rules, result, &err), 0);
     printf("%u plays, %s %s\n", (unsigned)session->matches,
            bp_verdict_name(result->outcome.verdict), result->outcome.message);
 }
@@ -436,7 +439,14 @@ static void matches_are_played_again(void **state)
     assert_int_equal(result.outcome.verdict, BP_VERDICT_CRASH);
     assert_int_equal(result.failed_side, BP_RING_A);
     assert_int_equal(session->matches, 1);
-    play("", &good, &bad, &result); /* the incumbent's, twice: void */
+    chances = 2; /* as the champion has them in the final comparison */
+    play("", &bad, &good, &result);
+    assert_int_equal(result.outcome.verdict, BP_VERDICT_CRASH);
+    assert_int_equal(result.failed_side, BP_RING_A);
+    assert_int_equal(session->matches, 2);
+    chances = 1;
+    config->retry.attempts = 1;     /* however few there are */
+    play("", &good, &bad, &result); /* the incumbent's, twice */
     assert_int_equal(result.outcome.verdict, BP_VERDICT_CRASH);
     assert_int_equal(result.failed_side, BP_RING_B);
     assert_int_equal(session->matches, 2);
