@@ -6,7 +6,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "harness/cli.h"
 #include "harness/commands.h"
@@ -151,14 +150,12 @@ static void fill_details(char *text, size_t size)
 
 static int load(const struct arguments *arguments, struct bp_config *config, struct bp_error *err)
 {
-    struct bp_buffer source;
     bp_config_defaults(config);
     snprintf(config->dtype, sizeof config->dtype, "%s", arguments->dtype);
     snprintf(config->device, sizeof config->device, "%s", arguments->device);
     snprintf(config->suite, sizeof config->suite, "%s", arguments->suite);
     config->threads = (uint32_t)arguments->threads;
     config->allow_degraded = arguments->allow_degraded;
-    snprintf(config->kernel, sizeof config->kernel, "%s", arguments->source);
     config->limits.compile_s = arguments->compile_seconds;
     config->limits.gate_s = arguments->gate_seconds;
     config->limits.run_s = arguments->run_seconds;
@@ -167,16 +164,7 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
         return bp_fail(err, BP_ERR_USAGE,
                        "eval: --gates needs 'all' or names of gates with commas between, not '%s'",
                        arguments->gates);
-    bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
-    if (bp_io_read_file(arguments->source, &source, err) < 0 ||
-        bp_kernel_head_parse(arguments->source, bp_buffer_text(&source), source.size, &config->head,
-                             err) < 0) {
-        bp_buffer_free(&source);
-        return -1;
-    }
-    config->source_bytes = source.size;
-    config->source = bp_steal_pointer(&source.data);
-    return 0;
+    return bp_config_read_kernel(arguments->source, config, err);
 }
 
 /* Knobs that the kernel does not have, as they were asked for. */

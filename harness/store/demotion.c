@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
+
 json_t *bp_demotion_json(const struct bp_demotion *demotion)
 {
     return json_pack("{s:I, s:s, s:I, s:I, s:f}", "evaluation", (json_int_t)demotion->evaluation,
@@ -40,7 +42,7 @@ static int add(void *context, const struct bp_stored_event *event, struct bp_err
 {
     struct bp_demotions *demotions = context;
     struct bp_demotion *items =
-        realloc(demotions->items, (demotions->count + 1) * sizeof *demotions->items);
+        bp_array_grow(demotions->items, demotions->count, &demotions->capacity, sizeof *items);
     if (!items)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for the record's demotions");
     demotions->items = items;

@@ -17,7 +17,7 @@ struct bp_demotion {
 
 struct bp_demotions {
     struct bp_demotion *items; /* owned, [count], in order */
-    uint32_t count;
+    uint32_t count, capacity;
 };
 
 /* A new reference; null when there is no memory. */

@@ -494,20 +494,13 @@ static int copy_worker(struct bp_error *err)
 
 static int load(struct bp_error *err)
 {
-    struct bp_buffer source;
     bp_config_defaults(config);
     snprintf(config->dtype, sizeof config->dtype, "f16");
     snprintf(config->suite, sizeof config->suite, "tiny");
     config->parallel = 1;
     config->timing.ring_mb = 1;
     config->timing.batch_ms = 1;
-    bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
-    if (bp_io_read_file(KERNEL, &source, err) < 0 ||
-        bp_kernel_head_parse(KERNEL, bp_buffer_text(&source), source.size, &config->head, err) < 0)
-        return -1;
-    config->source_bytes = source.size;
-    config->source = bp_steal_pointer(&source.data);
-    return 0;
+    return bp_config_read_kernel(KERNEL, config, err);
 }
 
 static int open_session(void **state)
