@@ -1,6 +1,5 @@
 /* A session with real children, some of which fail as told: what is retried and what is not, what the
  * device goes through, and that no failure of ours ends the run. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -25,6 +24,7 @@
 #include "base/log.h"
 #include "harness/evolve/identity.h"
 #include "harness/evolve/session.h"
+#include "tests/lib/descriptors.h"
 
 static char directory[] = "/tmp/bulletproof-session-XXXXXX";
 static struct bp_session *session;
@@ -281,16 +281,6 @@ static void grant_descriptors(void *context)
 {
     (void)context;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
-}
-
-static uint32_t open_descriptors(void)
-{
-    uint32_t count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
 }
 
 static void a_child_that_cannot_be_started_costs_an_attempt(void **state)
