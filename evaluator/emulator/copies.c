@@ -117,8 +117,8 @@ hsa_status_t hsa_amd_memory_async_copy_on_engine(void *to, hsa_agent_t to_agent,
                                                  hsa_agent_t from_agent, size_t bytes,
                                                  uint32_t dependency_count,
                                                  const hsa_signal_t *dependencies,
-                                                 hsa_signal_t completion, uint32_t engine,
-                                                 bool force)
+                                                 hsa_signal_t completion,
+                                                 hsa_amd_sdma_engine_id_t engine, bool force)
 {
     (void)engine;
     (void)force;

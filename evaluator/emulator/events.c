@@ -3,7 +3,6 @@
 #include <hsa/hsa.h>
 #include <hsa/hsa_ext_amd.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -79,6 +78,18 @@ void emu_event_hw_exception(uint32_t cause)
             (unsigned long long)emu_agent_gpu.handle,
             cause == EMU_HW_EXCEPTION_CAUSE_ECC ? "ECC" : "GPU Hang");
     abort();
+}
+
+bool emu_event_unimplemented(void)
+{
+    const union {
+        struct {
+            uint32_t type;
+            hsa_agent_t agent;
+        };
+        hsa_amd_event_t event; /* no handler reads beyond it */
+    } event = {{EMU_EVENT_UNIMPLEMENTED, emu_agent_gpu}};
+    return told(&event);
 }
 
 const struct emu_report *emu_report(void)

@@ -2,6 +2,7 @@
 #ifndef BP_EMULATOR_EVENTS_H
 #define BP_EMULATOR_EVENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "evaluator/emulator/dispatch.h"
@@ -11,6 +12,9 @@
  * does. */
 void emu_event_memory_fault(uint64_t address);
 void emu_event_hw_exception(uint32_t cause);
+
+/* Whether a handler took the event EMU_EVENT_UNIMPLEMENTED. */
+bool emu_event_unimplemented(void);
 
 /* Notes in the report, unless something is there already, why a dispatch failed. */
 void emu_report_failure(enum emu_end end, uint64_t address, const char *what);

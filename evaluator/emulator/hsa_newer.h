@@ -59,13 +59,17 @@ struct emu_hw_exception_event {
     uint32_t reset_type, reset_cause;
 };
 
+#if HSA_AMD_INTERFACE_VERSION_MINOR < 2
+typedef uint32_t hsa_amd_sdma_engine_id_t;
+#endif
+
 /* Entries of libhsa-runtime64 that libamdhip64 of ROCm 6 and 7 imports as well. */
 hsa_status_t hsa_amd_memory_async_copy_on_engine(void *to, hsa_agent_t to_agent, const void *from,
                                                  hsa_agent_t from_agent, size_t bytes,
                                                  uint32_t dependency_count,
                                                  const hsa_signal_t *dependencies,
-                                                 hsa_signal_t completion, uint32_t engine,
-                                                 bool force);
+                                                 hsa_signal_t completion,
+                                                 hsa_amd_sdma_engine_id_t engine, bool force);
 hsa_status_t hsa_amd_memory_copy_engine_status(hsa_agent_t to, hsa_agent_t from, uint32_t *engines);
 hsa_status_t hsa_amd_memory_get_preferred_copy_engine(hsa_agent_t to, hsa_agent_t from,
                                                       uint32_t *engines);

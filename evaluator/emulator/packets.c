@@ -16,10 +16,11 @@
 
 static uint64_t max_instructions;
 
-/* What the queue is told of each end; a dispatch over its budget hangs instead. */
+/* What the queue is told of each end. A memory fault is an event only: the real runtime keeps it from the
+ * queue ("more useful when reported through the system error handler"), which stands still. */
 static const hsa_status_t end_status[] = {
     [EMU_DONE] = HSA_STATUS_SUCCESS,
-    [EMU_MEMORY_FAULT] = (hsa_status_t)HSA_STATUS_ERROR_MEMORY_FAULT,
+    [EMU_MEMORY_FAULT] = HSA_STATUS_SUCCESS,
     [EMU_ILLEGAL_INSTRUCTION] = (hsa_status_t)HSA_STATUS_ERROR_ILLEGAL_INSTRUCTION,
     [EMU_UNIMPLEMENTED] = (hsa_status_t)EMU_STATUS_UNIMPLEMENTED,
     [EMU_TRAP] = HSA_STATUS_ERROR_EXCEPTION,
@@ -48,9 +49,6 @@ static hsa_status_t strike(const struct emu_fault *fault, volatile bool *stop)
     case EMU_EFFECT_MEMORY_FAULT:
         emu_event_memory_fault(fault->argument);
         break;
-    case EMU_EFFECT_HANG:
-        hang(stop);
-        break;
     case EMU_EFFECT_DEVICE_LOST:
         emu_device_lose();
         emu_event_hw_exception(EMU_HW_EXCEPTION_CAUSE_HANG);
@@ -58,11 +56,14 @@ static hsa_status_t strike(const struct emu_fault *fault, volatile bool *stop)
     case EMU_EFFECT_ECC:
         emu_event_hw_exception(EMU_HW_EXCEPTION_CAUSE_ECC);
         break;
+    case EMU_EFFECT_HANG:
+        break;
     case EMU_EFFECT_STATUS:
     case EMU_EFFECT_SLEEP:
-        break;
+        return fault->status;
     }
-    return fault->status;
+    hang(stop);
+    return HSA_STATUS_SUCCESS;
 }
 
 /* What a packet processor refuses before a wave is started. */
@@ -90,9 +91,11 @@ static hsa_status_t fail(const struct emu_outcome *outcome, volatile bool *stop)
     emu_report_failure(outcome->end, outcome->address, outcome->what);
     if (outcome->end == EMU_MEMORY_FAULT)
         emu_event_memory_fault(outcome->address);
-    if (outcome->end == EMU_BUDGET)
-        hang(stop);
-    return end_status[outcome->end];
+    bool taken = outcome->end == EMU_UNIMPLEMENTED && emu_event_unimplemented();
+    if (!taken && end_status[outcome->end] != HSA_STATUS_SUCCESS)
+        return end_status[outcome->end];
+    hang(stop);
+    return HSA_STATUS_SUCCESS;
 }
 
 static hsa_status_t execute(const hsa_kernel_dispatch_packet_t *packet, const hsa_queue_t *queue,
@@ -127,8 +130,10 @@ static hsa_status_t run_dispatch(const void *packet, const hsa_queue_t *queue, v
     const struct emu_fault *fault = emu_fault_strikes(EMU_AT_DISPATCH);
     if (fault)
         return strike(fault, stop);
-    if (emu_device_lost())
-        return HSA_STATUS_ERROR_FATAL;
+    if (emu_device_lost()) {
+        hang(stop);
+        return HSA_STATUS_SUCCESS;
+    }
     struct emu_reach reach = {0};
     hsa_status_t status = check_dispatch(packet, &reach);
     return status == HSA_STATUS_SUCCESS ? execute(packet, queue, &reach, stop) : status;

@@ -35,6 +35,8 @@ struct bp_stopwatch {
     double timeout_ms, spent_ms;         /* of that batch; of all before it */
     uint64_t asked_ns;                   /* when it was asked for */
     struct bp_sample sample;             /* the row of it that is looked at */
+    double prepared_ms;                  /* work on inputs that batches have waited for */
+    double prepared_before_ms;           /* the bench's, when the last of them was ordered */
 };
 
 /* Zeroes what counts and sets the floors of the bench's machine. */
