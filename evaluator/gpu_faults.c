@@ -6,7 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "evaluator/emulator/report.h"
+
 #define HSA_LIBRARY "libhsa-runtime64.so.1"
+
+/* The emulator's own account, which knows more than any device tells; null without it. */
+static const struct emu_report *report;
 
 /* hsa/hsa_ext_amd.h: hsa_amd_event_t. */
 enum { EVENT_MEMORY_FAULT = 0, EVENT_HARDWARE_EXCEPTION = 1, EVENT_MEMORY_ERROR = 2 };
@@ -57,10 +62,41 @@ void bp_gpu_faults_watch(void)
 {
     void *runtime = dlopen(HSA_LIBRARY, RTLD_NOW | RTLD_NOLOAD);
     int (*watch)(int (*)(const struct hsa_event *, void *), void *) = NULL;
+    const struct emu_report *(*emulator)(void) = NULL;
     void *found = runtime ? dlsym(runtime, "hsa_amd_register_system_event_handler") : NULL;
     memcpy(&watch, &found, sizeof watch);
     if (watch)
         watch(take_event, NULL);
+    found = runtime ? dlsym(runtime, "emu_report") : NULL;
+    memcpy(&emulator, &found, sizeof emulator);
+    if (emulator)
+        report = emulator();
+}
+
+/* How a dispatch ended, where it did not complete. What the emulator cannot do says nothing of the
+ * kernel; what was injected on purpose comes as it would from a device, by an event or a status. */
+static const struct {
+    const char *name;
+    enum bp_verdict verdict;
+} ends[] = {
+    [EMU_MEMORY_FAULT] = {"memory fault", BP_VERDICT_GPU_FAULT},
+    [EMU_ILLEGAL_INSTRUCTION] = {"illegal instruction", BP_VERDICT_GPU_FAULT},
+    [EMU_UNIMPLEMENTED] = {"the emulator has no such instruction", BP_VERDICT_INFRA},
+    [EMU_TRAP] = {"trap", BP_VERDICT_GPU_FAULT},
+    [EMU_LDS_FAULT] = {"access beyond the LDS", BP_VERDICT_GPU_FAULT},
+    [EMU_BUDGET] = {"the emulator's budget of instructions is used up", BP_VERDICT_GPU_HANG},
+};
+
+static enum bp_verdict reported(char message[BP_TEXT_LINE])
+{
+    if (!report || report->injected || report->end == EMU_DONE ||
+        report->end >= sizeof ends / sizeof *ends)
+        return BP_VERDICT_PASS;
+    int length = snprintf(message, BP_TEXT_LINE, "%s: %s", ends[report->end].name, report->what);
+    if (report->end == EMU_MEMORY_FAULT && length < BP_TEXT_LINE)
+        snprintf(message + length, (size_t)(BP_TEXT_LINE - length), ", address 0x%" PRIx64,
+                 report->address);
+    return ends[report->end].verdict;
 }
 
 static void describe_fault(char message[BP_TEXT_LINE])
@@ -74,8 +110,9 @@ static void describe_fault(char message[BP_TEXT_LINE])
 
 enum bp_verdict bp_gpu_faults_seen(char message[BP_TEXT_LINE])
 {
-    if (!atomic_load(&seen))
-        return BP_VERDICT_PASS;
+    enum bp_verdict verdict = reported(message);
+    if (verdict != BP_VERDICT_PASS || !atomic_load(&seen))
+        return verdict;
     if (first.type == EVENT_HARDWARE_EXCEPTION) {
         snprintf(message, BP_TEXT_LINE,
                  "hardware exception: the device was reset (type %" PRIu32 ", cause %" PRIu32 ")",

@@ -78,8 +78,39 @@ struct bp_evidence *bp_evidence_of_child(enum bp_stage stage, const struct bp_ch
     return NULL;
 }
 
-void bp_evidence_name_fault(const struct bp_evidence *evidence, struct bp_outcome *outcome)
+/* AMD's runtime ends the process when the device fails in a way that nobody takes care of, and says why
+ * before. Kernels print to the same log, but then it is not the runtime that aborts. */
+static void name_abort(const struct bp_evidence *evidence, struct bp_outcome *outcome)
 {
-    if (evidence && evidence->fault[0] && outcome->verdict == BP_VERDICT_CRASH)
+    static const struct {
+        const char *text;
+        enum bp_verdict verdict;
+    } lines[] = {
+        {"Memory access fault by GPU", BP_VERDICT_GPU_FAULT},
+        {"HW Exception by GPU", BP_VERDICT_GPU_HANG},
+        {"HSA_STATUS_ERROR_OUT_OF_RESOURCES", BP_VERDICT_OOM_DEVICE},
+        {"HSA_STATUS_ERROR", BP_VERDICT_GPU_FAULT},
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        const char *at = strstr(evidence->log, lines[i].text);
+        if (!at)
+            continue;
+        outcome->verdict = lines[i].verdict;
+        snprintf(outcome->message, sizeof outcome->message, "the runtime aborted (SIGABRT): %.*s",
+                 (int)strcspn(at, "\n"), at);
+        bp_outcome_clean(outcome);
+        return;
+    }
+}
+
+void bp_evidence_name_fault(const struct bp_evidence *evidence, enum bp_device_kind kind,
+                            struct bp_outcome *outcome)
+{
+    if (!evidence || outcome->verdict != BP_VERDICT_CRASH)
+        return;
+    bool aborted = WIFSIGNALED(evidence->wait_status) && WTERMSIG(evidence->wait_status) == SIGABRT;
+    if (evidence->fault[0])
         snprintf(outcome->message, sizeof outcome->message, "killed by %.480s", evidence->fault);
+    else if (kind != BP_DEVICE_KIND_CPU && aborted)
+        name_abort(evidence, outcome);
 }

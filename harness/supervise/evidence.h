@@ -2,6 +2,7 @@
 #ifndef BP_HARNESS_SUPERVISE_EVIDENCE_H
 #define BP_HARNESS_SUPERVISE_EVIDENCE_H
 
+#include "evaluator/device_name.h"
 #include "harness/store/evidence.h"
 #include "harness/supervise/child.h"
 #include "harness/supervise/outcome.h"
@@ -12,7 +13,9 @@
 struct bp_evidence *bp_evidence_of_child(enum bp_stage stage, const struct bp_child *child,
                                          const struct bp_child_end *end);
 
-/* Puts address and place into the message of a CRASH, where the evidence has them. */
-void bp_evidence_name_fault(const struct bp_evidence *evidence, struct bp_outcome *outcome);
+/* Puts address and place into the message of a CRASH, where the evidence has them. Where the child's
+ * device is a GPU and its runtime aborted, the outcome becomes what the runtime said of the device. */
+void bp_evidence_name_fault(const struct bp_evidence *evidence, enum bp_device_kind kind,
+                            struct bp_outcome *outcome);
 
 #endif

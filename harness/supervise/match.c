@@ -43,6 +43,12 @@ static const struct bp_bench_options *bench_options(const struct bp_match *match
     return bp_bench_options(match->options.bench);
 }
 
+/* As in trial.c. */
+static bool is_emulated(const struct bp_match *match)
+{
+    return bench_options(match)->kind == BP_DEVICE_KIND_EMULATED;
+}
+
 static void decide(struct bp_match *match)
 {
     if (match->decided)
@@ -242,7 +248,8 @@ static void match_answer(void *context, struct bp_child *child, enum bp_message_
     uint32_t s = child == match->sides[1].child;
     if (type == BP_MESSAGE_failure) {
         match->result.failed_side = (enum bp_ring_side)s;
-        bp_outcome_of_failure(BP_STAGE_time, message, bp_child_candidate_ran(child),
+        bp_outcome_of_failure(BP_STAGE_time, message,
+                              bp_child_candidate_ran(child) && !is_emulated(match),
                               &match->result.outcome);
         decide(match);
     } else if (take_side_answer(match, s, type, &err) < 0) {
@@ -267,7 +274,8 @@ static void match_ended(void *context, struct bp_child *child, const struct bp_c
         bp_outcome_of_end(is_judge ? BP_STAGE_judge : BP_STAGE_time, end,
                           bench_options(match)->children.run_ms, &match->result.outcome);
     if (!is_judge)
-        bp_evidence_name_fault(match->evidence[s], &match->result.outcome);
+        bp_evidence_name_fault(match->evidence[s], bench_options(match)->kind,
+                               &match->result.outcome);
     decide(match);
 }
 

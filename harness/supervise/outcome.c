@@ -56,6 +56,11 @@ static void clean(char *text)
     }
 }
 
+void bp_outcome_clean(struct bp_outcome *outcome)
+{
+    clean(outcome->message);
+}
+
 static void set(struct bp_outcome *outcome, enum bp_verdict verdict, const char *text)
 {
     outcome->verdict = verdict;

@@ -15,7 +15,8 @@ void bp_outcome_of_end(enum bp_stage stage, const struct bp_child_end *end, doub
                        struct bp_outcome *outcome);
 
 /* The outcome of a `failure` message: its verdict if the stage may claim it, else PROTOCOL. A child
- * in which candidate code has run cannot claim INFRA, PASS or any judgement. */
+ * in which candidate code has run cannot claim INFRA, PASS or any judgement; on an emulated device the
+ * caller says that none has, as what the emulator cannot do is claimed afterwards. */
 void bp_outcome_of_failure(enum bp_stage stage, const struct bp_msg_failure *failure,
                            bool candidate_ran, struct bp_outcome *outcome);
 
@@ -23,6 +24,9 @@ void bp_outcome_of_failure(enum bp_stage stage, const struct bp_msg_failure *fai
  * same rule. */
 void bp_outcome_of_claim(enum bp_stage stage, uint32_t verdict, const char *message,
                          struct bp_outcome *outcome);
+
+/* Takes out of the message, which may be a candidate's words, what would harm a terminal or a log. */
+void bp_outcome_clean(struct bp_outcome *outcome);
 
 /* INFRA: something of ours failed before, beside or after the candidate. */
 void bp_outcome_of_error(const struct bp_error *err, struct bp_outcome *outcome);

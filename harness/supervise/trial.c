@@ -56,6 +56,12 @@ static const struct bp_suite *suite_of(const struct bp_trial *trial)
     return bp_bench_options(trial->options.bench)->suite;
 }
 
+/* What an emulator cannot do is not the candidate's doing, and its child may say so. */
+static bool is_emulated(const struct bp_trial *trial)
+{
+    return bp_bench_options(trial->options.bench)->kind == BP_DEVICE_KIND_EMULATED;
+}
+
 static const struct bp_child_settings *settings_of(const struct bp_trial *trial)
 {
     return &bp_bench_options(trial->options.bench)->children;
@@ -304,7 +310,8 @@ static void trial_answer(void *context, struct bp_child *child, enum bp_message_
         return;
     if (type == BP_MESSAGE_failure) {
         enum bp_stage stage = is_run ? trial->stage : BP_STAGE_judge;
-        bp_outcome_of_failure(stage, message, is_run && bp_child_candidate_ran(child),
+        bp_outcome_of_failure(stage, message,
+                              is_run && bp_child_candidate_ran(child) && !is_emulated(trial),
                               &trial->outcome);
         decide(trial);
     } else if (is_run ? take_run_answer(trial, type, message, &err) < 0
@@ -346,7 +353,8 @@ static void trial_ended(void *context, struct bp_child *child, const struct bp_c
     if (!is_run || end->cause != BP_CHILD_DEADLINE || stage != BP_STAGE_time ||
         !bp_stopwatch_is_used_up(&trial->watch, true, &trial->outcome))
         bp_outcome_of_end(stage, end, timeout_ms, &trial->outcome);
-    bp_evidence_name_fault(trial->evidence, &trial->outcome);
+    bp_evidence_name_fault(trial->evidence, bp_bench_options(trial->options.bench)->kind,
+                           &trial->outcome);
     if (is_run)
         enter(trial, stage);
     decide(trial);
