@@ -47,6 +47,16 @@ static int open_emulator(struct bp_error *err)
     return bp_fail(err, BP_ERR_UNAVAILABLE, "no emulated GPU: there is no %s" EMULATOR, self);
 }
 
+/* libamdhip64 opens one of them when it starts, to compile its own small kernels: without, it sees no
+ * device. What there is not, it can do without. */
+static void open_companions(void)
+{
+    static const char *const names[] = {"libamd_comgr.so.3", "libamd_comgr.so.2"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (dlopen(names[i], RTLD_NOW | RTLD_LOCAL))
+            return;
+}
+
 int bp_gpu_preload(enum bp_policy_id policy, struct bp_error *err)
 {
     bool emulated = policy == BP_POLICY_RUN_EMULATED;
@@ -56,6 +66,8 @@ int bp_gpu_preload(enum bp_policy_id policy, struct bp_error *err)
     if ((emulated && open_emulator(err) < 0) ||
         bp_gpu_api_open(kind, BP_GPU_DRIVER, &driver.api, err) < 0)
         return -1;
+    if (kind == BP_GPU_AMD)
+        open_companions();
     driver.opened = true;
     return 0;
 }
