@@ -37,6 +37,7 @@ static struct {
     struct bp_device_limits limits;
     unsigned char *guards[2]; /* before and behind the workspace, there; null without */
     unsigned char guard[GUARD_BYTES];
+    char printed[4096];
 } gpu;
 
 static enum bp_verdict fail(enum bp_gpu_moment moment, int status, const char *what,
@@ -120,6 +121,8 @@ static int gpu_open(const char *text, uint32_t threads, struct bp_error *err)
     gpu.api = bp_gpu_open(&name, err);
     if (!gpu.api)
         return -1;
+    /* What kernels print the library prints; without a buffer stdio would ask what the descriptor is. */
+    setvbuf(stdout, gpu.printed, _IOLBF, sizeof gpu.printed);
     bp_gpu_faults_watch();
     int status = read_limits();
     if (status == 0)

@@ -92,10 +92,7 @@ static enum bp_verdict reported(char message[BP_TEXT_LINE])
     if (!report || report->injected || report->end == EMU_DONE ||
         report->end >= sizeof ends / sizeof *ends)
         return BP_VERDICT_PASS;
-    int length = snprintf(message, BP_TEXT_LINE, "%s: %s", ends[report->end].name, report->what);
-    if (report->end == EMU_MEMORY_FAULT && length < BP_TEXT_LINE)
-        snprintf(message + length, (size_t)(BP_TEXT_LINE - length), ", address 0x%" PRIx64,
-                 report->address);
+    snprintf(message, BP_TEXT_LINE, "%s: %s", ends[report->end].name, report->what);
     return ends[report->end].verdict;
 }
 

@@ -23,7 +23,7 @@ struct arguments {
     const char *source;
     struct bp_cli_list knobs;
     const char *dtype, *device, *suite, *gates, *bundle, *target;
-    uint64_t threads, ring_mb;
+    uint64_t threads, ring_mb, workspace_mb;
     double compile_seconds, gate_seconds, run_seconds;
     bool json, verbose, allow_degraded, compile_only;
 };
@@ -161,6 +161,8 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     config->limits.gate_s = arguments->gate_seconds;
     config->limits.run_s = arguments->run_seconds;
     config->timing.ring_mb = (uint32_t)arguments->ring_mb;
+    if (arguments->workspace_mb)
+        config->limits.workspace_mb = (uint32_t)arguments->workspace_mb;
     if (arguments->gates && !bp_gates_parse(arguments->gates, &config->gates))
         return bp_fail(err, BP_ERR_USAGE,
                        "eval: --gates needs 'all' or names of gates with commas between, not '%s'",
@@ -382,6 +384,8 @@ int bp_cmd_eval(int argc, char **argv)
         {"target", BP_CLI_TEXT, "TARGETS",
          "with --compile-only: GPU architectures with commas between, such as gfx1030,sm_90",
          &arguments.target, 0, 0},
+        {"workspace-mb", BP_CLI_COUNT, "N", "MiB of workspace a plan may ask for (default 1024)",
+         &arguments.workspace_mb, 1, 1048576},
         {"bundle", BP_CLI_TEXT, "DIR", "write what 'replay' needs as a new directory DIR",
          &arguments.bundle, 0, 0},
         {"allow-degraded", BP_CLI_FLAG, NULL,

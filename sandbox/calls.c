@@ -423,7 +423,10 @@ const struct bp_filter_calls bp_filter_calls[BP_FILTER_COUNT] = {
                               {&basic, &descriptors, &process, &threads, &writable_code, &loading,
                                &startup, &runtime, &nvidia, &escapes}},
     [BP_FILTER_CANDIDATE_CPU] = {BP_CALL_NOTIFY, {&basic, &frames, &escapes}},
-    [BP_FILTER_CANDIDATE_EMULATED] = {BP_CALL_NOTIFY, {&basic, &frames, &runtime, &escapes}},
+    /* A kernel that prints makes the library start a thread, whose stack is to be executable. */
+    [BP_FILTER_CANDIDATE_EMULATED] = {BP_CALL_NOTIFY,
+                                      {&basic, &frames, &runtime, &threads, &writable_code,
+                                       &fallbacks, &escapes}},
     /* No file is opened any more; threads and memory come when the driver wants them. */
     [BP_FILTER_CANDIDATE_AMD] = {BP_CALL_NOTIFY,
                                  {&basic, &descriptors, &process, &threads, &writable_code,

@@ -28,6 +28,7 @@ OUTPUT_MAX = 1 << 20
 EXPECTATION = re.compile(r"(?P<verdicts>[A-Z_|]+)(?: in (?P<stages>[a-z|]+))?(?:: (?P<text>.+))?$")
 # What moves a cursor, or makes text read otherwise than it is, must not reach a terminal or a log.
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffd]")
+RETRY = re.compile(r"^\S+ WARNING session: evaluation 0, attempt 1: GPU_.*; trying again\n", re.M)
 EXIT_STATUS = {"PASS": 0, "INFRA": 20}
 EXIT_CANDIDATE = 10
 DEADLINES_S = {"--compile-seconds": 10.0, "--run-seconds": 5.0}
@@ -134,8 +135,10 @@ class Case:
             complaints.append("control characters in a text of the result")
         if CONTROL.search(run.output):
             complaints.append("control characters in the output")
-        if run.errors:
-            complaints.append(f"standard error: {run.errors.strip()[:300]}")
+        # A suspected fault of the device is tried once more, and said so.
+        errors = RETRY.sub("", run.errors).strip()
+        if errors:
+            complaints.append(f"standard error: {errors[:300]}")
         return f"{seen[:100]:100} {run.seconds:5.2f} s", complaints
 
     def complaints_about(self, result, status):

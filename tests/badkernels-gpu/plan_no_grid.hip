@@ -1,0 +1,21 @@
+/*! bulletproof
+name: plan_no_grid
+targets: [amd, nvidia]
+dtypes: [f16, bf16, f32]
+supports: head_dim == 128
+*/
+// expected: LAUNCH_ERROR in run: dimension of zero
+
+/* A grid of zero blocks. */
+#include "gqa.h"
+
+GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
+{
+    gqa_plan_launch(plan, 0, 0, 1, 1, 64, 0);
+}
+
+GQA_KERNEL void gqa_kernel0(gqa_shape shape, const gqa_t *q, const gqa_t *k, const gqa_t *v,
+                            gqa_t *o, void *workspace)
+{
+    o[threadIdx.x] = q[0];
+}

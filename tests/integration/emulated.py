@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Kernels on the emulated AMD GPU, under the libamdhip64 that is installed: bad ones get each its verdict,
+seeds pass, and a seed passes behind the last of the faults.
+
+Exits with 77 where there is no emulator or no libamdhip64.
+"""
+import argparse
+import ctypes.util
+import os
+import subprocess
+import sys
+
+EMULATOR = "libhsa-runtime64.so.1"
+FOLDERS = ["evaluator/emulator", "emulator", "."]
+
+
+def why_not(program):
+    folder = os.path.dirname(os.path.abspath(program))
+    if not any(os.path.exists(os.path.join(folder, place, EMULATOR)) for place in FOLDERS):
+        return f"no {EMULATOR} beside {program}: the emulator was not built (libhsa-runtime-dev)"
+    if not ctypes.util.find_library("amdhip64"):
+        return "no libamdhip64 (apt-get install libamdhip64-5)"
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program")
+    parser.add_argument("root")
+    parser.add_argument("--arch", default="gfx1030")
+    parser.add_argument("--sanitized", action="store_true")
+    arguments = parser.parse_args()
+    reason = why_not(arguments.program)
+    if reason:
+        print(f"skipped: {reason}")
+        return 77
+    here = os.path.dirname(os.path.abspath(__file__))
+    driver = [sys.executable, os.path.join(here, "badkernels.py"), arguments.program]
+    common = ["--options", f"--device emu:{arguments.arch}"]
+    common += ["--sanitized"] if arguments.sanitized else []
+    seeds = [os.path.join(arguments.root, "kernels/seeds", name) for name in ["eager.hip", "tiled.hip"]]
+    bad = os.path.join(arguments.root, "tests/badkernels-gpu")
+    failed = subprocess.call(driver + [bad, "--suites", "tiny_decode"] + common)
+    failed |= subprocess.call(driver + seeds + ["--suites", "tiny", "--expected", "PASS"] + common)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
