@@ -4,7 +4,7 @@ targets: [amd, nvidia]
 dtypes: [f16, bf16, f32]
 supports: head_dim == 128
 */
-// expected: WRONG_RESULT|NONFINITE|INFRA
+// expected: WRONG_RESULT|NONFINITE|RUN_TIMEOUT
 
 /* Prints without end, but for that of its loops. */
 #include "gqa.h"
