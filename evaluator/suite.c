@@ -78,6 +78,29 @@ static const struct bp_shape shapes[] = {
     {"tiny_decode", 1, 4, 1, 1, 70, 128},
     {"tiny_ragged", 2, 2, 1, 3, 40, 128, RAGGED(40, 7)},
     {"tiny_window", 1, 2, 2, 18, 37, 128, CAUSAL, .window = 9},
+    /* The 22 scenarios with fewer heads and shorter, at their own ratios and masks. */
+    {"tiny_short_context_quick", 1, 2, 1, 8, 8, 128, CAUSAL},
+    {"tiny_medium_context_analysis", 1, 2, 1, 16, 16, 128, CAUSAL},
+    {"tiny_long_context_detailed", 1, 2, 1, 32, 32, 128, CAUSAL},
+    {"tiny_very_long_context", 1, 2, 1, 48, 48, 128, CAUSAL},
+    {"tiny_micro_generation", 1, 2, 1, 1, 3, 128},
+    {"tiny_short_generation", 1, 2, 1, 1, 8, 128},
+    {"tiny_long_generation", 1, 2, 1, 1, 64, 128},
+    {"tiny_very_long_generation", 1, 2, 1, 1, 129, 128},
+    {"tiny_ultra_long_generation", 1, 2, 1, 1, 200, 128},
+    {"tiny_code_generation", 1, 2, 1, 21, 21, 128, CAUSAL},
+    {"tiny_step_by_step_reasoning", 2, 2, 1, 1, 33, 128},
+    {"tiny_creative_writing", 3, 2, 1, 1, 51, 128},
+    {"tiny_technical_documentation", 1, 4, 1, 8, 24, 128, CAUSAL},
+    {"tiny_conversational_assistant", 4, 2, 1, 1, 64, 128, RAGGED(3, 19, 47, 64)},
+    {"tiny_progressive_context", 2, 4, 1, 4, 64, 128, CAUSAL},
+    {"tiny_repetitive_pattern", 4, 2, 1, 1, 62, 128},
+    {"tiny_memory_pressure", 8, 4, 1, 1, 64, 128},
+    {"tiny_record_shape", 1, 4, 1, 32, 32, 128},
+    {"tiny_record_shape_causal", 1, 4, 1, 32, 32, 128, CAUSAL},
+    {"tiny_maximum_context_stress", 1, 4, 1, 1, 256, 128},
+    {"tiny_sliding_window", 1, 4, 1, 32, 32, 128, CAUSAL, .window = 4},
+    {"tiny_odd_cross", 3, 5, 1, 7, 13, 128},
 };
 
 enum { SHAPE_COUNT = sizeof shapes / sizeof *shapes };
@@ -112,6 +135,33 @@ static const struct pick tiny[] = {
     {"tiny_decode", GAUSS | F(needle) | F(ramp), true},
     {"tiny_causal", GAUSS | F(code) | F(exact) | F(tilt), false},
     {"tiny_ragged", GAUSS | F(needle), false},
+    {0},
+};
+
+/* Each scenario once: what a mask, a ratio or a length breaks shows here. */
+static const struct pick emulated_scenarios[] = {
+    {"tiny_short_context_quick", GAUSS, false},
+    {"tiny_medium_context_analysis", GAUSS, false},
+    {"tiny_long_context_detailed", GAUSS, false},
+    {"tiny_very_long_context", GAUSS, false},
+    {"tiny_micro_generation", GAUSS, false},
+    {"tiny_short_generation", GAUSS, false},
+    {"tiny_long_generation", GAUSS, false},
+    {"tiny_very_long_generation", GAUSS, false},
+    {"tiny_ultra_long_generation", GAUSS, false},
+    {"tiny_code_generation", GAUSS, false},
+    {"tiny_step_by_step_reasoning", GAUSS, false},
+    {"tiny_creative_writing", GAUSS, false},
+    {"tiny_technical_documentation", GAUSS, false},
+    {"tiny_conversational_assistant", GAUSS, false},
+    {"tiny_progressive_context", GAUSS, false},
+    {"tiny_repetitive_pattern", GAUSS, false},
+    {"tiny_memory_pressure", GAUSS, false},
+    {"tiny_record_shape", GAUSS, false},
+    {"tiny_record_shape_causal", GAUSS, false},
+    {"tiny_maximum_context_stress", GAUSS, false},
+    {"tiny_sliding_window", GAUSS, false},
+    {"tiny_odd_cross", GAUSS, false},
     {0},
 };
 
@@ -220,8 +270,8 @@ static const struct content {
     {"full", BP_DEVICE_CLASS_GPU, GPU_ROWS, gpu_full, odd_full},
     {"tiny", BP_DEVICE_CLASS_GPU, QUICK_ROWS, tiny, NULL},
     {"quick", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, tiny, NULL},
-    {"full", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, emulated_full, NULL},
-    {"tiny", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, tiny, NULL},
+    {"full", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, emulated_full, emulated_scenarios},
+    {"tiny", BP_DEVICE_CLASS_EMULATED, QUICK_ROWS, tiny, emulated_scenarios},
 };
 
 const struct bp_shape *bp_suite_shape(const char *name)

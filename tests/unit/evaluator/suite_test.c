@@ -70,6 +70,20 @@ static void test_families(void **state)
     }
 }
 
+/* Every scenario has a small version, that an emulated device is judged on. */
+static void test_emulated_scenarios(void **state)
+{
+    (void)state;
+    uint32_t small = 0;
+    assert_int_equal(bp_suite_find("tiny", BP_DEVICE_CLASS_EMULATED, &suite, &err), 0);
+    for (uint32_t i = 0; i < suite.case_count; i++) {
+        const struct bp_shape *shape = &suite.cases[i].shape;
+        assert_true(bp_shape_flops_full(shape) < 3e6);
+        small += strncmp(shape->name, "tiny_", 5) == 0 && suite.cases[i].family == BP_FAMILY_gauss;
+    }
+    assert_int_equal(small, 22 + 4);
+}
+
 static void test_quick_is_small(void **state)
 {
     (void)state;
@@ -128,9 +142,10 @@ static void test_family_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_suite),    cmocka_unit_test(test_families),
-        cmocka_unit_test(test_quick_is_small), cmocka_unit_test(test_one_shape),
-        cmocka_unit_test(test_unknown),        cmocka_unit_test(test_family_names),
+        cmocka_unit_test(test_every_suite),        cmocka_unit_test(test_families),
+        cmocka_unit_test(test_emulated_scenarios), cmocka_unit_test(test_quick_is_small),
+        cmocka_unit_test(test_one_shape),          cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_family_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
