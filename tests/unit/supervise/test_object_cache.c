@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "harness/supervise/compile_job.h"
+#include "tests/lib/descriptors.h"
+#include "tests/lib/loop.h"
 
 static const char source[] = "#include \"gqa.h\"\n"
                              "GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)\n"
@@ -71,18 +73,10 @@ static void keep(unsigned number)
     close(object.fd); /* the cache has one of its own */
 }
 
-static unsigned descriptors(void)
-{
-    unsigned open = 0;
-    for (int fd = 0; fd < 1024; fd++)
-        open += lseek(fd, 0, SEEK_CUR) >= 0;
-    return open;
-}
-
 static void the_oldest_goes(void **state)
 {
     (void)state;
-    unsigned before = descriptors();
+    uint32_t before = open_descriptors();
     for (unsigned i = 0; i < BP_OBJECT_CACHE_SIZE + 3; i++)
         keep(i);
     keep(5); /* there already */
@@ -92,16 +86,16 @@ static void the_oldest_goes(void **state)
     assert_non_null(found);
     assert_int_equal(found->bytes, 3);
     assert_int_equal(lseek(found->fd, 0, SEEK_END), 4);
-    assert_int_equal(descriptors(), before + BP_OBJECT_CACHE_SIZE);
+    assert_int_equal(open_descriptors(), before + BP_OBJECT_CACHE_SIZE);
     bp_object_cache_empty(cache);
-    assert_int_equal(descriptors(), before);
+    assert_int_equal(open_descriptors(), before);
     assert_null(bp_object_cache_find(cache, "key 3"));
 }
 
-static void compile(struct bp_loop *loop, const char *text, struct bp_compile_job *job)
+static void compile(const char *text, struct bp_compile_job *job)
 {
     struct bp_error err;
-    struct bp_compile_options options = {.children = {.loop = loop,
+    struct bp_compile_options options = {.children = {.loop = &loop,
                                                       .worker_path = WORKER,
                                                       .compile_ms = 60000,
                                                       .memory_bytes = 4ull << 30,
@@ -113,23 +107,18 @@ static void compile(struct bp_loop *loop, const char *text, struct bp_compile_jo
                                          .cache = cache};
     assert_int_equal(bp_compile_start(job, &options, &err), 0);
     while (!job->done)
-        assert_int_equal(bp_loop_step(loop, &err), 0);
+        step_loop();
 }
 
 static void a_cached_object_needs_no_compiler(void **state)
 {
     (void)state;
     struct bp_compile_job first, again, failed;
-    struct bp_loop loop;
-    struct bp_error err;
-    char layers[256];
-    assert_int_equal(bp_launch_prepare_supervisor(layers, sizeof layers, &err), 0);
-    assert_int_equal(bp_loop_open(&loop, &err), 0);
-    compile(&loop, source, &first);
+    compile(source, &first);
     assert_int_equal(first.outcome.verdict, BP_VERDICT_PASS);
     assert_false(first.cached);
     uint64_t begin = bp_clock_ns();
-    compile(&loop, source, &again);
+    compile(source, &again);
     double spent_ms = bp_ns_to_ms(bp_clock_ns() - begin);
     printf("compiled in %.1f ms, found in %.3f ms\n", first.total_ms, spent_ms);
     assert_true(again.cached && spent_ms < first.total_ms / 10);
@@ -139,34 +128,28 @@ static void a_cached_object_needs_no_compiler(void **state)
     assert_int_equal(again.object_bytes, first.object_bytes);
     assert_true(again.object_fd >= 0 && again.object_fd != first.object_fd);
     for (int i = 0; i < 2; i++) { /* failures are not kept */
-        compile(&loop, "no kernel", &failed);
+        compile("no kernel", &failed);
         assert_int_equal(failed.outcome.verdict, BP_VERDICT_COMPILE_ERROR);
         assert_false(failed.cached);
         bp_compile_free(&failed);
     }
     bp_compile_free(&first);
     bp_compile_free(&again);
-    while (loop.child_count > 0)
-        assert_int_equal(bp_loop_step(&loop, &err), 0);
-    bp_loop_close(&loop);
-    bp_launch_close_supervisor();
     bp_object_cache_empty(cache);
 }
 
 static int make(void **state)
 {
-    (void)state;
     cache = calloc(1, sizeof *cache);
     request = calloc(1, sizeof *request);
-    return cache && request ? 0 : -1;
+    return cache && request ? open_loop(state) : -1;
 }
 
 static int unmake(void **state)
 {
-    (void)state;
     free(cache);
     free(request);
-    return 0;
+    return close_loop(state);
 }
 
 int main(void)
