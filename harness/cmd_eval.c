@@ -328,14 +328,13 @@ static int carry_out(const struct arguments *arguments)
     struct bp_config *config = calloc(1, sizeof *config);
     struct bp_evaluation *evaluation = bp_evaluation_new();
     struct bp_error err;
-    int status;
+    int result;
     bp_log_set_level(arguments->verbose ? BP_LOG_DEBUG : BP_LOG_WARNING);
     if (!session || !config || !evaluation)
-        status = bp_fail(&err, BP_ERR_MEMORY, "no memory");
+        result = bp_fail(&err, BP_ERR_MEMORY, "no memory");
     else
-        status = dispatch(arguments, session, config, evaluation, &err);
-    if (status < 0)
-        status = bp_print_failure(&err);
+        result = dispatch(arguments, session, config, evaluation, &err);
+    int status = result < 0 ? bp_print_failure(&err) : result;
     if (config)
         bp_config_free(config);
     free(config);

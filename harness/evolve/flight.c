@@ -97,6 +97,7 @@ static void start_compile(struct bp_session *session, struct bp_flight *flight, 
     struct bp_compile_options options;
     bp_flight_describe_compile(session, flight->candidate, &options);
     options.spare = &session->spares[lane];
+    options.cache = &session->objects;
     flight->outcome = (struct bp_outcome){.verdict = BP_VERDICT_PASS};
     flight->stage = BP_STAGE_compile;
     flight->unreaped = false;

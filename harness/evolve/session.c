@@ -269,6 +269,7 @@ void bp_session_close(struct bp_session *session)
     struct bp_error err;
     for (uint32_t i = 0; i < BP_MAX_LANES; i++)
         bp_spare_release(&session->spares[i]);
+    bp_object_cache_empty(&session->objects);
     bp_bench_close(&session->bench);
     uint64_t give_up = bp_clock_ns() + CLOSE_TIMEOUT_NS;
     while (session->loop.epoll_fd >= 0 && session->loop.child_count > 0 && bp_clock_ns() < give_up)

@@ -11,6 +11,7 @@
 #include "harness/evolve/host.h"
 #include "harness/store/evaluation.h"
 #include "harness/supervise/match.h"
+#include "harness/supervise/object_cache.h"
 #include "harness/supervise/spare.h"
 #include "harness/supervise/trial.h"
 
@@ -69,6 +70,7 @@ struct bp_session {
     bool written[2];
     struct bp_orders scrubs[2];
     bool more_to_come; /* set after init where candidates follow one another: spares are worth it */
+    struct bp_object_cache objects;       /* that its candidates were compiled to */
     struct bp_spare spares[BP_MAX_LANES]; /* compile children for the next candidates */
     struct bp_child_settings children;
     struct bp_timing_options timing;

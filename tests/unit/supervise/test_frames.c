@@ -49,6 +49,9 @@ static void fill_lists(enum bp_message_type type, void *message)
     case BP_MESSAGE_compile_request:
         ((struct bp_msg_compile_request *)message)->define_count = BP_MAX_DEFINES;
         break;
+    case BP_MESSAGE_compile_result:
+        ((struct bp_msg_compile_result *)message)->profile.kernel_count = BP_PROFILE_KERNELS;
+        break;
     case BP_MESSAGE_fill_request:
         ((struct bp_msg_fill_request *)message)->fill_count = BP_MAX_FILLS;
         break;
