@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -13,10 +14,12 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "harness/supervise/compile_job.h"
+#include "harness/supervise/describe.h"
 #include "harness/supervise/probe.h"
 #include "tests/lib/loop.h"
 
 #define TIMEOUT_MS 3000.0
+#define EMULATED_MS 20000.0 /* AMD's library compiles kernels of its own when it starts */
 
 static const struct bp_child_settings children = {.loop = &loop,
                                                   .worker_path = WORKER,
@@ -24,7 +27,16 @@ static const struct bp_child_settings children = {.loop = &loop,
                                                   .memory_bytes = 4ull << 30,
                                                   .log_max_bytes = 4096};
 
-static void compile(const char *path, enum bp_dtype dtype, struct bp_compile_job *job)
+struct place {
+    const char *device, *arch;
+    enum bp_device_kind kind;
+};
+
+static const struct place processors = {"cpu", "native", BP_DEVICE_KIND_CPU};
+static const struct place emulated = {"emu:gfx1030", "gfx1030", BP_DEVICE_KIND_EMULATED};
+
+static void compile(const struct place *place, const char *path, enum bp_dtype dtype,
+                    struct bp_compile_job *job)
 {
     struct bp_error err;
     struct bp_buffer source;
@@ -34,13 +46,13 @@ static void compile(const char *path, enum bp_dtype dtype, struct bp_compile_job
     bp_buffer_init(&source, 1 << 20);
     assert_int_equal(bp_io_read_file(file, &source, &err), 0);
     struct bp_compile_options options = {.children = children,
-                                         .device = "cpu",
-                                         .arch = "native",
                                          .dtype = dtype,
                                          .source = bp_buffer_text(&source),
                                          .source_bytes = source.size,
                                          .define_count = 1,
                                          .defines = &block};
+    snprintf(options.device, sizeof options.device, "%s", place->device);
+    snprintf(options.arch, sizeof options.arch, "%s", place->arch);
     assert_int_equal(bp_compile_start(job, &options, &err), 0);
     while (!job->done)
         step_loop();
@@ -49,16 +61,19 @@ static void compile(const char *path, enum bp_dtype dtype, struct bp_compile_job
         fail_msg("%s: %s", path, job->outcome.message);
 }
 
-static void run(const struct bp_compile_job *job, enum bp_dtype dtype, struct bp_probe *probe)
+static void run(const struct place *place, const struct bp_compile_job *job, enum bp_dtype dtype,
+                struct bp_probe *probe)
 {
     struct bp_error err;
-    struct bp_probe_options options = {.children = children,
-                                       .device = "cpu",
-                                       .dtype = dtype,
-                                       .threads = 2,
-                                       .object_fd = job->object_fd,
-                                       .object_bytes = job->object_bytes,
-                                       .timeout_ms = TIMEOUT_MS};
+    struct bp_probe_options options = {
+        .children = children,
+        .kind = place->kind,
+        .dtype = dtype,
+        .threads = 2,
+        .object_fd = job->object_fd,
+        .object_bytes = job->object_bytes,
+        .timeout_ms = place->kind == BP_DEVICE_KIND_CPU ? TIMEOUT_MS : EMULATED_MS};
+    snprintf(options.device, sizeof options.device, "%s", place->device);
     assert_int_equal(bp_probe_start(probe, &options, &err), 0);
     while (!probe->done)
         step_loop();
@@ -73,9 +88,9 @@ static void the_known_good_kernel_passes(void **state)
     for (int dtype = 0; dtype < BP_DTYPE_COUNT; dtype++) {
         struct bp_compile_job job;
         struct bp_probe probe;
-        compile("kernels/seeds/eager.hip", (enum bp_dtype)dtype, &job);
+        compile(&processors, "kernels/seeds/eager.hip", (enum bp_dtype)dtype, &job);
         for (int i = 0; i < 3; i++) {
-            run(&job, (enum bp_dtype)dtype, &probe);
+            run(&processors, &job, (enum bp_dtype)dtype, &probe);
             assert_int_equal(probe.outcome.verdict, BP_VERDICT_PASS);
             assert_string_equal(probe.outcome.message, "");
         }
@@ -101,8 +116,8 @@ static void nothing_else_does(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct bp_compile_job job;
         struct bp_probe probe;
-        compile(rows[i].path, BP_DTYPE_F16, &job);
-        run(&job, BP_DTYPE_F16, &probe);
+        compile(&processors, rows[i].path, BP_DTYPE_F16, &job);
+        run(&processors, &job, BP_DTYPE_F16, &probe);
         bp_compile_free(&job);
         assert_int_equal(probe.outcome.verdict, rows[i].verdict);
         assert_non_null(strstr(probe.outcome.message, rows[i].words));
@@ -110,11 +125,58 @@ static void nothing_else_does(void **state)
     }
 }
 
+static bool can_emulate(void)
+{
+    struct bp_msg_device_result facts;
+    struct bp_error err;
+    if (bp_device_describe(&children, emulated.device, emulated.kind, &facts, &err) == 0)
+        return true;
+    printf("no emulated GPU: %s\n", err.msg);
+    return false;
+}
+
+static void probe_emulated(const struct bp_compile_job *job, enum bp_verdict verdict,
+                           const char *words)
+{
+    struct bp_probe probe;
+    run(&emulated, job, BP_DTYPE_F16, &probe);
+    assert_int_equal(probe.outcome.verdict, verdict);
+    assert_non_null(strstr(probe.outcome.message, words));
+}
+
+/* What is no object for the device is refused by the driver, and says nothing of the device. */
+static void an_emulated_gpu_takes_its_own_objects_only(void **state)
+{
+    (void)state;
+    static const struct place other = {"emu:gfx90a", "gfx90a", BP_DEVICE_KIND_EMULATED};
+    static const char garbage[4096] = "\177ELF is what it begins with";
+    struct bp_compile_job job;
+    struct bp_error err;
+    if (!can_emulate())
+        skip();
+    compile(&other, "kernels/seeds/eager.hip", BP_DTYPE_F16, &job);
+    probe_emulated(&job, BP_VERDICT_LAUNCH_ERROR, "loading the object: hipError");
+    bp_compile_free(&job);
+    compile(&emulated, "kernels/seeds/eager.hip", BP_DTYPE_F16, &job);
+    int object_fd = job.object_fd;
+    uint64_t object_bytes = job.object_bytes;
+    job.object_fd = bp_io_memfd_sealed("garbage", garbage, sizeof garbage, &err);
+    job.object_bytes = sizeof garbage;
+    assert_true(job.object_fd >= 0);
+    probe_emulated(&job, BP_VERDICT_LAUNCH_ERROR, "loading the object: it is none");
+    close(job.object_fd);
+    job.object_fd = object_fd;
+    job.object_bytes = object_bytes;
+    probe_emulated(&job, BP_VERDICT_PASS, "");
+    bp_compile_free(&job);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_known_good_kernel_passes),
         cmocka_unit_test(nothing_else_does),
+        cmocka_unit_test(an_emulated_gpu_takes_its_own_objects_only),
     };
     return cmocka_run_group_tests(tests, open_loop, close_loop);
 }
