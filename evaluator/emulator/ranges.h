@@ -16,7 +16,8 @@ enum emu_range_kind {
     EMU_RANGE_DEVICE,   /* memory of the device; counts against its size */
     EMU_RANGE_HOST,     /* of the host, made for the device too */
     EMU_RANGE_LOCKED,   /* memory of others, opened to the device for a while */
-    EMU_RANGE_INTERNAL, /* queues, signals and code */
+    EMU_RANGE_INTERNAL, /* signals and code */
+    EMU_RANGE_READABLE, /* queues: a kernel may read them, and must not turn the host's pointers in them */
 };
 
 struct emu_range {
@@ -50,8 +51,8 @@ struct emu_reach {
     unsigned next;
 };
 
-/* Whether the device may touch all bytes from `address` on; `reach` is a struct emu_reach. All its pages
- * can be written, code among them. Has the type of emu_dispatch.may_access. */
+/* Whether the device may touch all bytes from `address` on; `reach` is a struct emu_reach. Code can be
+ * written, as it can on a device. Has the type of emu_dispatch.may_access. */
 bool emu_reach_allows(void *reach, uint64_t address, uint64_t bytes, bool write);
 
 #endif

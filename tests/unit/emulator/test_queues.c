@@ -140,6 +140,11 @@ static void dispatches_run_in_order(void)
     assert_int_equal(emu_report()->dispatches, MANY);
     assert_int_equal(emu_report()->counters.valu, 3 * MANY);
     assert_int_equal(emu_report()->end, EMU_DONE);
+    struct emu_reach reach = {0};
+    assert_true(emu_reach_allows(&reach, (uint64_t)queue, 64, false));
+    assert_false(emu_reach_allows(&reach, (uint64_t)queue, 1, true));
+    assert_true(emu_reach_allows(&reach, (uint64_t)told_dispatch.packet, 64, false));
+    assert_false(emu_reach_allows(&reach, (uint64_t)told_dispatch.packet, 64, true));
     assert_int_equal(hsa_queue_destroy(queue), HSA_STATUS_SUCCESS);
 }
 
