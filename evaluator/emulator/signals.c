@@ -13,8 +13,9 @@ static pthread_cond_t bell;
 static pthread_once_t bell_once = PTHREAD_ONCE_INIT;
 static uint64_t rings;
 
-/* Signals lie in slabs that are never unmapped: whoever still looks at a signal that was destroyed reads
- * memory that is there. A kernel can write to them, so which are free is not written in them. */
+/* Signals lie in slabs that are never unmapped: whoever still looks at a signal that was
+ * destroyed reads memory that is there. A kernel can write to them, so which are free is not
+ * written in them. */
 static pthread_mutex_t slab_mutex = PTHREAD_MUTEX_INITIALIZER;
 static amd_signal_t **free_signals; /* has room for all there are */
 static size_t free_count, signal_count;

@@ -1,5 +1,5 @@
-/* The emulated AMD GPU under an unmodified libamdhip64 and hipRTC: emulator LIBRARY [CASE]. Without a case
- * each runs in a process of its own, as most end it. */
+/* The emulated AMD GPU under an unmodified libamdhip64 and hipRTC: emulator LIBRARY [CASE].
+ * Without a case each runs in a process of its own, as most end it. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
