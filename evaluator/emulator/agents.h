@@ -1,4 +1,5 @@
-/* agents.h: the two agents of an emulated system, a host and a GPU, and the memory pools of each. */
+/* agents.h: the two agents of an emulated system, a host and a GPU, and the memory pools of
+ * each. */
 #ifndef BP_EMULATOR_AGENTS_H
 #define BP_EMULATOR_AGENTS_H
 
@@ -8,7 +9,8 @@
 
 extern const hsa_agent_t emu_agent_cpu, emu_agent_gpu;
 
-/* Fills the tables that describe the GPU and its pools; before any of their attributes is asked for. */
+/* Fills the tables that describe the GPU and its pools; before any of their attributes is asked
+ * for. */
 void emu_agents_describe(const struct emu_target *target);
 void emu_pools_describe(const struct emu_target *target);
 

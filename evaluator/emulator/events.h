@@ -8,8 +8,8 @@
 #include "evaluator/emulator/dispatch.h"
 
 /* Each calls the handlers of hsa_amd_register_system_event_handler. Returns only if one of them
- * answered HSA_STATUS_SUCCESS; otherwise says on stderr what happened and aborts, as the real runtime
- * does. */
+ * answered HSA_STATUS_SUCCESS; otherwise says on stderr what happened and aborts, as the real
+ * runtime does. */
 void emu_event_memory_fault(uint64_t address);
 void emu_event_hw_exception(uint32_t cause);
 

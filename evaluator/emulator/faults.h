@@ -1,8 +1,9 @@
 /* faults.h: faults of the device that are injected on purpose.
  *
- * BULLETPROOF_HSA_FAULTS is a list of KIND:N[:ARGUMENT], separated by commas: the fault strikes at the N-th
- * (from 1) dispatch or allocation of device memory of this process. Faults of a reset strike when the
- * process opens the device, and are KIND[:ARGUMENT]. docs/emulator.md has the list. */
+ * BULLETPROOF_HSA_FAULTS is a list of KIND:N[:ARGUMENT], separated by commas: the fault strikes
+ * at the N-th (from 1) dispatch or allocation of device memory of this process. Faults of a
+ * reset strike when the process opens the device, and are KIND[:ARGUMENT]. docs/emulator.md has
+ * the list. */
 #ifndef BP_EMULATOR_FAULTS_H
 #define BP_EMULATOR_FAULTS_H
 
@@ -14,11 +15,11 @@ enum emu_fault_point { EMU_AT_OPEN, EMU_AT_ALLOCATION, EMU_AT_DISPATCH };
 
 enum emu_fault_effect {
     EMU_EFFECT_STATUS,       /* the call, or the queue, fails with the status */
-    EMU_EFFECT_MEMORY_FAULT, /* the event with the argument as address, then the queue fails */
     EMU_EFFECT_HANG,         /* the dispatch never ends */
-    EMU_EFFECT_DEVICE_LOST, /* event of a hang, then the queue fails; no queue or memory after that */
-    EMU_EFFECT_ECC,         /* event of an ECC error, then the queue fails */
-    EMU_EFFECT_SLEEP,       /* takes the argument in seconds */
+    EMU_EFFECT_MEMORY_FAULT, /* the event, with the argument as address; never ends */
+    EMU_EFFECT_DEVICE_LOST,  /* event of a hang; never ends, no queue or memory after that */
+    EMU_EFFECT_ECC,          /* event of an ECC error; never ends */
+    EMU_EFFECT_SLEEP,        /* takes the argument in seconds */
 };
 
 struct emu_fault {

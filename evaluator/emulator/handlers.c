@@ -1,4 +1,5 @@
-/* handlers.c: functions that are called, on a thread of their own, when a signal meets a condition. */
+/* handlers.c: functions that are called, on a thread of their own, when a signal meets a
+ * condition. */
 #include "evaluator/emulator/signals.h"
 
 #include <pthread.h>
@@ -38,7 +39,8 @@ static bool add_locked(const struct handler *added)
     return true;
 }
 
-/* Takes the first handler out whose condition holds; false if there is none. *armed: how many there are. */
+/* Takes the first handler out whose condition holds; false if there is none. *armed: how many
+ * there are. */
 static bool take_due(struct handler *due, int64_t *value, size_t *armed)
 {
     bool found = false;

@@ -1,7 +1,7 @@
 /* hsa_newer.h: names and numbers that ROCm 6 and 7 have added to the HSA headers.
  *
- * The emulator is built against the headers of ROCm 5.2, the oldest runtime it serves; numbers are those of
- * hsa_ext_amd.h of ROCm 7. */
+ * The emulator is built against the headers of ROCm 5.2, the oldest runtime it serves; numbers
+ * are those of hsa_ext_amd.h of ROCm 7. */
 #ifndef BP_EMULATOR_HSA_NEWER_H
 #define BP_EMULATOR_HSA_NEWER_H
 

@@ -20,8 +20,9 @@ struct emu_image {
 };
 
 /* Loads a code object for machine `elf_machine` (EF_AMDGPU_MACH). The bytes may be anything.
- * HSA_STATUS_ERROR_INVALID_CODE_OBJECT: not one, or not whole; HSA_STATUS_ERROR_INVALID_ISA: for another
- * machine; HSA_STATUS_ERROR_OUT_OF_RESOURCES. *image is written on success, and unloaded by the caller. */
+ * HSA_STATUS_ERROR_INVALID_CODE_OBJECT: not one, or not whole; HSA_STATUS_ERROR_INVALID_ISA: for
+ * another machine; HSA_STATUS_ERROR_OUT_OF_RESOURCES. *image is written on success, and unloaded
+ * by the caller. */
 hsa_status_t emu_image_load(const void *elf, size_t bytes, uint32_t elf_machine,
                             struct emu_image *image);
 void emu_image_unload(struct emu_image *image);

@@ -16,8 +16,9 @@
 
 static uint64_t max_instructions;
 
-/* What the queue is told of each end. A memory fault is an event only: the real runtime keeps it from the
- * queue ("more useful when reported through the system error handler"), which stands still. */
+/* What the queue is told of each end. A memory fault is an event only: the real runtime keeps it
+ * from the queue ("more useful when reported through the system error handler"), which stands
+ * still. */
 static const hsa_status_t end_status[] = {
     [EMU_DONE] = HSA_STATUS_SUCCESS,
     [EMU_MEMORY_FAULT] = HSA_STATUS_SUCCESS,

@@ -77,7 +77,7 @@ static void *serve(void *argument)
 
 static hsa_status_t make_ring(struct queue *queue, uint32_t size)
 {
-    hsa_status_t status = emu_range_allocate(EMU_RANGE_INTERNAL, (size_t)size * PACKET_BYTES,
+    hsa_status_t status = emu_range_allocate(EMU_RANGE_READABLE, (size_t)size * PACKET_BYTES,
                                              &queue->aql.hsa_queue.base_address);
     if (status != HSA_STATUS_SUCCESS)
         return status;
@@ -131,7 +131,7 @@ hsa_status_t hsa_queue_create(hsa_agent_t agent, uint32_t size, hsa_queue_type32
     if (emu_device_lost())
         return HSA_STATUS_ERROR_OUT_OF_RESOURCES;
     void *memory = NULL; /* kernels may read the queue, so it is memory of the device */
-    hsa_status_t status = emu_range_allocate(EMU_RANGE_INTERNAL, sizeof(struct queue), &memory);
+    hsa_status_t status = emu_range_allocate(EMU_RANGE_READABLE, sizeof(struct queue), &memory);
     if (status != HSA_STATUS_SUCCESS)
         return status;
     struct queue *queue = memory;

@@ -162,18 +162,19 @@ hsa_status_t emu_range_unlock(void *address)
     return taken ? HSA_STATUS_SUCCESS : HSA_STATUS_ERROR_INVALID_ALLOCATION;
 }
 
-static bool holds(const struct emu_range *range, uintptr_t address, uint64_t bytes)
+static bool holds(const struct emu_range *range, uintptr_t address, uint64_t bytes, bool write)
 {
     uintptr_t offset = address - range->start; /* wraps to something large below the start */
-    return offset < range->accessible && bytes <= range->accessible - offset;
+    return offset < range->accessible && bytes <= range->accessible - offset &&
+           !(write && range->kind == EMU_RANGE_READABLE);
 }
 
-static bool find(uintptr_t address, uint64_t bytes, struct emu_range *found)
+static bool find(uintptr_t address, uint64_t bytes, bool write, struct emu_range *found)
 {
     bool any = false;
     pthread_mutex_lock(&mutex);
     for (size_t n = 0; n < range_count && !any; n++) {
-        any = holds(&ranges[n], address, bytes);
+        any = holds(&ranges[n], address, bytes, write);
         if (any)
             *found = ranges[n];
     }
@@ -183,22 +184,21 @@ static bool find(uintptr_t address, uint64_t bytes, struct emu_range *found)
 
 bool emu_range_find(const void *address, struct emu_range *found)
 {
-    return find((uintptr_t)address, 1, found);
+    return find((uintptr_t)address, 1, false, found);
 }
 
 bool emu_reach_allows(void *context, uint64_t address, uint64_t bytes, bool write)
 {
-    (void)write;
     struct emu_reach *reach = context;
     uint64_t now = generation;
     if (reach->generation != now)
         *reach = (struct emu_reach){.generation = now};
     const size_t room = sizeof(reach->recent) / sizeof(reach->recent[0]);
     for (size_t n = 0; n < room; n++)
-        if (holds(&reach->recent[n], address, bytes))
+        if (holds(&reach->recent[n], address, bytes, write))
             return true;
     struct emu_range range;
-    if (!find(address, bytes, &range))
+    if (!find(address, bytes, write, &range))
         return false;
     reach->recent[reach->next++ % room] = range;
     return true;

@@ -1,7 +1,7 @@
 /* ranges.h: all memory that the emulated device may touch, and nothing else.
  *
- * Memory made here lies between two guard pages and is accessible in whole pages, as on a device. The
- * functions may be called from any thread. */
+ * Memory made here lies between two guard pages and is accessible in whole pages, as on a
+ * device. The functions may be called from any thread. */
 #ifndef BP_EMULATOR_RANGES_H
 #define BP_EMULATOR_RANGES_H
 
@@ -16,7 +16,8 @@ enum emu_range_kind {
     EMU_RANGE_DEVICE,   /* memory of the device; counts against its size */
     EMU_RANGE_HOST,     /* of the host, made for the device too */
     EMU_RANGE_LOCKED,   /* memory of others, opened to the device for a while */
-    EMU_RANGE_INTERNAL, /* queues, signals and code */
+    EMU_RANGE_INTERNAL, /* signals and code */
+    EMU_RANGE_READABLE, /* queues: no kernel may turn the host's pointers in them */
 };
 
 struct emu_range {
@@ -36,7 +37,8 @@ hsa_status_t emu_range_allocate(enum emu_range_kind kind, size_t bytes, void **a
 /* Frees what starts at `address`; HSA_STATUS_ERROR_INVALID_ALLOCATION if nothing of ours does. */
 hsa_status_t emu_range_free(void *address);
 
-/* Opens the pages of memory that belongs to somebody else; each lock is taken back by one unlock. */
+/* Opens the pages of memory that belongs to somebody else; each lock is taken back by one
+ * unlock. */
 hsa_status_t emu_range_lock(void *address, size_t bytes);
 hsa_status_t emu_range_unlock(void *address);
 
@@ -50,8 +52,8 @@ struct emu_reach {
     unsigned next;
 };
 
-/* Whether the device may touch all bytes from `address` on; `reach` is a struct emu_reach. All its pages
- * can be written, code among them. Has the type of emu_dispatch.may_access. */
+/* Whether the device may touch all bytes from `address` on; `reach` is a struct emu_reach. Code
+ * can be written, as it can on a device. Has the type of emu_dispatch.may_access. */
 bool emu_reach_allows(void *reach, uint64_t address, uint64_t bytes, bool write);
 
 #endif

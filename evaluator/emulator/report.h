@@ -14,10 +14,10 @@
 #define EMU_ENV_FAULTS "BULLETPROOF_HSA_FAULTS"
 #define EMU_ENV_INSTRUCTIONS "BULLETPROOF_EMULATE_INSTRUCTIONS"
 
-/* An instruction the interpreter does not know: a gap of the emulator, never a fault of the kernel. It is a
- * system event of this type, with its agent and nothing else, for the handlers of
- * hsa_amd_register_system_event_handler. If none takes it, the queue fails with the status. Both are
- * outside of every range that HSA defines. */
+/* An instruction the interpreter does not know: a gap of the emulator, never a fault of the
+ * kernel. It is a system event of this type, with its agent and nothing else, for the handlers
+ * of hsa_amd_register_system_event_handler. If none takes it, the queue fails with the status.
+ * Both are outside of every range that HSA defines. */
 #define EMU_EVENT_UNIMPLEMENTED 0xE001
 #define EMU_STATUS_UNIMPLEMENTED 0xE001
 

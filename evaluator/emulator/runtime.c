@@ -112,7 +112,8 @@ hsa_status_t hsa_system_get_info(hsa_system_info_t attribute, void *value)
     return emu_fact_answer(facts, COUNT(facts), attribute, value);
 }
 
-/* Tables of extensions are all null: libamdhip64 asks for the loader's, and calls it for debuggers only. */
+/* Tables of extensions are all null: libamdhip64 asks for the loader's, and calls it for
+ * debuggers only. */
 hsa_status_t hsa_system_get_major_extension_table(uint16_t extension, uint16_t version_major,
                                                   size_t table_length, void *table)
 {

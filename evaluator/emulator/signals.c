@@ -1,7 +1,7 @@
 #include "evaluator/emulator/signals.h"
 
 #include <pthread.h>
-#include <string.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "evaluator/emulator/ranges.h"
@@ -13,10 +13,12 @@ static pthread_cond_t bell;
 static pthread_once_t bell_once = PTHREAD_ONCE_INIT;
 static uint64_t rings;
 
-/* Signals lie in slabs that the device can reach and that are never unmapped: whoever still looks at a
- * signal that was destroyed reads memory that is there. */
+/* Signals lie in slabs that are never unmapped: whoever still looks at a signal that was
+ * destroyed reads memory that is there. A kernel can write to them, so which are free is not
+ * written in them. */
 static pthread_mutex_t slab_mutex = PTHREAD_MUTEX_INITIALIZER;
-static amd_signal_t *free_signals; /* linked by reserved2 */
+static amd_signal_t **free_signals; /* has room for all there are */
+static size_t free_count, signal_count;
 
 uint64_t emu_now(void)
 {
@@ -100,16 +102,20 @@ void emu_signal_complete(hsa_signal_t signal, uint64_t start, uint64_t end)
 
 static hsa_status_t add_slab(void)
 {
+    size_t room = signal_count + SLAB_SIGNALS;
+    amd_signal_t **larger = realloc(free_signals, room * sizeof(amd_signal_t *));
+    if (!larger)
+        return HSA_STATUS_ERROR_OUT_OF_RESOURCES;
+    free_signals = larger;
     void *memory = NULL;
     hsa_status_t status =
         emu_range_allocate(EMU_RANGE_INTERNAL, SLAB_SIGNALS * sizeof(amd_signal_t), &memory);
     if (status != HSA_STATUS_SUCCESS)
         return status;
     amd_signal_t *slab = memory;
-    for (size_t n = 0; n < SLAB_SIGNALS; n++) {
-        slab[n].reserved2 = (uint64_t)free_signals;
-        free_signals = &slab[n];
-    }
+    for (size_t n = 0; n < SLAB_SIGNALS; n++)
+        free_signals[free_count++] = &slab[n];
+    signal_count = room;
     return HSA_STATUS_SUCCESS;
 }
 
@@ -122,11 +128,10 @@ hsa_status_t hsa_signal_create(hsa_signal_value_t initial, uint32_t consumer_cou
         return HSA_STATUS_ERROR_INVALID_ARGUMENT;
     hsa_status_t status = HSA_STATUS_SUCCESS;
     pthread_mutex_lock(&slab_mutex);
-    if (!free_signals)
+    if (free_count == 0)
         status = add_slab();
     if (status == HSA_STATUS_SUCCESS) {
-        amd_signal_t *made = free_signals;
-        free_signals = (amd_signal_t *)made->reserved2;
+        amd_signal_t *made = free_signals[--free_count];
         *made = (amd_signal_t){.kind = AMD_SIGNAL_KIND_USER, {.value = initial}};
         signal->handle = (uint64_t)made;
     }
@@ -145,15 +150,17 @@ hsa_status_t hsa_amd_signal_create(hsa_signal_value_t initial, uint32_t consumer
 hsa_status_t hsa_signal_destroy(hsa_signal_t signal)
 {
     amd_signal_t *gone = emu_signal(signal);
-    if (!gone || gone->kind != AMD_SIGNAL_KIND_USER)
+    if (!gone)
         return HSA_STATUS_ERROR_INVALID_SIGNAL;
     emu_handlers_drop(signal);
     pthread_mutex_lock(&slab_mutex);
-    gone->kind = AMD_SIGNAL_KIND_INVALID;
-    gone->reserved2 = (uint64_t)free_signals;
-    free_signals = gone;
+    bool known = gone->kind == AMD_SIGNAL_KIND_USER && free_count < signal_count;
+    if (known) {
+        gone->kind = AMD_SIGNAL_KIND_INVALID;
+        free_signals[free_count++] = gone;
+    }
     pthread_mutex_unlock(&slab_mutex);
-    return HSA_STATUS_SUCCESS;
+    return known ? HSA_STATUS_SUCCESS : HSA_STATUS_ERROR_INVALID_SIGNAL;
 }
 
 hsa_signal_value_t hsa_signal_load_relaxed(hsa_signal_t signal)

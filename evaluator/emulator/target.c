@@ -9,8 +9,8 @@
         isa, "Emulated " name, chip, family, machine, 4, 2, 32, 32, 64 << 10, 1024, 2048           \
     }
 
-/* Chip and family are those of one product each, from Linux' amdgpu_drv.c and amdgpu's asic families;
- * the machine is EF_AMDGPU_MACH_AMDGCN_* of LLVM's ELF.h. */
+/* Chip and family are those of one product each, from Linux' amdgpu_drv.c and amdgpu's asic
+ * families; the machine is EF_AMDGPU_MACH_AMDGCN_* of LLVM's ELF.h. */
 static const struct emu_target targets[] = {
     WAVE32("gfx1030", "Radeon RX 6800 XT", 0x73bf, 0x8f, 0x36),
     WAVE32("gfx1100", "Radeon RX 7900 XTX", 0x744c, 0x91, 0x41),

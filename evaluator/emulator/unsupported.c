@@ -1,8 +1,10 @@
-/* unsupported.c: entries that libamdhip64 of ROCm 5.2 to 7 imports, and that no kernel needs: images, sharing
- * between processes, managed memory, virtual memory, file input. Each says its name and fails. */
+/* unsupported.c: entries that libamdhip64 of ROCm 5.2 to 7 imports, and that no kernel needs:
+ * images, sharing between processes, managed memory, virtual memory, file input. Each says its
+ * name and fails. */
 #include <stdio.h>
 
-/* HSA_STATUS_ERROR. Their real types are in no header of ours, and callers use nothing but the status. */
+/* HSA_STATUS_ERROR. Their real types are in no header of ours, and callers use nothing but the
+ * status. */
 #define FAILED 0x1000
 
 #define UNSUPPORTED(name)                                                                          \

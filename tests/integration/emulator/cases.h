@@ -16,7 +16,8 @@ struct emulator_case {
 /* The device has failed, and the runtime says so by errors from then on. */
 #define EXIT_STICKY 3
 
-/* cases_right.c: programs that work. cases_wrong.c: errors and faults. Both end with an empty name. */
+/* cases_right.c: programs that work. cases_wrong.c: errors and faults. Both end with an empty
+ * name. */
 extern const struct emulator_case cases_right[], cases_wrong[];
 
 /* The architecture the process runs on. */

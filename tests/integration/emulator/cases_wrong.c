@@ -63,8 +63,8 @@ static void memory_ends(const struct hip *hip)
     EXPECT(hip, hip->allocate(&memory[0], HALF_GIB), HIP_SUCCESS);
 }
 
-/* Launches a kernel of poke_source that touches p[at]; p has room for 1024 elements and is zero. The
- * launch itself may say already that the kernel has failed. */
+/* Launches a kernel of poke_source that touches p[at]; p has room for 1024 elements and is zero.
+ * The launch itself may say already that the kernel has failed. */
 static int launch_at(const struct hip *hip, const char *name, long at, void **memory)
 {
     EXPECT(hip, hip->allocate(memory, 4096), HIP_SUCCESS);

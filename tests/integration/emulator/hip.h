@@ -1,4 +1,5 @@
-/* hip.h: the functions of libamdhip64 and hipRTC that the tests of the emulator call, found by name. */
+/* hip.h: the functions of libamdhip64 and hipRTC that the tests of the emulator call, found by
+ * name. */
 #ifndef BP_TESTS_EMULATOR_HIP_H
 #define BP_TESTS_EMULATOR_HIP_H
 
@@ -55,11 +56,12 @@ struct hip {
     const struct emu_report *(*report)(void);
 };
 
-/* Opens the emulator by absolute path, then libamdhip64 over it. Returns NULL, or why that cannot be. */
+/* Opens the emulator by absolute path, then libamdhip64 over it. Returns NULL, or why that
+ * cannot be. */
 const char *hip_open(const char *emulator, struct hip *hip);
 
-/* Compiles for an architecture such as "gfx1030"; the code object is the caller's. Ends the process, with
- * the compiler's words, when it cannot. */
+/* Compiles for an architecture such as "gfx1030"; the code object is the caller's. Ends the
+ * process, with the compiler's words, when it cannot. */
 void *hip_compile(const struct hip *hip, const char *source, const char *arch);
 
 /* Ends the process with a message unless the call returned what it should. */

@@ -1,5 +1,6 @@
-/* The loader of code objects: a small one made here is laid out as it says, and whatever bytes it is
- * changed into, loading ends without touching what is not there. test_loader [SEED [ROUNDS]]. */
+/* The loader of code objects: a small one made here is laid out as it says, and whatever bytes
+ * it is changed into, loading ends without touching what is not there. test_loader [SEED
+ * [ROUNDS]]. */
 #include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>

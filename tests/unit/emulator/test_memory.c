@@ -1,4 +1,5 @@
-/* Memory of the emulated system: pools, guard pages, what the device may reach, what HSA says of it. */
+/* Memory of the emulated system: pools, guard pages, what the device may reach, what HSA says of
+ * it. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

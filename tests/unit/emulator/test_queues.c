@@ -1,5 +1,6 @@
-/* Queues: packets in their order, what a dispatch is given, and what becomes of each way in which one
- * can end, of one's own or injected. Each case has a process of its own, as a queue that failed stays so. */
+/* Queues: packets in their order, what a dispatch is given, and what becomes of each way in
+ * which one can end, of one's own or injected. Each case has a process of its own, as a queue
+ * that failed stays so. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -140,6 +141,11 @@ static void dispatches_run_in_order(void)
     assert_int_equal(emu_report()->dispatches, MANY);
     assert_int_equal(emu_report()->counters.valu, 3 * MANY);
     assert_int_equal(emu_report()->end, EMU_DONE);
+    struct emu_reach reach = {0};
+    assert_true(emu_reach_allows(&reach, (uint64_t)queue, 64, false));
+    assert_false(emu_reach_allows(&reach, (uint64_t)queue, 1, true));
+    assert_true(emu_reach_allows(&reach, (uint64_t)told_dispatch.packet, 64, false));
+    assert_false(emu_reach_allows(&reach, (uint64_t)told_dispatch.packet, 64, true));
     assert_int_equal(hsa_queue_destroy(queue), HSA_STATUS_SUCCESS);
 }
 
@@ -205,7 +211,8 @@ static void injected_hang(void)
     assert_int_equal(emu_report()->injected, 1);
 }
 
-/* The first dispatch fails the queue as is expected; nothing completes, and nothing more is carried out. */
+/* The first dispatch fails the queue as is expected; nothing completes, and nothing more is
+ * carried out. */
 static void expect_failure(uint32_t status)
 {
     hsa_signal_t done = make_signal(2);
@@ -255,7 +262,8 @@ static void end_illegal_instruction(void)
     end_becomes_an_error(EMU_ILLEGAL_INSTRUCTION, HSA_STATUS_ERROR_ILLEGAL_INSTRUCTION);
 }
 
-/* A gap of ours: whoever knows its event takes it, and is not struck down by a runtime that aborts. */
+/* A gap of ours: whoever knows its event takes it, and is not struck down by a runtime that
+ * aborts. */
 static void end_unimplemented(void)
 {
     open_queue("");
