@@ -27,7 +27,8 @@ ROOT = pathlib.Path()
 
 OPTIONS = {
     "eval": ["--knob", "--dtype", "--device", "--suite", "--gates", "--threads", "--compile-seconds",
-             "--gate-seconds", "--run-seconds", "--ring-mb", "--compile-only", "--target", "--bundle",
+             "--gate-seconds", "--run-seconds", "--ring-mb", "--compile-only", "--target",
+             "--workspace-mb", "--bundle",
              "--allow-degraded", "--json", "--verbose", "--help"],
     "evolve": ["--out", "--resume", "--replay-results", "--max-evaluations", "--max-seconds",
                "--seed", "--device",
@@ -161,9 +162,9 @@ class CommandLine(Case):
                      "eval", self.seed, "--gates", "race,bound")
         self.refused(r"unknown dtype 'f64' \(valid: f16, bf16, f32\)", "eval", self.seed,
                      "--dtype", "f64")
-        self.refused(r"device 'gpu' cannot be used by this build \(valid: auto, cpu\)", "eval",
+        self.refused(r"no device is named 'gpu' \(valid: auto, cpu, hip:N, cuda:N, emu:ARCH", "eval",
                      self.seed, "--device", "gpu")
-        self.refused(r"device 'gpu' cannot be used by this build \(valid: auto, cpu\)", "evolve",
+        self.refused(r"no device is named 'gpu' \(valid: auto, cpu, hip:N, cuda:N, emu:ARCH", "evolve",
                      ROOT / "configs/quickstart.yaml", "--device", "gpu")
 
     def test_a_reader_that_leaves_is_no_failure(self):
