@@ -40,7 +40,8 @@ struct bp_compile_job {
     bool answered;
 };
 
-/* Starts the child, or asks the spare one; job->done becomes true in the loop. job must not move until then. */
+/* Starts the child, or asks the spare one; job->done becomes true in the loop. job must not move until
+ * then. */
 int bp_compile_start(struct bp_compile_job *job, const struct bp_compile_options *options,
                      struct bp_error *err) BP_MUST_CHECK;
 void bp_compile_free(struct bp_compile_job *job);
