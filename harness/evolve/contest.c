@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "harness/evolve/attempts.h"
 #include "harness/evolve/decisions.h"
 #include "harness/evolve/standings.h"
 
@@ -47,8 +48,7 @@ static int play(struct bp_run *run, struct bp_candidate *a, struct bp_candidate 
 static bool champion_failed(const struct bp_run *run, const struct bp_match_result *result,
                             enum bp_ring_side side)
 {
-    return bp_verdict_blame(result->outcome.verdict) == BP_BLAME_CANDIDATE &&
-           result->failed_side == side &&
+    return bp_attempts_is_failure(result->outcome.verdict) && result->failed_side == side &&
            run->champion.evaluation->number != run->baseline.evaluation->number;
 }
 

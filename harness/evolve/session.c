@@ -535,7 +535,7 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
         .stop_early = rules->stop_early,
         .draws = &session->draws,
     };
-    enum bp_verdict outcomes[BP_MAX_ATTEMPTS];
+    enum bp_verdict outcomes[2][BP_MAX_ATTEMPTS]; /* by side, PASS for what the other did */
     uint32_t failures[2] = {0};
     bp_session_now(session, "match of #%u and #%u", a->evaluation->number, b->evaluation->number);
     fill_contender(a, &options.sides[BP_RING_A]);
@@ -545,11 +545,13 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
             return -1;
         enum bp_verdict outcome = result->outcome.verdict;
         enum bp_ring_side side = result->failed_side;
-        if (count <= BP_MAX_ATTEMPTS) /* no policy has more */
-            outcomes[count - 1] = outcome;
-        bool own = bp_verdict_blame(outcome) == BP_BLAME_CANDIDATE;
+        bool own = bp_attempts_is_failure(outcome);
+        if (count <= BP_MAX_ATTEMPTS) { /* no policy has more */
+            outcomes[!side][count - 1] = own ? BP_VERDICT_PASS : outcome;
+            outcomes[side][count - 1] = outcome;
+        }
         bool another_chance = own && ++failures[side] < rules->chances[side];
-        int again = play_again(session, outcomes, count, another_chance, err);
+        int again = play_again(session, outcomes[side], count, another_chance, err);
         if (again <= 0)
             return again;
         bp_log(BP_LOG_WARNING, "session", "match %u, play %u: %s: %s; once more",

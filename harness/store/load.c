@@ -100,20 +100,16 @@ static bool fill_short(sqlite3_stmt *row, struct bp_recorded *one, struct bp_def
            parse_knobs(bp_column_text(row, 24), knobs, &one->knob_count);
 }
 
-int bp_reader_evaluations(struct bp_reader *reader, enum bp_reader_order order,
-                          bp_store_visit_recorded visit, void *context, struct bp_error *err)
+int bp_reader_evaluations(struct bp_reader *reader, bp_store_visit_recorded visit, void *context,
+                          struct bp_error *err)
 {
-    static const char *const sql[] = {
-        [BP_READER_FORWARDS] = "SELECT " SHORT_COLUMNS " FROM evaluation e JOIN candidate c"
-                               " USING(source_hash) ORDER BY e.event",
-        [BP_READER_BACKWARDS] = "SELECT " SHORT_COLUMNS " FROM evaluation e JOIN candidate c"
-                                " USING(source_hash) ORDER BY e.event DESC",
-    };
+    static const char sql[] = "SELECT " SHORT_COLUMNS " FROM evaluation e JOIN candidate c"
+                              " USING(source_hash) ORDER BY e.event";
     struct bp_connection *connection = &reader->connection;
     struct bp_define knobs[BP_MAX_DEFINES];
     struct bp_recorded one;
     sqlite3_stmt *row = NULL;
-    if (bp_connection_prepare(connection, sql[order], &row, err) < 0)
+    if (bp_connection_prepare(connection, sql, &row, err) < 0)
         return -1;
     int got, told = 0;
     while (told == 0 && (got = bp_connection_step(connection, row, err)) != 0) {
