@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "harness/evolve/decisions.h"
 #include "harness/evolve/standings.h"
+#include "harness/evolve/unseen.h"
 
 void bp_contest_score(const struct bp_run *run, struct bp_evaluation *evaluation)
 {
@@ -70,11 +71,26 @@ static void book(struct bp_run *run, struct bp_evaluation *challenger, struct bp
         bp_ladder_match(&run->ladder, result, run->session.suite.timed_count, &duel->promoted);
 }
 
+int bp_contest_try_unseen(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
+{
+    struct bp_evaluation *evaluation = candidate->evaluation;
+    /* A replay has the notes of the recorded evaluation. */
+    if (!run->replayed &&
+        bp_unseen_try(&run->session, candidate, BP_UNSEEN_CHALLENGE, &evaluation->unseen, err) < 0)
+        return -1;
+    bp_unseen_judge(evaluation);
+    return bp_run_attach(run, "unseen", bp_unseen_event_json(evaluation), err);
+}
+
 int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
 {
     struct bp_evaluation *challenger = candidate->evaluation;
     if (challenger->verdict != BP_VERDICT_PASS || challenger->duplicate ||
         !bp_ladder_is_contender(&run->ladder, challenger->score))
+        return 0;
+    if (bp_contest_try_unseen(run, candidate, err) < 0)
+        return -1;
+    if (challenger->verdict != BP_VERDICT_PASS)
         return 0;
     struct bp_duel duel = {.challenger = challenger->number,
                            .incumbent = run->champion.evaluation->number};
@@ -87,6 +103,24 @@ int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, str
     return bp_run_attach(run, "match", bp_duel_json(&duel, run->session.suite.timed_count), err);
 }
 
+/* The champion once more on shapes that it has never seen, then fresh rounds. A failure there is the
+ * comparison's. */
+static int play_final(struct bp_run *run, struct bp_error *err)
+{
+    struct bp_unseen unseen = {0};
+    if (!run->replayed &&
+        (ensure_object(run, &run->champion, err) < 0 ||
+         bp_unseen_try(&run->session, &run->champion, BP_UNSEEN_FINAL, &unseen, err) < 0))
+        return -1;
+    const struct bp_unseen_shape *failure = bp_unseen_failure(&unseen);
+    if (!failure)
+        return play(run, &run->champion, &run->baseline, BP_MEETING_FINAL, &run->final, err);
+    run->final = (struct bp_match_result){.failed_side = BP_RING_A,
+                                          .outcome = {.verdict = failure->verdict}};
+    memcpy(run->final.outcome.message, failure->message, sizeof run->final.outcome.message);
+    return 0;
+}
+
 int bp_contest_final(struct bp_run *run, struct bp_error *err)
 {
     struct bp_duel duel = {.challenger = run->champion.evaluation->number,
@@ -95,7 +129,7 @@ int bp_contest_final(struct bp_run *run, struct bp_error *err)
         return 0;
     bp_progress_say(&run->progress, "comparing the best with the baseline, %u fresh rounds",
                     run->config->timing.final_rounds);
-    if (play(run, &run->champion, &run->baseline, BP_MEETING_FINAL, &run->final, err) < 0)
+    if (play_final(run, err) < 0)
         return -1;
     duel.result = run->final;
     duel.ladder = run->ladder;

@@ -7,14 +7,19 @@
 /* Score by the evaluation's own times; an eager kernel that passed has none. */
 void bp_contest_score(const struct bp_run *run, struct bp_evaluation *evaluation);
 
-/* Plays the candidate against the champion when its score comes near, books the match and attaches it
+/* Tries a candidate that passed on shapes it has never seen; attaches what came of it to its evaluation's
+ * transaction. One that fails there loses its PASS. */
+int bp_contest_try_unseen(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
+    BP_MUST_CHECK;
+
+/* Plays the candidate against the champion when its score comes near and it is right on unseen shapes, books the match and attaches it
  * to the evaluation's transaction. The evaluation gets the match's score, and is promoted when it won.
  * A candidate that fails in its match loses its PASS. */
 int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
     BP_MUST_CHECK;
 
-/* The champion's claim rests on fresh rounds against the original baseline; played once for a
- * champion. */
+/* The champion's claim rests on more unseen shapes, and on fresh rounds against the original baseline;
+ * played once for a champion. */
 int bp_contest_final(struct bp_run *run, struct bp_error *err) BP_MUST_CHECK;
 
 #endif

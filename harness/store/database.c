@@ -59,7 +59,11 @@ static const char schema[] =
     " PRIMARY KEY(evaluation, ordinal)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE gate(evaluation INTEGER PRIMARY KEY REFERENCES evaluation,"
     " gates INTEGER NOT NULL, shapes INTEGER NOT NULL, skipped_because TEXT, compile_ms REAL,"
-    " run_ms REAL) STRICT;";
+    " run_ms REAL) STRICT;"
+    "CREATE TABLE unseen(evaluation INTEGER NOT NULL REFERENCES evaluation,"
+    " ordinal INTEGER NOT NULL, shape TEXT NOT NULL, verdict TEXT NOT NULL, stage TEXT NOT NULL,"
+    " message TEXT NOT NULL, rows INTEGER NOT NULL, max_ratio REAL,"
+    " PRIMARY KEY(evaluation, ordinal)) STRICT, WITHOUT ROWID;";
 
 /* Values in the order of the columns above. */
 static const char *const insert_sql[BP_INSERT_COUNT] = {
@@ -77,6 +81,7 @@ static const char *const insert_sql[BP_INSERT_COUNT] = {
     [BP_INSERT_TIMING] = "INSERT INTO timing VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
     [BP_INSERT_CORRECTNESS] = "INSERT INTO correctness VALUES(?,?,?,?,?,?,?,?,?,?)",
     [BP_INSERT_GATE] = "INSERT INTO gate VALUES(?,?,?,?,?,?)",
+    [BP_INSERT_UNSEEN] = "INSERT INTO unseen VALUES(?,?,?,?,?,?,?,?)",
 };
 
 /* Journal mode is an answer, not a status: a file system without shared memory leaves it as it was.
