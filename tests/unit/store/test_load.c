@@ -456,10 +456,10 @@ static void another_version_is_refused(void **state)
     const char *dir = *state;
     finish(create(dir));
     sqlite3_free(sample_execute(dir, "PRAGMA user_version=1"));
-    expect_refusal(dir, BP_ERR_USAGE, "has version 1 of the record, this program reads version 3");
-    sqlite3_free(sample_execute(dir, "PRAGMA user_version=4"));
-    expect_refusal(dir, BP_ERR_USAGE, "has version 4 of the record, this program reads version 3");
-    assert_int_equal(sample_integer(dir, "PRAGMA user_version"), 4);
+    expect_refusal(dir, BP_ERR_USAGE, "has version 1 of the record, this program reads version 4");
+    sqlite3_free(sample_execute(dir, "PRAGMA user_version=5"));
+    expect_refusal(dir, BP_ERR_USAGE, "has version 5 of the record, this program reads version 4");
+    assert_int_equal(sample_integer(dir, "PRAGMA user_version"), 5);
 }
 
 /* Writes bytes over the file from `at` on; -1: cuts it there. */

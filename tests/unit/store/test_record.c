@@ -51,7 +51,7 @@ static void evaluation_round_trip(void **state)
     must(bp_store_flush(store, &err), &err);
 
     expect(dir, "PRAGMA journal_mode", "wal");
-    expect(dir, "PRAGMA user_version", "3");
+    expect(dir, "PRAGMA user_version", "4");
     expect(dir, "SELECT value FROM meta WHERE name='seed'", "18446744073709551615");
     expect(dir,
            "SELECT number||' '||origin||' '||strategy||' '||ifnull(parent,'-')||' '||verdict||' '||"
