@@ -57,20 +57,6 @@ static void fail_match(struct bp_evaluation *challenger, const struct bp_match_r
     bp_evaluation_safety(challenger);
 }
 
-static void book(struct bp_run *run, struct bp_evaluation *challenger, struct bp_duel *duel)
-{
-    const struct bp_match_result *result = &duel->result;
-    if (result->outcome.verdict != BP_VERDICT_PASS) {
-        fail_match(challenger, result);
-        return;
-    }
-    bp_log(BP_LOG_INFO, "engine", "match of %u and %u: ratio %.4f [%.4f, %.4f] in %u rounds",
-           duel->challenger, duel->incumbent, exp(result->log_ratio.estimate),
-           exp(result->log_ratio.low), exp(result->log_ratio.high), result->rounds);
-    challenger->score =
-        bp_ladder_match(&run->ladder, result, run->session.suite.timed_count, &duel->promoted);
-}
-
 int bp_contest_try_unseen(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
 {
     struct bp_evaluation *evaluation = candidate->evaluation;
@@ -82,20 +68,40 @@ int bp_contest_try_unseen(struct bp_run *run, struct bp_candidate *candidate, st
     return bp_run_attach(run, "unseen", bp_unseen_event_json(evaluation), err);
 }
 
+/* Right on the shapes of the suite and faster there: the best only if it is right elsewhere too. */
+static int confirm(struct bp_run *run, struct bp_candidate *candidate,
+                   const struct bp_match_result *result, struct bp_error *err)
+{
+    bool won = result->outcome.verdict == BP_VERDICT_PASS && bp_ladder_is_won(result);
+    return won ? bp_contest_try_unseen(run, candidate, err) : 0;
+}
+
+static void book(struct bp_run *run, struct bp_evaluation *challenger, struct bp_duel *duel)
+{
+    const struct bp_match_result *result = &duel->result;
+    if (result->outcome.verdict != BP_VERDICT_PASS) {
+        fail_match(challenger, result);
+        return;
+    }
+    bp_log(BP_LOG_INFO, "engine", "match of %u and %u: ratio %.4f [%.4f, %.4f] in %u rounds",
+           duel->challenger, duel->incumbent, exp(result->log_ratio.estimate),
+           exp(result->log_ratio.low), exp(result->log_ratio.high), result->rounds);
+    if (challenger->verdict == BP_VERDICT_PASS)
+        challenger->score =
+            bp_ladder_match(&run->ladder, result, run->session.suite.timed_count, &duel->promoted);
+}
+
 int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
 {
     struct bp_evaluation *challenger = candidate->evaluation;
     if (challenger->verdict != BP_VERDICT_PASS || challenger->duplicate ||
         !bp_ladder_is_contender(&run->ladder, challenger->score))
         return 0;
-    if (bp_contest_try_unseen(run, candidate, err) < 0)
-        return -1;
-    if (challenger->verdict != BP_VERDICT_PASS)
-        return 0;
     struct bp_duel duel = {.challenger = challenger->number,
                            .incumbent = run->champion.evaluation->number};
     bp_progress_add(&run->progress, "  match of #%u and #%u", duel.challenger, duel.incumbent);
-    if (play(run, candidate, &run->champion, BP_MEETING_MATCH, &duel.result, err) < 0)
+    if (play(run, candidate, &run->champion, BP_MEETING_MATCH, &duel.result, err) < 0 ||
+        confirm(run, candidate, &duel.result, err) < 0)
         return -1;
     book(run, challenger, &duel);
     duel.ladder = run->ladder;

@@ -12,9 +12,9 @@ void bp_contest_score(const struct bp_run *run, struct bp_evaluation *evaluation
 int bp_contest_try_unseen(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
     BP_MUST_CHECK;
 
-/* Plays the candidate against the champion when its score comes near and it is right on unseen shapes, books the match and attaches it
- * to the evaluation's transaction. The evaluation gets the match's score, and is promoted when it won.
- * A candidate that fails in its match loses its PASS. */
+/* Plays the candidate against the champion when its score comes near, books the match and attaches it
+ * to the evaluation's transaction. The evaluation gets the match's score, and is promoted when it won and
+ * is right on unseen shapes. A candidate that fails in its match or there loses its PASS. */
 int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
     BP_MUST_CHECK;
 

@@ -1,10 +1,12 @@
 #include "harness/evolve/unseen_shapes.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MAX_DRAWS 1000
 #define CASES 3 /* families a shape */
+#define SHARE 8 /* of the suite's work that a shape may ask for */
 #define LEAST_PAIRS 20000.0
 #define MAX_ROWS 256
 #define LARGEST_Q_LEN 256 /* of a shape near a timed one */
@@ -113,14 +115,13 @@ static double pairs_of(const struct bp_shape *shape)
     return (double)shape->batch * shape->q_heads * shape->q_len * shape->kv_len;
 }
 
-/* The deadline of a run was chosen for the suite: one shape asks for no more work than all of that, or
- * than hardly any. */
+/* Quick beside the suite, for whose work the deadline of a run was chosen. */
 static bool is_quick(const struct bp_suite *suite, const struct bp_shape *shape)
 {
     double pairs = 0;
     for (uint32_t i = 0; i < suite->case_count; i++)
         pairs += pairs_of(&suite->cases[i].shape);
-    return CASES * pairs_of(shape) <= (pairs > LEAST_PAIRS ? pairs : LEAST_PAIRS);
+    return CASES * pairs_of(shape) <= fmax(pairs / SHARE, LEAST_PAIRS);
 }
 
 uint32_t bp_unseen_shapes_draw(const struct bp_key *key, const struct bp_suite *suite,

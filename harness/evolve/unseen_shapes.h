@@ -11,7 +11,7 @@
 #define BP_UNSEEN_MAX_SHAPES 6
 
 /* Draws up to BP_UNSEEN_MAX_SHAPES, each named by its kind and sizes; returns how many. None is in the
- * suite or more work than it, and all satisfy admits(context, shape): a kind that hardly ever does is left
+ * suite or much work beside it, and all satisfy admits(context, shape): a kind that hardly ever does is left
  * out. */
 uint32_t bp_unseen_shapes_draw(const struct bp_key *key, const struct bp_suite *suite,
                                bool (*admits)(const void *context, const struct bp_shape *shape),
