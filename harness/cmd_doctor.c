@@ -217,6 +217,5 @@ int bp_cmd_doctor(int argc, char **argv)
     int status = got < 0 ? -1 : diagnose(&wishes, &err);
     if (status >= 0)
         return status;
-    fprintf(stderr, "bulletproof: %s\n", err.msg);
-    return bp_exit_of_error(&err);
+    return bp_print_failure(&err);
 }

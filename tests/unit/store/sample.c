@@ -133,6 +133,21 @@ struct bp_evaluation *sample_evaluation(uint32_t number, enum bp_verdict verdict
     return e;
 }
 
+struct bp_store *sample_create(const char *dir, uint64_t seed)
+{
+    struct bp_store *store = NULL;
+    struct bp_error err;
+    must(bp_store_create(dir, seed, &store, &err), &err);
+    return store;
+}
+
+void sample_record(struct bp_store *store, struct bp_evaluation *e)
+{
+    struct bp_error err;
+    must(bp_store_evaluation(store, e, &err), &err);
+    bp_evaluation_free(e);
+}
+
 static sqlite3 *open_record(const char *dir)
 {
     sqlite3 *handle;
