@@ -337,6 +337,19 @@ static bool fill_kernel(sqlite3_stmt *row, struct bp_evaluation *e)
     return !kernel->has_mix || parse_mix(bp_column_text(row, 11), kernel->mix);
 }
 
+static bool fill_unseen(sqlite3_stmt *row, struct bp_evaluation *e)
+{
+    if (e->unseen.count == BP_MAX_UNSEEN)
+        return false;
+    struct bp_unseen_shape *one = &e->unseen.shapes[e->unseen.count++];
+    copy_text(one->shape, sizeof one->shape, row, 0);
+    copy_text(one->message, sizeof one->message, row, 3);
+    one->rows = (uint64_t)sqlite3_column_int64(row, 4);
+    one->max_ratio = real_of(row, 5);
+    return bp_verdict_parse(bp_column_text(row, 1), &one->verdict) &&
+           bp_stage_parse(bp_column_text(row, 2), &one->stage);
+}
+
 /* The tables that make up an evaluation, each with what takes one row of it. */
 static const struct part {
     const char *sql;
@@ -360,6 +373,9 @@ static const struct part {
      " block_threads, occupancy, occupancy_max, mix FROM profile WHERE evaluation = ?"
      " ORDER BY ordinal",
      fill_kernel},
+    {"SELECT shape, verdict, stage, message, rows, max_ratio FROM unseen WHERE evaluation = ?"
+     " ORDER BY ordinal",
+     fill_unseen},
 };
 
 static int load_part(struct bp_reader *reader, const struct part *part, uint32_t number,

@@ -92,6 +92,16 @@ static void assert_same_lists(const struct bp_evaluation *a, const struct bp_eva
     assert_memory_equal(a->plans, b->plans, a->plan_count * sizeof *a->plans);
     assert_int_equal(a->case_count, b->case_count);
     assert_memory_equal(a->cases, b->cases, a->case_count * sizeof *a->cases);
+    assert_int_equal(a->unseen.count, b->unseen.count);
+    for (uint32_t i = 0; i < a->unseen.count; i++) {
+        const struct bp_unseen_shape *one = &a->unseen.shapes[i], *other = &b->unseen.shapes[i];
+        assert_string_equal(one->shape, other->shape);
+        assert_string_equal(one->message, other->message);
+        assert_int_equal(one->verdict, other->verdict);
+        assert_int_equal(one->stage, other->stage);
+        assert_int_equal(one->rows, other->rows);
+        assert_true(one->max_ratio == other->max_ratio);
+    }
     assert_int_equal(a->knob_count, b->knob_count);
     for (uint32_t i = 0; i < a->knob_count; i++) {
         assert_string_equal(a->knobs[i].name, b->knobs[i].name);
