@@ -149,7 +149,7 @@ static void get_register(struct emu_wave *wave, const struct emu_instruction *op
 static void set_register(struct emu_wave *wave, const struct emu_instruction *op)
 {
     const struct field field = field_of(op);
-    const uint32_t value = (uint32_t)emu_scalar_read(wave, &op->src[0]) & field.mask;
+    const uint32_t value = (uint32_t)emu_scalar_read(wave, &op->src[1]) & field.mask;
     if (field.id == HWREG_FLAT_SCR_LO || field.id == HWREG_FLAT_SCR_HI)
         return; /* scratch is found by lane, wherever the kernel believes it is */
     if (field.id != HWREG_MODE)

@@ -85,8 +85,7 @@ void emu_raise(struct emu_wave *wave, enum emu_end why, uint64_t address, const 
 
 bool emu_dispatch_fault(uint64_t address)
 {
-    /* No operand is longer than an s_load_b512. */
-    if (!current || address - current->touched >= 64)
+    if (!current || address - current->touched >= current->touched_bytes)
         return false;
     end(current, EMU_MEMORY_FAULT, address, "access to what is not mapped");
 }

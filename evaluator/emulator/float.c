@@ -77,7 +77,7 @@ static float div_scaled(float a, float b, float c, uint32_t *flag)
         return ldexpf(a, 64);
     if (tiny_inverse && tiny_quotient) {
         *flag = 1;
-        return emu_bits(a) == emu_bits(b) ? ldexpf(a, 64) : a;
+        return emu_bits(a) == emu_bits(b) ? ldexpf(a, -64) : a;
     }
     if (tiny_inverse)
         return ldexpf(a, -64);
@@ -100,9 +100,10 @@ static void div_fmas(struct emu_lanes *l)
     const float *a = l->a, *b = l->b, *c = l->c;
     const uint32_t *scale = l->d;
     for (int lane = 0; lane < EMU_LANES; lane++) {
-        const float sum = __builtin_fmaf(a[lane], b[lane], c[lane]);
-        const float factor = emu_exponent(c[lane]) > 127 ? 0x1p64f : 0x1p-64f;
-        l->result[lane] = emu_bits(scale[lane] ? sum * factor : sum);
+        const double product = (double)a[lane] * (double)b[lane];
+        const double factor = emu_exponent(c[lane]) > 127 ? 0x1p64 : 0x1p-64;
+        const double sum = emu_odd_sum(product, (double)c[lane]);
+        l->result[lane] = emu_bits((float)(scale[lane] ? sum * factor : sum));
     }
 }
 
@@ -117,6 +118,9 @@ static float div_fixed(float quotient, float b, float c)
         return sign * INFINITY;
     if (isinf(b) || c == 0.f)
         return sign * 0.f;
+    /* Far out of range the steps before meet infinities. */
+    if (quotient != quotient)
+        return emu_exponent(c) > emu_exponent(b) ? sign * INFINITY : sign * 0.f;
     return copysignf(quotient, sign);
 }
 EMU_FLOAT_OP(div_fixup, div_fixed(a, b, c))

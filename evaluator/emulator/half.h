@@ -2,7 +2,7 @@
 #ifndef EMU_HALF_H
 #define EMU_HALF_H
 
-#include "evaluator/emulator/lanes.h"
+#include "evaluator/emulator/number.h"
 #include <immintrin.h>
 
 /* The lower halves of 32 registers as floats, exactly. */
@@ -47,16 +47,10 @@ static inline uint32_t emu_half_bits_of_double(double value)
     return emu_half_bits((float)emu_double(bits));
 }
 
-/* a * b + c of halves, rounded once. The product is exact in a double, the sum is rounded to odd. */
+/* a * b + c of halves, rounded once: the product is exact in a double. */
 static inline uint32_t emu_half_fma(float a, float b, float c)
 {
-    const double product = (double)a * (double)b, sum = product + (double)c;
-    const double back = sum - product;
-    const double error = (product - (sum - back)) + ((double)c - back);
-    uint64_t bits = emu_double_bits(sum);
-    if (error != 0 && !(bits & 1) && sum - sum == 0)
-        bits += (error > 0) == (sum > 0) ? 1 : UINT64_MAX;
-    return emu_half_bits_of_double(emu_double(bits));
+    return emu_half_bits_of_double(emu_odd_sum((double)a * (double)b, (double)c));
 }
 
 #endif

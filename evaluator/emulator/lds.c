@@ -1,59 +1,76 @@
 /* lds.c: loads and stores of LDS. */
 #include "evaluator/emulator/memory.h"
 #include "evaluator/emulator/tables.h"
-#include <string.h>
 
 /* Upper bits of a row's detail: the offsets of a pair count in such units of bytes. */
 enum { STRIDE_SHIFT = 16 };
 
+/* Offsets into LDS: the register's, and `fixed` bytes more. Copied, as the destination of a load may be
+ * the same register. */
+static void offsets_of(const struct emu_wave *wave, const struct emu_instruction *op,
+                       uint64_t fixed, uint64_t offsets[EMU_LANES])
+{
+    const uint32_t *address = wave->vgpr[op->src[0].index];
+    for (int lane = 0; lane < EMU_LANES; lane++)
+        offsets[lane] = address[lane] + fixed;
+}
+
+/* Ends the dispatch at the first lane that is out of bounds. */
+static void check(struct emu_wave *wave, const uint64_t offsets[EMU_LANES], uint32_t bytes)
+{
+    if (emu_lds_lanes(wave, offsets, bytes))
+        return;
+    for (int lane = 0; lane < EMU_LANES; lane++)
+        if (emu_active(emu_exec(wave), lane))
+            emu_lds_at(wave, offsets[lane], bytes);
+}
+
 static void load(struct emu_wave *wave, const struct emu_instruction *op)
 {
-    const uint32_t exec = emu_exec(wave), detail = op->row->detail, bytes = detail & EMU_BYTES;
-    uint32_t address[EMU_LANES]; /* copied: the destination may be the same register */
-    memcpy(address, wave->vgpr[op->src[0].index], sizeof address);
-    for (int lane = 0; lane < EMU_LANES; lane++)
-        if (emu_active(exec, lane))
-            emu_load_lane(wave, op->dst[0].index, lane,
-                          emu_lds_at(wave, (uint64_t)address[lane] + (uint32_t)op->offset, bytes),
-                          detail);
+    const uint32_t detail = op->row->detail;
+    uint64_t offsets[EMU_LANES];
+    offsets_of(wave, op, (uint32_t)op->offset, offsets);
+    check(wave, offsets, detail & EMU_BYTES);
+    emu_load_lanes(wave, op->dst[0].index, (uintptr_t)wave->machine->lds, offsets, detail);
 }
 
 static void store(struct emu_wave *wave, const struct emu_instruction *op)
 {
-    const uint32_t exec = emu_exec(wave), detail = op->row->detail, bytes = detail & EMU_BYTES;
-    const uint32_t *address = wave->vgpr[op->src[0].index];
-    for (int lane = 0; lane < EMU_LANES; lane++)
-        if (emu_active(exec, lane))
-            emu_store_lane(wave, op->src[1].index, lane,
-                           emu_lds_at(wave, (uint64_t)address[lane] + (uint32_t)op->offset, bytes),
-                           detail);
+    const uint32_t detail = op->row->detail;
+    uint64_t offsets[EMU_LANES];
+    offsets_of(wave, op, (uint32_t)op->offset, offsets);
+    check(wave, offsets, detail & EMU_BYTES);
+    emu_store_lanes(wave, op->src[1].index, (uintptr_t)wave->machine->lds, offsets, detail);
 }
 
-static uint64_t pair_address(const struct emu_instruction *op, uint32_t base, int which)
+/* Both offsets of a pair, checked before anything is moved. */
+static void pair_offsets(struct emu_wave *wave, const struct emu_instruction *op,
+                         uint64_t offsets[2][EMU_LANES])
 {
-    const uint32_t unit = op->row->detail >> STRIDE_SHIFT;
-    return (uint64_t)base + (uint32_t)(which ? op->offset1 : op->offset) * unit;
+    const uint32_t unit = op->row->detail >> STRIDE_SHIFT, bytes = op->row->detail & EMU_BYTES;
+    offsets_of(wave, op, (uint64_t)(uint32_t)op->offset * unit, offsets[0]);
+    offsets_of(wave, op, (uint64_t)(uint32_t)op->offset1 * unit, offsets[1]);
+    check(wave, offsets[0], bytes);
+    check(wave, offsets[1], bytes);
 }
 
 static void load_pair(struct emu_wave *wave, const struct emu_instruction *op)
 {
-    const uint32_t exec = emu_exec(wave), bytes = op->row->detail & EMU_BYTES;
-    uint32_t address[EMU_LANES];
-    memcpy(address, wave->vgpr[op->src[0].index], sizeof address);
-    for (int lane = 0; lane < EMU_LANES; lane++)
-        for (int which = 0; which < 2 && emu_active(exec, lane); which++)
-            emu_load_lane(wave, op->dst[0].index + (unsigned)which * bytes / 4, lane,
-                          emu_lds_at(wave, pair_address(op, address[lane], which), bytes), bytes);
+    const uint32_t bytes = op->row->detail & EMU_BYTES;
+    uint64_t offsets[2][EMU_LANES];
+    pair_offsets(wave, op, offsets);
+    for (unsigned i = 0; i < 2; i++)
+        emu_load_lanes(wave, op->dst[0].index + i * bytes / 4, (uintptr_t)wave->machine->lds,
+                       offsets[i], bytes);
 }
 
 static void store_pair(struct emu_wave *wave, const struct emu_instruction *op)
 {
-    const uint32_t exec = emu_exec(wave), bytes = op->row->detail & EMU_BYTES;
-    const uint32_t *address = wave->vgpr[op->src[0].index];
-    for (int lane = 0; lane < EMU_LANES; lane++)
-        for (int which = 0; which < 2 && emu_active(exec, lane); which++)
-            emu_store_lane(wave, op->src[1 + which].index, lane,
-                           emu_lds_at(wave, pair_address(op, address[lane], which), bytes), bytes);
+    uint64_t offsets[2][EMU_LANES];
+    pair_offsets(wave, op, offsets);
+    for (unsigned i = 0; i < 2; i++)
+        emu_store_lanes(wave, op->src[1 + i].index, (uintptr_t)wave->machine->lds, offsets[i],
+                        op->row->detail & EMU_BYTES);
 }
 
 #define ROW(name, operands, handler, detail)                                                       \

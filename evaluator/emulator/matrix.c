@@ -103,6 +103,8 @@ static void multiply(struct emu_wave *wave, const struct emu_instruction *op)
     struct tile a, b, sum;
     if (op->op_sel)
         emu_raise(wave, EMU_UNIMPLEMENTED, op->address, "op_sel of a matrix instruction");
+    if (out == BF16 && op->src[2].kind == EMU_CONSTANT && op->src[2].value)
+        emu_raise(wave, EMU_UNIMPLEMENTED, op->address, "a bf16 constant");
     read_factor(wave, &op->src[0], in, &a);
     read_factor(wave, &op->src[1], in, &b);
     read_sum(wave, &op->src[2], out, &sum);
@@ -113,16 +115,16 @@ static void multiply(struct emu_wave *wave, const struct emu_instruction *op)
     write_sum(wave, &op->dst[0], out, &sum);
 }
 
-#define ROW(name, in, out)                                                                         \
+#define ROW(name, operands, in, out)                                                               \
     {                                                                                              \
-        name, "n=nnn", EMU_MATRIX, multiply, {NULL}, (in) | (out) << RESULT_SHIFT                  \
+        name, operands, EMU_MATRIX, multiply, {NULL}, (in) | (out) << RESULT_SHIFT                 \
     }
 
 static const struct emu_row rows[] = {
-    ROW("v_wmma_f32_16x16x16_f16", F16, F32),
-    ROW("v_wmma_f32_16x16x16_bf16", BF16, F32),
-    ROW("v_wmma_f16_16x16x16_f16", F16, F16),
-    ROW("v_wmma_bf16_16x16x16_bf16", BF16, BF16),
+    ROW("v_wmma_f32_16x16x16_f16", "n=nnn", F16, F32),
+    ROW("v_wmma_f32_16x16x16_bf16", "n=nnn", BF16, F32),
+    ROW("v_wmma_f16_16x16x16_f16", "n=nnh", F16, F16),
+    ROW("v_wmma_bf16_16x16x16_bf16", "n=nnn", BF16, BF16),
 };
 
 const struct emu_table emu_matrix_table = {rows, sizeof rows / sizeof rows[0]};

@@ -25,6 +25,19 @@ enum {
     EMU_D16_HIGH = 1 << 10, /* with EMU_D16: the upper half */
 };
 
+/* Whether all active lanes' bytes lie in memory that may be accessed, so that nobody has to ask lane by
+ * lane. False is no answer: they may be far apart, or behind an aperture. */
+bool emu_global_lanes(struct emu_wave *wave, const uint64_t addresses[EMU_LANES], uint32_t bytes,
+                      bool write);
+/* The same of offsets into LDS. */
+bool emu_lds_lanes(const struct emu_wave *wave, const uint64_t offsets[EMU_LANES], uint32_t bytes);
+
+/* Moves active lanes' data between base + offset and the registers from `index` up. */
+void emu_load_lanes(struct emu_wave *wave, unsigned index, uint64_t base,
+                    const uint64_t offsets[EMU_LANES], uint32_t detail);
+void emu_store_lanes(const struct emu_wave *wave, unsigned index, uint64_t base,
+                     const uint64_t offsets[EMU_LANES], uint32_t detail);
+
 /* Moves one lane's data between memory and the registers from `index` up. */
 void emu_load_lane(struct emu_wave *wave, unsigned index, int lane, const void *from,
                    uint32_t detail);

@@ -45,6 +45,17 @@ static inline float emu_median(float a, float b, float c)
     return emu_max(emu_min(a, b), emu_min(emu_max(a, b), c));
 }
 
+/* a + b rounded to odd: what is rounded once more, to fewer bits, is as if rounded once. */
+static inline double emu_odd_sum(double a, double b)
+{
+    const double sum = a + b, back = sum - a;
+    const double error = (a - (sum - back)) + (b - back);
+    uint64_t bits = emu_double_bits(sum);
+    if (error != 0 && !(bits & 1) && sum - sum == 0)
+        bits += (error > 0) == (sum > 0) ? 1 : UINT64_MAX;
+    return emu_double(bits);
+}
+
 /* What transcendental operations do with subnormal inputs and results. */
 static inline float emu_flush(float value)
 {

@@ -262,18 +262,20 @@ static int broadcast(struct emu_arena *arena, struct emu_operand *source)
     return 0;
 }
 
+static bool is_plain_source(const struct emu_operand *source)
+{
+    return !source->modified && !is_wide(source->type) &&
+           !(source->type == 'c' && source->kind == EMU_SGPR);
+}
+
 static bool is_plain(const struct emu_instruction *op)
 {
     const struct emu_operand *dst = &op->dst[0];
-    bool plain = op->row->handler == emu_valu && op->destinations == 1 && op->sources <= 3 &&
-                 dst->kind == EMU_VGPR && dst->part == EMU_DWORD && dst->type != 'c' &&
-                 !is_wide(dst->type) && !op->dpp && !op->clamp && op->scale == 1.f;
-    for (int i = 0; i < op->sources; i++) {
-        const struct emu_operand *source = &op->src[i];
-        plain = plain && !source->modified && !is_wide(source->type) &&
-                !(source->type == 'c' && source->kind == EMU_SGPR);
-    }
-    return plain;
+    return op->row->handler == emu_valu && op->destinations == 1 && op->sources <= 3 &&
+           dst->kind == EMU_VGPR && dst->part == EMU_DWORD && dst->type != 'c' &&
+           !is_wide(dst->type) && !op->dpp && !op->clamp && op->scale == 1.f &&
+           is_plain_source(&op->src[0]) && is_plain_source(&op->src[1]) &&
+           is_plain_source(&op->src[2]);
 }
 
 /* ---- what is not understood ---- */
@@ -320,7 +322,7 @@ static int finish(struct emu_arena *arena, struct binding *b)
         op->dpp = dpp;
     }
     select_destination(b);
-    for (int i = 0; i < op->sources; i++) {
+    for (int i = 0; i < op->sources && i < MAX_SOURCES; i++) {
         select_source(b, i, &op->src[i]);
         mark_modified(&op->src[i]);
         if (broadcast(arena, &op->src[i]))

@@ -152,6 +152,7 @@ static const struct {
     {"", "_store_short", "_store_b16"},
     {"v_", "_num_f", "_f"},
     {"ds_", "_num_f", "_f"},
+    {"ds_", "_num_rtn_f", "_rtn_f"},
     {"", "_atomic_min_num_f32", "_atomic_min_f32"},
     {"", "_atomic_max_num_f32", "_atomic_max_f32"},
 };

@@ -109,12 +109,24 @@ void *emu_vmem_at(struct emu_wave *wave, const struct emu_instruction *op, int l
     }
 }
 
+static bool together(struct emu_wave *wave, const struct emu_instruction *op,
+                     const uint64_t addresses[EMU_LANES], bool write)
+{
+    const uint32_t detail = op->row->detail, space = detail & EMU_SPACE;
+    return (space == EMU_GLOBAL || space == EMU_FLAT) &&
+           emu_global_lanes(wave, addresses, detail & EMU_BYTES, write);
+}
+
 static void load(struct emu_wave *wave, const struct emu_instruction *op)
 {
     static const uint32_t nothing[4];
     const uint32_t exec = emu_exec(wave), detail = op->row->detail, bytes = detail & EMU_BYTES;
     uint64_t addresses[EMU_LANES];
     emu_vmem_addresses(wave, op, &op->src[0], addresses);
+    if (together(wave, op, addresses, false)) {
+        emu_load_lanes(wave, op->dst[0].index, 0, addresses, detail);
+        return;
+    }
     for (int lane = 0; lane < EMU_LANES; lane++) {
         if (!emu_active(exec, lane))
             continue;
@@ -134,6 +146,10 @@ static void store(struct emu_wave *wave, const struct emu_instruction *op)
         memcpy(address, &op->src[1], sizeof address);
     uint64_t addresses[EMU_LANES];
     emu_vmem_addresses(wave, op, address, addresses);
+    if (together(wave, op, addresses, true)) {
+        emu_store_lanes(wave, data->index, 0, addresses, detail);
+        return;
+    }
     for (int lane = 0; lane < EMU_LANES; lane++) {
         if (!emu_active(exec, lane))
             continue;

@@ -192,7 +192,7 @@ struct emu_machine {
     uint32_t lds_bytes;
     uint32_t private_bytes;
     struct emu_page pages[EMU_PAGES];
-    volatile uint64_t touched; /* address of the newest access to memory */
+    volatile uint64_t touched, touched_bytes; /* the newest access to memory */
     sigjmp_buf escape;
 };
 

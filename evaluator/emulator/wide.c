@@ -88,12 +88,16 @@ static double div_scaled(double a, double b, double c, uint32_t *flag)
     *flag = 0;
     if (b == 0 || c == 0)
         return (double)NAN;
-    if (exponent(c) - exponent(b) >= 768 || (tiny_inverse && tiny_quotient && exponent(b))) {
+    if (exponent(c) - exponent(b) >= 768) {
         *flag = 1;
         return is_denominator ? ldexp(a, 128) : a;
     }
     if (exponent(b) == 0)
         return ldexp(a, 128);
+    if (tiny_inverse && tiny_quotient) {
+        *flag = 1;
+        return is_denominator ? ldexp(a, -128) : a;
+    }
     if (tiny_inverse)
         return ldexp(a, -128);
     if (tiny_quotient) {
@@ -132,6 +136,8 @@ static double div_fixed(double quotient, double b, double c)
         return sign * (double)INFINITY;
     if (isinf(b) || c == 0)
         return sign * 0.;
+    if (quotient != quotient)
+        return exponent(c) > exponent(b) ? sign * (double)INFINITY : sign * 0.;
     return copysign(quotient, sign);
 }
 EMU_DOUBLE_OP(div_fixup_f64, div_fixed(a, b, c))

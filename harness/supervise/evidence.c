@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "harness/supervise/crash_report.h"
 
 static const char *const cause_names[] = {
@@ -98,7 +99,7 @@ static void name_abort(const struct bp_evidence *evidence, struct bp_outcome *ou
         outcome->verdict = lines[i].verdict;
         snprintf(outcome->message, sizeof outcome->message, "the runtime aborted (SIGABRT): %.*s",
                  (int)strcspn(at, "\n"), at);
-        bp_outcome_clean(outcome);
+        bp_text_clean(outcome->message);
         return;
     }
 }

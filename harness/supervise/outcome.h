@@ -25,9 +25,6 @@ void bp_outcome_of_failure(enum bp_stage stage, const struct bp_msg_failure *fai
 void bp_outcome_of_claim(enum bp_stage stage, uint32_t verdict, const char *message,
                          struct bp_outcome *outcome);
 
-/* Takes out of the message, which may be a candidate's words, what would harm a terminal or a log. */
-void bp_outcome_clean(struct bp_outcome *outcome);
-
 /* INFRA: something of ours failed before, beside or after the candidate. */
 void bp_outcome_of_error(const struct bp_error *err, struct bp_outcome *outcome);
 

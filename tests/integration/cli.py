@@ -28,7 +28,7 @@ ROOT = pathlib.Path()
 OPTIONS = {
     "eval": ["--knob", "--dtype", "--device", "--suite", "--gates", "--threads", "--compile-seconds",
              "--gate-seconds", "--run-seconds", "--ring-mb", "--compile-only", "--target",
-             "--workspace-mb", "--bundle",
+             "--workspace-mb", "--unseen", "--bundle", "--sandbox-require",
              "--allow-degraded", "--json", "--verbose", "--help"],
     "evolve": ["--out", "--resume", "--replay-results", "--max-evaluations", "--max-seconds",
                "--seed", "--device",

@@ -40,7 +40,7 @@ static void updates(void **state)
         {"global_atomic_or_b32 v0, v1, s[2:3]", 0x100, 0x11f},
         {"global_atomic_xor v0, v1, s[2:3]", 1, 1},
         {"global_atomic_swap_b32 v0, v1, s[2:3]", 1, 31},
-        {"global_atomic_inc v0, v1, s[2:3]", 0, 1},
+        {"global_atomic_inc v0, v1, s[2:3]", 0, 31}, /* counts up to the lane's number */
         {"global_atomic_add_f32 v0, v6, s[2:3]", 0x3f800000, 0x43f88000},
         {"global_atomic_max_num_f32 v0, v6, s[2:3]", 0x3f800000, 0x41f80000},
         {"ds_add_u32 v0, v1", 5, 5 + 496},

@@ -94,8 +94,8 @@ static void bounds(void **state)
         struct isa isa;
         isa_open(&isa, 10);
         memset(isa.wave->vgpr[1], 0, sizeof isa.wave->vgpr[1]);
-        isa.wave->vgpr[1][7] = i == 2 ? 2056 : 0;
         assert_int_equal(isa_run(&isa, "ds_read_b32 v2, v1 offset:4092"), EMU_DONE);
+        isa.wave->vgpr[1][7] = i == 2 ? 2056 : 0;
         assert_int_equal(isa_run(&isa, texts[i]), EMU_LDS_FAULT);
         assert_non_null(strstr(isa.outcome.what, texts[i]));
         isa_close(&isa);
