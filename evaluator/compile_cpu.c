@@ -1,6 +1,5 @@
 #include "evaluator/compile_cpu.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,23 +15,19 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/weaken.h"
+#include "evaluator/compile_parts.h"
 #include "evaluator/diagnostics.h"
 #include "kernels/embedded.h"
 
-#define DIAGNOSTICS_MAX (256u << 10) /* bytes a compiler may print before it is COMPILE_LIMIT */
-#define INCLUDES_MAX (64 << 10)      /* bytes of the compiler's list of files */
-#define LOG_RESERVED (64 << 10)      /* bytes on the private disk that only diagnostics may use */
+#define INCLUDES_MAX (64 << 10) /* bytes of the compiler's list of files */
+#define LOG_RESERVED (64 << 10) /* bytes on the private disk that only diagnostics may use */
 #define MAX_ARGUMENTS (BP_MAX_DEFINES + 80)
-#define DEFINE_TEXT (2 * BP_TEXT_SHORT + 4)
 
-static const char source_name[] = "kernel.hip";
+static const char source_name[] = BP_COMPILE_SOURCE_NAME;
 static const char code_name[] = "kernel.o";
 static const char object_name[] = "object.so";
 static const char log_name[] = "diagnostics.txt";
 static const char includes_name[] = "includes.d";
-
-static const char *const dtype_defines[BP_DTYPE_COUNT] = {
-    [BP_DTYPE_F16] = "-DGQA_F16", [BP_DTYPE_BF16] = "-DGQA_BF16", [BP_DTYPE_F32] = "-DGQA_F32"};
 
 /* clang -c and ld.lld by themselves: two processes where clang's driver for both makes three.
  * IEEE semantics are kept but for contraction, which GPU compilers do by default too. */
@@ -167,14 +162,14 @@ static int run_tool(const struct arguments *arguments, int *status, struct bp_er
     return 0;
 }
 
-/* The log, cleaned, into text; *over says that there was more than DIAGNOSTICS_MAX. */
+/* The log, cleaned, into text; *over says that there was more than BP_COMPILE_LOG_MAX. */
 static int read_log(char text[BP_TEXT_DIAGNOSTICS], bool *over, struct bp_error *err)
 {
     BP_AUTO_FD int log = open(log_name, O_RDONLY | O_CLOEXEC);
     struct stat info;
     if (log < 0 || fstat(log, &info) < 0)
         return bp_fail_errno(err, "cannot read %s", log_name);
-    *over = info.st_size > DIAGNOSTICS_MAX && !bp_weakened(BP_DEFENCE_diagnostics_cap);
+    *over = info.st_size > BP_COMPILE_LOG_MAX && !bp_weakened(BP_DEFENCE_diagnostics_cap);
     /* More than the cap, as cleaning drops bytes. */
     char raw[2 * BP_TEXT_DIAGNOSTICS];
     size_t size = (size_t)info.st_size < sizeof raw ? (size_t)info.st_size : sizeof raw;
@@ -223,23 +218,6 @@ static int find_tools(struct bp_error *err)
     return 0;
 }
 
-static bool is_identifier(const char *name)
-{
-    if (!isalpha((unsigned char)name[0]) && name[0] != '_')
-        return false;
-    for (const char *c = name; *c; c++) {
-        if (!isalnum((unsigned char)*c) && *c != '_')
-            return false;
-    }
-    return true;
-}
-
-static bool is_integer(const char *value)
-{
-    value += *value == '-';
-    return *value && value[strspn(value, "0123456789")] == '\0';
-}
-
 /* -march wants a word like "native", "x86-64-v3", "haswell". */
 static bool is_arch(const char *arch)
 {
@@ -260,26 +238,21 @@ static void add_gates(struct arguments *arguments, uint32_t gates)
 }
 
 static int clang_command(const struct bp_msg_compile_request *request, struct arguments *arguments,
-                         char march[BP_TEXT_SHORT + 8], char (*defines)[DEFINE_TEXT],
-                         struct bp_error *err)
+                         char march[BP_TEXT_SHORT + 8],
+                         char defines[BP_MAX_DEFINES][BP_COMPILE_DEFINE_TEXT], struct bp_error *err)
 {
-    if (request->dtype >= BP_DTYPE_COUNT || request->define_count > BP_MAX_DEFINES ||
-        !is_arch(request->arch))
-        return bp_fail(err, BP_ERR_PROTOCOL, "compile request with a bad dtype, count or arch");
+    const char *options[BP_MAX_DEFINES + 1];
+    size_t count = 0;
+    if (!is_arch(request->arch))
+        return bp_fail(err, BP_ERR_PROTOCOL, "compile request with a bad arch");
+    if (bp_compile_defines(request, defines, options, &count, err) < 0)
+        return -1;
     add_argument(arguments, tools.clang);
     ADD(arguments, clang_arguments);
     add_gates(arguments, request->gates);
     snprintf(march, BP_TEXT_SHORT + 8, "-march=%s", request->arch);
     add_argument(arguments, march);
-    add_argument(arguments, dtype_defines[request->dtype]);
-    for (uint32_t i = 0; i < request->define_count; i++) {
-        const struct bp_define *define = &request->defines[i];
-        if (!is_identifier(define->name) || !is_integer(define->value))
-            return bp_fail(err, BP_ERR_PROTOCOL, "%s=%s is no knob definition", define->name,
-                           define->value);
-        snprintf(defines[i], DEFINE_TEXT, "-D%s=%s", define->name, define->value);
-        add_argument(arguments, defines[i]);
-    }
+    add_arguments(arguments, options, count);
     add_argument(arguments, source_name);
     add_argument(arguments, "-o");
     add_argument(arguments, code_name);
@@ -315,9 +288,7 @@ static int run_step(const struct arguments *arguments, struct bp_msg_compile_res
     result->killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
     bp_diagnostics_first_error(result->diagnostics, result->message, sizeof result->message);
     if (over) {
-        result->verdict = BP_VERDICT_COMPILE_LIMIT;
-        snprintf(result->message, sizeof result->message, "the compiler printed more than %u bytes",
-                 DIAGNOSTICS_MAX);
+        bp_compile_printed_too_much(result);
     } else if (result->verdict != BP_VERDICT_PASS && !result->message[0]) {
         if (WIFSIGNALED(status))
             snprintf(result->message, sizeof result->message, "the compiler died of signal %d: %s",
@@ -376,7 +347,7 @@ static int check_includes(struct bp_msg_compile_result *result, struct bp_error 
     return 0;
 }
 
-/* object.so into the memfd, unless it is over the request's limit. */
+/* object.so into the memfd, unless it is over the request's limit: then it is not even read. */
 static int deliver(const struct bp_msg_compile_request *request, int object_fd,
                    struct bp_msg_compile_result *result, struct bp_error *err)
 {
@@ -385,17 +356,11 @@ static int deliver(const struct bp_msg_compile_request *request, int object_fd,
     struct stat info;
     if (stat(object_name, &info) < 0)
         return bp_fail_errno(err, "the linker left no %s", object_name);
-    if ((uint64_t)info.st_size > request->object_max_bytes) {
-        result->verdict = BP_VERDICT_COMPILE_LIMIT;
-        snprintf(result->message, sizeof result->message, "object of %lld bytes, limit %llu",
-                 (long long)info.st_size, (unsigned long long)request->object_max_bytes);
-        return 0;
-    }
+    if ((uint64_t)info.st_size > request->object_max_bytes)
+        return bp_compile_deliver(request, NULL, (size_t)info.st_size, object_fd, result, err);
     int rc = bp_io_read_file(object_name, &object, err);
     if (rc == 0)
-        rc = bp_io_write_full(object_fd, object.data, object.size, err);
-    if (rc == 0)
-        result->object_bytes = object.size;
+        rc = bp_compile_deliver(request, object.data, object.size, object_fd, result, err);
     bp_buffer_free(&object);
     return rc;
 }
@@ -419,7 +384,7 @@ int bp_compile_cpu(const struct bp_msg_compile_request *request, const char *sou
                    struct bp_msg_compile_result *result, struct bp_error *err)
 {
     struct arguments clang = {.count = 0}, lld = {.count = 0};
-    char march[BP_TEXT_SHORT + 8], defines[BP_MAX_DEFINES][DEFINE_TEXT];
+    char march[BP_TEXT_SHORT + 8], defines[BP_MAX_DEFINES][BP_COMPILE_DEFINE_TEXT];
     memset(result, 0, sizeof *result);
     if (find_tools(err) < 0 || clang_command(request, &clang, march, defines, err) < 0 ||
         write_inputs(source, request->source_bytes, err) < 0)

@@ -114,6 +114,31 @@ static bool ran_out(const char *text)
     return false;
 }
 
+bool bp_diagnostics_over_limit(const char *text, char *out, size_t out_size)
+{
+    /* How such a line begins, and what is in it; nothing that the source says begins a line. */
+    static const struct {
+        const char *begin, *words;
+    } refusals[] = {
+        {"error: local memory (", "exceeds limit"},
+        {"error: <unknown>:0:0: local memory (", "exceeds limit"},
+        {"ptxas error", "uses too much shared data"},
+        {"ptxas error", "Register allocation failed"},
+    };
+    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        size_t length = strcspn(line, "\n");
+        for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+            const char *begin = refusals[i].begin, *words = refusals[i].words;
+            if (strncmp(line, begin, strlen(begin)) != 0 ||
+                !memmem(line, length, words, strlen(words)))
+                continue;
+            snprintf(out, out_size, "%.*s", (int)length, line);
+            return true;
+        }
+    }
+    return false;
+}
+
 enum bp_verdict bp_diagnostics_verdict(int status, const char *text)
 {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

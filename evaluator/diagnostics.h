@@ -2,6 +2,7 @@
 #ifndef BP_EVALUATOR_DIAGNOSTICS_H
 #define BP_EVALUATOR_DIAGNOSTICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "evaluator/verdict.h"
@@ -13,6 +14,10 @@ void bp_diagnostics_clean(const char *text, size_t size, char *out, size_t out_s
 
 /* The first error of a cleaned text, "file:line:column: text", or empty when there is none. */
 void bp_diagnostics_first_error(const char *text, char *out, size_t out_size);
+
+/* Whether a GPU's compiler refused a kernel because it takes more than the GPU has: out is then the line
+ * that says so, else it is left as it was. */
+bool bp_diagnostics_over_limit(const char *text, char *out, size_t out_size);
 
 /* What a compiler or linker that ended with wait status `status` after printing text says of the
  * source: PASS, COMPILE_ERROR, COMPILE_LIMIT (it ran out of memory, disk or time) or

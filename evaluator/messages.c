@@ -56,6 +56,17 @@ RECORD(shape_record, bp_shape, TEXT(bp_shape, name), U32(bp_shape, batch), U32(b
 
 RECORD(define_record, bp_define, TEXT(bp_define, name), TEXT(bp_define, value));
 
+RECORD(profile_kernel_record, bp_profile_kernel, TEXT(bp_profile_kernel, name),
+       U32(bp_profile_kernel, vgpr), U32(bp_profile_kernel, agpr), U32(bp_profile_kernel, sgpr),
+       U32(bp_profile_kernel, spills), U32(bp_profile_kernel, sgpr_spills),
+       U32(bp_profile_kernel, lds_bytes), U32(bp_profile_kernel, scratch_bytes),
+       U32(bp_profile_kernel, block_threads), U32(bp_profile_kernel, occupancy),
+       U32(bp_profile_kernel, occupancy_max), BELOW(bp_profile_kernel, has_mix, 2),
+       U32S(bp_profile_kernel, mix));
+
+RECORD(profile_record, bp_profile,
+       LIST(bp_profile, kernels, kernel_count, BP_PROFILE_KERNELS, profile_kernel_record));
+
 RECORD(fill_record, bp_fill, NESTED(bp_fill, shape, shape_record),
        BELOW(bp_fill, dtype, BP_DTYPE_COUNT), U32(bp_fill, slots), BELOW(bp_fill, parts, BP_FILL_PARTS),
        U64(bp_fill, master_offset),
@@ -97,12 +108,14 @@ RECORD(compile_request_record, bp_msg_compile_request, TEXT(bp_msg_compile_reque
        U64(bp_msg_compile_request, object_max_bytes),
        BELOW(bp_msg_compile_request, dtype, BP_DTYPE_COUNT),
        BELOW(bp_msg_compile_request, gates, BP_GATES_ALL + 1),
+       U32(bp_msg_compile_request, spills_below),
        LIST(bp_msg_compile_request, defines, define_count, BP_MAX_DEFINES, define_record));
 RECORD(compile_result_record, bp_msg_compile_result,
        BELOW(bp_msg_compile_result, verdict, BP_VERDICT_COUNT),
        BELOW(bp_msg_compile_result, killed, 2), U64(bp_msg_compile_result, object_bytes), TEXT(bp_msg_compile_result, compiler),
        TEXT(bp_msg_compile_result, command),
-       TEXT(bp_msg_compile_result, message), TEXT(bp_msg_compile_result, diagnostics));
+       TEXT(bp_msg_compile_result, message), TEXT(bp_msg_compile_result, diagnostics),
+       NESTED(bp_msg_compile_result, profile, profile_record));
 RECORD(arenas_request_record, bp_msg_arenas_request, U64(bp_msg_arenas_request, masters_bytes),
        U64(bp_msg_arenas_request, references_bytes));
 RECORD(arenas_result_record, bp_msg_arenas_result, U64(bp_msg_arenas_result, bytes));

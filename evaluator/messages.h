@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "evaluator/frame.h"
 #include "evaluator/gates.h"
+#include "evaluator/profile.h"
 #include "evaluator/suite.h"
 #include "evaluator/verdict.h"
 
@@ -86,19 +87,21 @@ struct bp_msg_compile_request {
     uint64_t source_bytes;
     uint64_t object_max_bytes;
     uint32_t dtype;
-    uint32_t gates; /* a set of gates.h: instrumented for them, not for speed; 0: neither */
+    uint32_t gates;        /* a set of gates.h: instrumented for them, not for speed; 0: neither */
+    uint32_t spills_below; /* more spilled registers are RESOURCE_LIMIT, as many too; 0: any */
     uint32_t define_count;
     struct bp_define defines[BP_MAX_DEFINES]; /* knobs */
 };
 
 struct bp_msg_compile_result {
-    uint32_t verdict; /* PASS, COMPILE_ERROR, COMPILE_LIMIT, COMPILER_CRASH */
+    uint32_t verdict; /* PASS, COMPILE_ERROR, COMPILE_LIMIT, COMPILER_CRASH, RESOURCE_LIMIT */
     uint32_t killed;  /* 0, or 1: the tool died of SIGKILL, whoever sent it */
     uint64_t object_bytes;
     char compiler[BP_TEXT_LINE];           /* name and version */
     char command[BP_COMPILE_COMMAND];      /* with every option; cut at its size */
     char message[BP_TEXT_LINE];            /* the first error line, or empty */
     char diagnostics[BP_TEXT_DIAGNOSTICS]; /* cleaned of control bytes, cut at the cap */
+    struct bp_profile profile;             /* GPUs: also of an object over its limits */
 };
 
 /* Once, before any other request: also to a prepare child that replaces one, which then finds there

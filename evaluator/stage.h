@@ -14,6 +14,10 @@ int bp_stage_probe(struct bp_channel *channel);
 int bp_stage_gate(struct bp_channel *channel);
 int bp_stage_lines(struct bp_channel *channel);
 
+/* What a stage opens while it still may: called before it is confined. */
+int bp_stage_compile_amd_open(struct bp_error *err) BP_MUST_CHECK;
+int bp_stage_compile_nvidia_open(struct bp_error *err) BP_MUST_CHECK;
+
 /* The canary alone is called before its filter is on: it installs that itself. */
 int bp_stage_canary(struct bp_channel *channel, enum bp_policy_id policy);
 

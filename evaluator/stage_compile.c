@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "evaluator/compile_gpu.h"
 #include "evaluator/device.h"
 #include "evaluator/stage.h"
 
@@ -34,11 +35,14 @@ static int compile(const struct bp_msg_compile_request *request, int source_fd, 
                    struct bp_msg_compile_result *result, struct bp_error *err)
 {
     BP_AUTO_FREE char *source = NULL;
+    if (read_source(source_fd, request->source_bytes, &source, err) < 0)
+        return -1;
+    /* For a GPU's code no device need be there: it is compiled by its architecture's name. */
+    if (bp_gpu_arch_find(request->arch))
+        return bp_compile_gpu(request, source, object_fd, result, err);
     const struct bp_device *device = bp_device_find(request->device);
     if (!device)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "this worker has no device '%s'", request->device);
-    if (read_source(source_fd, request->source_bytes, &source, err) < 0)
-        return -1;
     return device->compile(request, source, object_fd, result, err);
 }
 
@@ -59,6 +63,16 @@ static int serve_one(struct bp_channel *channel, struct bp_msg_compile_result *r
         bp_channel_send(channel, BP_MESSAGE_compile_result, result, err) < 0)
         return -1;
     return 1;
+}
+
+int bp_stage_compile_amd_open(struct bp_error *err)
+{
+    return bp_compile_gpu_open(BP_GPU_AMD, err);
+}
+
+int bp_stage_compile_nvidia_open(struct bp_error *err)
+{
+    return bp_compile_gpu_open(BP_GPU_NVIDIA, err);
 }
 
 int bp_stage_compile(struct bp_channel *channel)

@@ -11,6 +11,7 @@
 #include "harness/cli.h"
 #include "harness/commands.h"
 #include "harness/config/choices.h"
+#include "harness/eval_targets.h"
 #include "harness/evolve/identity.h"
 #include "harness/evolve/session.h"
 #include "harness/evolve/setting.h"
@@ -22,10 +23,10 @@
 struct arguments {
     const char *source;
     struct bp_cli_list knobs;
-    const char *dtype, *device, *suite, *gates, *bundle;
+    const char *dtype, *device, *suite, *gates, *bundle, *target;
     uint64_t threads, ring_mb;
     double compile_seconds, gate_seconds, run_seconds;
-    bool json, verbose, allow_degraded;
+    bool json, verbose, allow_degraded, compile_only;
 };
 
 /* ---- knobs: the head's default with the command line's values put in ---- */
@@ -212,9 +213,10 @@ static void refuse(const struct bp_space *space, const int64_t *values,
     bp_evaluation_safety(evaluation);
 }
 
-static int evaluate(struct bp_session *session, const struct bp_config *config,
-                    const struct bp_cli_list *knobs, struct bp_evaluation *evaluation,
-                    struct bp_error *err)
+/* Makes the candidate of the command line: 0, 1 when it is refused for its knobs, or -1. */
+static int make_candidate(const struct bp_config *config, enum bp_dtype dtype,
+                          const struct bp_cli_list *knobs, struct bp_evaluation *evaluation,
+                          struct bp_error *err)
 {
     struct bp_point point = config->head.default_point;
     struct bp_error outside;
@@ -225,14 +227,24 @@ static int evaluate(struct bp_session *session, const struct bp_config *config,
         return -1;
     }
     if (bp_identity_set(evaluation, config->source, config->source_bytes, &config->head.space,
-                        &point, session->dtype, err) < 0)
+                        &point, dtype, err) < 0)
         return -1;
     snprintf(evaluation->kernel_name, sizeof evaluation->kernel_name, "%s", config->head.name);
-    bp_session_describe(session, evaluation);
-    if (chosen == 1) {
+    if (chosen == 1)
         refuse(&config->head.space, values, knobs, &outside, evaluation);
+    return chosen;
+}
+
+static int evaluate(struct bp_session *session, const struct bp_config *config,
+                    const struct bp_cli_list *knobs, struct bp_evaluation *evaluation,
+                    struct bp_error *err)
+{
+    int made = make_candidate(config, session->dtype, knobs, evaluation, err);
+    if (made < 0)
+        return -1;
+    bp_session_describe(session, evaluation);
+    if (made == 1)
         return 0;
-    }
     struct bp_key run_key;
     bp_key_random(&run_key);
     if (bp_session_open(session, &run_key, err) < 0)
@@ -266,6 +278,33 @@ static int write_bundle(const struct arguments *arguments, const struct bp_sessi
     return result;
 }
 
+static int print_evaluation(const struct arguments *arguments,
+                            const struct bp_evaluation *evaluation, struct bp_error *err)
+{
+    if (arguments->json)
+        return bp_print_json(bp_evaluation_json(evaluation), err);
+    print_text(evaluation);
+    return 0;
+}
+
+/* Exit status, or -1. */
+static int compile_only(const struct arguments *arguments, struct bp_config *config,
+                        struct bp_evaluation *evaluation, struct bp_error *err)
+{
+    enum bp_dtype dtype;
+    if (arguments->gates || arguments->bundle)
+        return bp_fail(err, BP_ERR_USAGE, "eval: --compile-only takes no --gates and no --bundle");
+    if (load(arguments, config, err) < 0 || bp_session_dtype(config, &dtype, err) < 0)
+        return -1;
+    int made = make_candidate(config, dtype, &arguments->knobs, evaluation, err);
+    if (made == 0)
+        return bp_eval_targets(config, evaluation, arguments->target, arguments->json, err);
+    if (made < 0 || print_evaluation(arguments, evaluation, err) < 0)
+        return -1;
+    return bp_verdict_exit_code(evaluation->verdict);
+}
+
+/* Exit status, or -1. */
 static int run(const struct arguments *arguments, struct bp_session *session,
                struct bp_config *config, struct bp_evaluation *evaluation, struct bp_error *err)
 {
@@ -276,10 +315,20 @@ static int run(const struct arguments *arguments, struct bp_session *session,
         evaluate(session, config, &arguments->knobs, evaluation, err) < 0 ||
         write_bundle(arguments, session, evaluation, err) < 0)
         return -1;
-    if (arguments->json)
-        return bp_print_json(bp_evaluation_json(evaluation), err);
-    print_text(evaluation);
-    return 0;
+    if (print_evaluation(arguments, evaluation, err) < 0)
+        return -1;
+    return bp_verdict_exit_code(evaluation->verdict);
+}
+
+/* Exit status, or -1. */
+static int dispatch(const struct arguments *arguments, struct bp_session *session,
+                    struct bp_config *config, struct bp_evaluation *evaluation,
+                    struct bp_error *err)
+{
+    if (arguments->compile_only != (arguments->target != NULL))
+        return bp_fail(err, BP_ERR_USAGE, "eval: --compile-only and --target need each other");
+    return arguments->compile_only ? compile_only(arguments, config, evaluation, err)
+                                   : run(arguments, session, config, evaluation, err);
 }
 
 int bp_cmd_eval(int argc, char **argv)
@@ -314,6 +363,12 @@ int bp_cmd_eval(int argc, char **argv)
         {"ring-mb", BP_CLI_COUNT, "N",
          "MiB of inputs timed calls walk through (default: twice the last-level cache)",
          &arguments.ring_mb, 1, 65536},
+        {"compile-only", BP_CLI_FLAG, NULL,
+         "compile for the targets and say what the kernels take; no device is needed",
+         &arguments.compile_only, 0, 0},
+        {"target", BP_CLI_TEXT, "TARGETS",
+         "with --compile-only: GPU architectures with commas between, such as gfx1030,sm_90",
+         &arguments.target, 0, 0},
         {"bundle", BP_CLI_TEXT, "DIR", "write what 'replay' needs as a new directory DIR",
          &arguments.bundle, 0, 0},
         {"allow-degraded", BP_CLI_FLAG, NULL,
@@ -343,15 +398,13 @@ int bp_cmd_eval(int argc, char **argv)
     struct bp_session *session = calloc(1, sizeof *session);
     struct bp_config *config = calloc(1, sizeof *config);
     struct bp_evaluation *evaluation = bp_evaluation_new();
-    int status;
     if (got >= 0 && (!session || !config || !evaluation))
         got = bp_fail(&err, BP_ERR_MEMORY, "no memory");
     bp_log_set_level(arguments.verbose ? BP_LOG_DEBUG : BP_LOG_WARNING);
-    if (got < 0 || run(&arguments, session, config, evaluation, &err) < 0) {
+    int status = got < 0 ? -1 : dispatch(&arguments, session, config, evaluation, &err);
+    if (status < 0) {
         fprintf(stderr, "bulletproof: %s\n", err.msg);
         status = bp_exit_of_error(&err);
-    } else {
-        status = bp_verdict_exit_code(evaluation->verdict);
     }
     if (config)
         bp_config_free(config);

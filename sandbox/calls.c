@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "sandbox/worker_fd.h"
 
@@ -192,22 +193,8 @@ static const struct bp_call_rule loading_rules[] = {
 };
 SET(loading);
 
-/* The union of strace over clang and lld (files by Landlock); processes without namespaces. Of
- * signals only abort()'s, which may come from a grandchild whose number is not known here. */
-static const struct bp_call_rule compiler_rules[] = {
-    ARG(clone, 0, NAMESPACE_FLAGS, 0),
-    ALL(vfork),
-    ALL(execve),
-    ALL(wait4),
-    ALL(waitid),
-    ALL(pipe2),
-    ALL(dup),
-    ALL(dup2),
-    ALL(dup3),
-    ARG(tgkill, 2, INT, SIGABRT),
-    ALL(arch_prctl),
-    ALL(alarm),                  /* LLVM's, against a hang while it prints how it crashed */
-    ARG(mmap, 2, PROT_WRITE, 0), /* libraries; W^X still holds */
+/* The union of strace over clang, lld, hipRTC and NVRTC (files by Landlock). */
+static const struct bp_call_rule files_rules[] = {
     ALL(openat),
     ALL(open),
     ALL(access),
@@ -236,11 +223,36 @@ static const struct bp_call_rule compiler_rules[] = {
     ALL(copy_file_range),
     ALL(fadvise64),
     ALL(fsync),
+    ALL(alarm), /* LLVM's, against a hang while it prints how it crashed */
     ARG(fcntl, 1, INT, F_DUPFD),
     ARG(fcntl, 1, INT, F_SETLKW),
     ARG(fcntl, 1, INT, F_SETLK),
 };
-SET(compiler);
+SET(files);
+
+/* NVRTC sets the limit of its own stack, up to the hard limit; it dies if it may not ask. */
+static const struct bp_call_rule own_stack_rules[] = {
+    {"prlimit64", BP_CALL_ALLOW, 2, {{0, INT, 0}, {1, INT, RLIMIT_STACK}}},
+};
+SET(own_stack);
+
+/* Starting tools: processes without namespaces. Of signals only abort()'s, which may come from a
+ * grandchild whose number is not known here. */
+static const struct bp_call_rule tools_rules[] = {
+    ARG(clone, 0, NAMESPACE_FLAGS, 0),
+    ALL(vfork),
+    ALL(execve),
+    ALL(wait4),
+    ALL(waitid),
+    ALL(pipe2),
+    ALL(dup),
+    ALL(dup2),
+    ALL(dup3),
+    ARG(tgkill, 2, INT, SIGABRT),
+    ALL(arch_prctl),
+    ARG(mmap, 2, PROT_WRITE, 0), /* libraries; W^X still holds */
+};
+SET(tools);
 
 /* The ways out of a sandbox: death at once, whatever the listener does. */
 static const struct bp_call_rule escapes_rules[] = {
@@ -311,7 +323,11 @@ const struct bp_filter_calls bp_filter_calls[BP_FILTER_COUNT] = {
                            {&basic, &descriptors, &process, &threads, &no_files, &fallbacks,
                             &escapes}},
     [BP_POLICY_COMPILE_CPU] = {BP_CALL_NOTIFY,
-                               {&basic, &descriptors, &process, &compiler, &fallbacks, &escapes}},
+                               {&basic, &descriptors, &process, &tools, &files, &fallbacks,
+                                &escapes}},
+    [BP_POLICY_COMPILE_GPU] = {BP_CALL_NOTIFY,
+                               {&basic, &descriptors, &process, &threads, &own_stack, &files,
+                                &fallbacks, &escapes}},
     /* ENOSYS rather than death as the default, also clone3's, by an action that gives way to the
      * candidate filter's notification: else a candidate's forbidden call would be nameless. */
     [BP_POLICY_RUN_CPU] = {BP_CALL_TRACE,

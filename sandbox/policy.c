@@ -54,6 +54,15 @@ static const struct bp_policy policies[BP_POLICY_COUNT] = {
             .descriptors = 256,
             .processes = 1024,
         },
+    [BP_POLICY_COMPILE_GPU] =
+        {
+            .name = "compile_gpu",
+            .private_files = true,
+            .threads = true,
+            .listener = true,
+            .defaults = {.memory_bytes = 4 * GIB, .file_bytes = 64 * MIB, .cpu_s = 120},
+            .descriptors = 256,
+        },
     /* No listener: a process can have only one, and the candidate's filter needs it. */
     [BP_POLICY_RUN_CPU] =
         {

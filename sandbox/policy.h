@@ -11,6 +11,7 @@
 enum bp_policy_id {
     BP_POLICY_PREPARE,     /* trusted arithmetic: no files, no devices, no exec */
     BP_POLICY_COMPILE_CPU, /* may exec clang and the linker */
+    BP_POLICY_COMPILE_GPU, /* a compiler within the process, opened before: no exec, no file */
     BP_POLICY_RUN_CPU,     /* until the candidate is loaded */
     BP_POLICY_JUDGE,       /* no files, no devices, no exec */
     BP_POLICY_PROBE_CPU,   /* the judge's, and executable memory for the project's own kernel */

@@ -42,6 +42,7 @@ struct bp_config {
     struct {
         double compile_s, gate_s, run_s, time_s, judge_s, prepare_s;
         uint32_t memory_mb, workspace_mb, log_kb;
+        uint32_t spills;       /* vector registers that a GPU kernel may spill */
         uint32_t disk_free_mb; /* of the run directory's file system; 0 = not looked at */
         uint32_t failures_mb, failures_kept;
     } limits;

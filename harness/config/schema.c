@@ -202,6 +202,10 @@ const struct bp_setting bp_settings[] = {
      .doc = "host memory of a child"},
     {"limits", "workspace_mb", NUMBER(U32, limits.workspace_mb, 0, 1048576, "MiB", "1024"),
      .doc = "workspace a plan may ask for"},
+    {"limits", "spills", NUMBER(U32, limits.spills, 0, 1000000, "", "1000000"),
+     .doc = "vector registers that a kernel on a GPU may spill (NVIDIA: words of 4 bytes); with "
+            "more it is "
+            "not run"},
     {"limits", "log_kb", NUMBER(U32, limits.log_kb, 1, 65536, "KiB", "64"),
      .doc = "output kept of a child"},
     {"limits", "disk_free_mb", NUMBER(U32, limits.disk_free_mb, 0, 1073741824, "MiB", "512"),

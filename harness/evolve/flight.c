@@ -81,6 +81,7 @@ void bp_flight_describe_compile(const struct bp_session *session,
     *options = (struct bp_compile_options){
         .children = session->children,
         .dtype = session->dtype,
+        .spills_below = session->config->limits.spills + 1,
         .source = evaluation->source,
         .source_bytes = evaluation->source_bytes,
         .define_count = evaluation->knob_count,
@@ -202,7 +203,7 @@ static int prepare_beside(struct bp_session *session, struct bp_flight *flights,
     for (uint32_t i = 0; i < count; i++)
         open_trial(session, &flights[i], i);
     for (uint32_t i = 0; session->more_to_come && i < session->parallel; i++)
-        bp_spare_fill(&session->spares[i], &session->children);
+        bp_spare_fill(&session->spares[i], &session->children, session->arch);
     return 0;
 }
 

@@ -169,6 +169,17 @@ static int prepare_masters(struct bp_session *session, struct bp_error *err)
     return 0;
 }
 
+int bp_session_dtype(const struct bp_config *config, enum bp_dtype *dtype, struct bp_error *err)
+{
+    if (!bp_dtype_parse(config->dtype, dtype))
+        return bp_fail(err, BP_ERR_USAGE, "unknown dtype '%s' (valid: f16, bf16, f32)",
+                       config->dtype);
+    if (config->source && !config->head.dtypes[*dtype])
+        return bp_fail(err, BP_ERR_USAGE, "kernel %s does not declare dtype %s", config->head.name,
+                       config->dtype);
+    return 0;
+}
+
 int bp_session_init(struct bp_session *session, const struct bp_config *config,
                     const struct bp_session_callbacks *callbacks, struct bp_error *err)
 {
@@ -178,12 +189,8 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
     session->config = config;
     session->callbacks = *callbacks;
     bp_host_describe(&session->host);
-    if (!bp_dtype_parse(config->dtype, &session->dtype))
-        return bp_fail(err, BP_ERR_USAGE, "unknown dtype '%s' (valid: f16, bf16, f32)",
-                       config->dtype);
-    if (config->source && !config->head.dtypes[session->dtype])
-        return bp_fail(err, BP_ERR_USAGE, "kernel %s does not declare dtype %s", config->head.name,
-                       config->dtype);
+    if (bp_session_dtype(config, &session->dtype, err) < 0)
+        return -1;
     if (resolve_device(session, err) < 0 || resolve_suite(session, err) < 0 ||
         bp_launch_find_worker(session->worker_path, sizeof session->worker_path, err) < 0)
         return -1;
@@ -197,14 +204,8 @@ static int check_sandbox(struct bp_session *session, struct bp_error *err)
     struct bp_canary_report report;
     if (bp_canary_run(&session->children, &report, err) < 0)
         return -1;
-    bp_log(BP_LOG_INFO, "session", "canary: %u children in %.0f ms", report.children,
-           report.spent_ms);
-    if (bp_canary_require(&report, session->config->sandbox_require, err) == 0)
-        return 0;
-    if (!session->config->allow_degraded)
-        return bp_fail_within(err, "refusing to start (--allow-degraded does all the same)");
-    bp_log(BP_LOG_ERROR, "session", "DEGRADED: %s; kernels may escape", err->msg);
-    return 0;
+    return bp_canary_insist(&report, session->config->sandbox_require,
+                            session->config->allow_degraded, err);
 }
 
 static int open_loop(void *loop, struct bp_error *err)

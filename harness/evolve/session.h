@@ -87,6 +87,10 @@ struct bp_session {
     struct bp_session_callbacks callbacks;
 };
 
+/* The config's dtype, which its kernel must declare. BP_ERR_USAGE. */
+int bp_session_dtype(const struct bp_config *config, enum bp_dtype *dtype, struct bp_error *err)
+    BP_MUST_CHECK;
+
 /* Resolves device and suite and checks that every tool is there; starts nothing. *session is zeroed
  * first; large: allocate it. */
 int bp_session_init(struct bp_session *session, const struct bp_config *config,

@@ -329,3 +329,15 @@ int bp_canary_require(const struct bp_canary_report *report, uint32_t required,
                            bp_layer_name((enum bp_layer)layer), report->why[layer]);
     return 0;
 }
+
+int bp_canary_insist(const struct bp_canary_report *report, uint32_t required, bool degraded,
+                     struct bp_error *err)
+{
+    bp_log(BP_LOG_INFO, "canary", "%u children in %.0f ms", report->children, report->spent_ms);
+    if (bp_canary_require(report, required, err) == 0)
+        return 0;
+    if (!degraded)
+        return bp_fail_within(err, "refusing to start (--allow-degraded does all the same)");
+    bp_log(BP_LOG_ERROR, "canary", "DEGRADED: %s; kernels may escape", err->msg);
+    return 0;
+}

@@ -32,4 +32,8 @@ int bp_canary_run(const struct bp_child_settings *settings, struct bp_canary_rep
 int bp_canary_require(const struct bp_canary_report *report, uint32_t required,
                       struct bp_error *err) BP_MUST_CHECK;
 
+/* The same before anything is evaluated; degraded: what would be an error is only logged. */
+int bp_canary_insist(const struct bp_canary_report *report, uint32_t required, bool degraded,
+                     struct bp_error *err) BP_MUST_CHECK;
+
 #endif

@@ -24,6 +24,7 @@ static int send_request(struct bp_compile_job *job, struct bp_error *err)
     request->object_max_bytes = OBJECT_MAX_BYTES;
     request->dtype = options->dtype;
     request->gates = options->gates;
+    request->spills_below = options->spills_below;
     request->define_count = options->define_count;
     if (options->define_count > 0)
         memcpy(request->defines, options->defines,
@@ -64,6 +65,7 @@ static void take_result(struct bp_compile_job *job, const struct bp_msg_compile_
     job->object_bytes = result->object_bytes;
     memcpy(job->compiler, result->compiler, sizeof job->compiler);
     memcpy(job->command, result->command, sizeof job->command);
+    job->profile = result->profile;
     job->diagnostics = strdup(result->diagnostics);
     job->answered = true;
     /* Only a dead compiler can no longer change the object: it is sealed in `ended`. */
@@ -141,7 +143,7 @@ static const struct bp_child_handlers handlers = {compile_answer, compile_ended}
 static int start_child(struct bp_compile_job *job, struct bp_error *err)
 {
     struct bp_child_options options;
-    bp_spare_describe(&job->options.children, &options);
+    bp_spare_describe(&job->options.children, job->options.arch, &options);
     options.handlers = &handlers;
     options.context = job;
     return bp_child_start(&options, &job->child, err);

@@ -10,8 +10,9 @@ struct bp_compile_options {
     struct bp_child_settings children;
     char device[BP_TEXT_SHORT], arch[BP_TEXT_SHORT];
     enum bp_dtype dtype;
-    uint32_t gates;     /* to compile for (evaluator/gates.h); 0: for speed */
-    const char *source; /* borrowed until the job is done */
+    uint32_t gates;        /* to compile for (evaluator/gates.h); 0: for speed */
+    uint32_t spills_below; /* as of the request; 0: any number */
+    const char *source;    /* borrowed until the job is done */
     size_t source_bytes;
     uint32_t define_count;
     const struct bp_define *defines; /* borrowed until the job is done */
@@ -27,6 +28,7 @@ struct bp_compile_job {
     char object_hash[BP_HASH_TEXT];
     char compiler[BP_TEXT_LINE];
     char command[BP_COMPILE_COMMAND];
+    struct bp_profile profile;    /* GPUs only */
     char *diagnostics;            /* owned, may be null */
     struct bp_evidence *evidence; /* owned, may be null */
     double compiler_ms;           /* the child's work */

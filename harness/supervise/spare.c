@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "evaluator/gpu_arch.h"
 #include "harness/supervise/evidence.h"
 
 static void spare_answer(void *context, struct bp_child *child, enum bp_message_type type,
@@ -25,26 +26,31 @@ static void spare_ended(void *context, struct bp_child *child, const struct bp_c
 
 static const struct bp_child_handlers handlers = {spare_answer, spare_ended};
 
-void bp_spare_describe(const struct bp_child_settings *settings, struct bp_child_options *options)
+void bp_spare_describe(const struct bp_child_settings *settings, const char *arch,
+                       struct bp_child_options *options)
 {
+    static const char *const gpu_stages[BP_GPU_KIND_COUNT] = {
+        [BP_GPU_AMD] = "compile_amd", [BP_GPU_NVIDIA] = "compile_nvidia"};
+    const struct bp_gpu_arch *gpu = bp_gpu_arch_find(arch);
     *options = (struct bp_child_options){
         .loop = settings->loop,
         .worker_path = settings->worker_path,
-        .stage = "compile",
-        .policy = BP_POLICY_COMPILE_CPU,
+        .stage = gpu ? gpu_stages[gpu->kind] : "compile",
+        .policy = gpu ? BP_POLICY_COMPILE_GPU : BP_POLICY_COMPILE_CPU,
         .limits = {.memory_bytes = settings->memory_bytes},
         .log_max_bytes = settings->log_max_bytes,
         .frames_max_bytes = BP_EVIDENCE_FRAMES_MAX,
     };
 }
 
-void bp_spare_fill(struct bp_spare *spare, const struct bp_child_settings *settings)
+void bp_spare_fill(struct bp_spare *spare, const struct bp_child_settings *settings,
+                   const char *arch)
 {
     struct bp_error err;
     struct bp_child_options options;
     if (spare->child)
         return;
-    bp_spare_describe(settings, &options);
+    bp_spare_describe(settings, arch, &options);
     options.handlers = &handlers;
     options.context = spare;
     if (bp_child_start(&options, &spare->child, &err) < 0)

@@ -12,11 +12,14 @@ struct bp_spare {
     bool ready;             /* confined, and waiting */
 };
 
-/* How every compile child is started; handlers and context are left to the caller. */
-void bp_spare_describe(const struct bp_child_settings *settings, struct bp_child_options *options);
+/* How every compile child is started that makes code for arch: another compiler is another stage.
+ * handlers and context are left to the caller. */
+void bp_spare_describe(const struct bp_child_settings *settings, const char *arch,
+                       struct bp_child_options *options);
 
 /* Fills an empty one. Nobody needs it yet, so that a failure is only logged. */
-void bp_spare_fill(struct bp_spare *spare, const struct bp_child_settings *settings);
+void bp_spare_fill(struct bp_spare *spare, const struct bp_child_settings *settings,
+                   const char *arch);
 
 /* Whether its child is on its way to being ready. */
 bool bp_spare_is_starting(const struct bp_spare *spare);

@@ -56,7 +56,7 @@ static void finish(struct bp_compile_job *job)
 
 static void fill(struct bp_spare *spare)
 {
-    bp_spare_fill(spare, &children);
+    bp_spare_fill(spare, &children, "native");
     assert_non_null(spare->child);
     while (bp_spare_is_starting(spare))
         step();
@@ -82,7 +82,7 @@ static void one_that_is_starting_serves_too(void **state)
     struct bp_spare spare = {0};
     struct bp_compile_job job;
     (void)state;
-    bp_spare_fill(&spare, &children);
+    bp_spare_fill(&spare, &children, "native");
     assert_true(bp_spare_is_starting(&spare));
     start(&job, &spare);
     assert_false(job.working);
@@ -119,7 +119,7 @@ static void it_is_filled_once_and_leaves_nothing(void **state)
     struct bp_spare spare = {0};
     (void)state;
     fill(&spare);
-    bp_spare_fill(&spare, &children);
+    bp_spare_fill(&spare, &children, "native");
     assert_int_equal(loop.child_count, 1);
     bp_spare_release(&spare);
     while (loop.child_count > 0)
