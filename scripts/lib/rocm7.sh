@@ -118,10 +118,13 @@ bp_rocm7_give_up() {
         { sleep 1 && rm -rf --one-file-system "$partial"; }
 }
 
-# Holds ROOT.lock until the script and what it runs have ended, exclusively or shared.
+# bp_rocm7_lock ROOT --shared|--exclusive: ROOT.lock, until the script and what it runs have ended, or
+# until it is locked otherwise. The file is never deleted: another may be waiting for it.
 bp_rocm7_lock() {
     local root=$1 how=$2
-    exec {BP_ROCM7_LOCK}>>"$root.lock"
+    if [ -z "${BP_ROCM7_LOCK:-}" ]; then
+        exec {BP_ROCM7_LOCK}>>"$root.lock"
+    fi
     if ! flock --nonblock "$how" "$BP_ROCM7_LOCK"; then
         echo "waiting for another scripts/rocm7 on $root" >&2
         flock "$how" "$BP_ROCM7_LOCK"
@@ -151,27 +154,36 @@ bp_rocm7_make_whole() { # ROOT MIRROR
     echo "made: $(du --summarize --block-size=1M "$root" | cut -f 1) MB in $((SECONDS - begin)) s" >&2
 }
 
+# Whether the root is there and has every package that is asked for.
+bp_rocm7_current() { # ROOT
+    [ -e "$1/$BP_ROCM7_LIST" ] && bp_rocm7_packages | cmp --silent - "$1/$BP_ROCM7_LIST"
+}
+
 # Makes the root where there is none, adds packages that were not asked for when it was made, and
 # returns with the lock shared. What an earlier call left when it was killed is deleted first.
 bp_rocm7_provide() { # ROOT MIRROR
     local root=$1 mirror=$2
     bp_rocm7_need_ours "$root"
     mkdir -p "$(dirname "$root")"
+    bp_rocm7_lock "$root" --shared
+    if bp_rocm7_current "$root"; then
+        return
+    fi
     bp_rocm7_lock "$root" --exclusive
     if [ ! -e "$root" ]; then
         bp_rocm7_make_whole "$root" "$mirror"
-    elif ! bp_rocm7_packages | cmp --silent - "$root/$BP_ROCM7_LIST"; then
+    elif ! bp_rocm7_current "$root"; then
         echo "adding the packages that are new in scripts/lib/packages.sh to $root" >&2
         bp_rocm7_logged "$root.log" bp_rocm7_install "$root"
     fi
-    flock --shared "$BP_ROCM7_LOCK"
+    bp_rocm7_lock "$root" --shared
 }
 
-# Deletes the root and what lies beside it.
+# Deletes the root and what an unfinished one left.
 bp_rocm7_remove() { # ROOT
     local root=$1
     bp_rocm7_need_ours "$root"
-    [ -e "$root.lock" ] || bp_rocm7_refuse "there is no root in $root"
+    [ -e "$root" ] || [ -e "$root.partial" ] || bp_rocm7_refuse "there is no root in $root"
     bp_rocm7_lock "$root" --exclusive
-    rm -rf --one-file-system "$root" "$root.partial" "$root.log" "$root.lock"
+    rm -rf --one-file-system "$root" "$root.partial" "$root.log"
 }
