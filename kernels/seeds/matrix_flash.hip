@@ -8,21 +8,23 @@ knobs:
   BLOCK_M: [32, 64, 128, 256]  # query rows per block
   BLOCK_N: [16, 32, 64]        # keys per tile
   WAVES: [2, 4, 8]             # waves per block; each has BLOCK_M / WAVES rows
+  Q_PLACE: [0, 1]              # Q stays 0 in LDS, 1 in registers
   P_PATH: [0, 1]               # P becomes an operand 0 through LDS, 1 in registers
 constraints:
   # each wave has one or two tiles of 16 rows
   - BLOCK_M == 16 * WAVES || BLOCK_M == 32 * WAVES
-  # LDS at head_dim 128: K, V transposed, P; rows padded by 8 elements
-  - "2 * (BLOCK_N * 136 + 128 * (BLOCK_N + 8) + (P_PATH ? 0 : BLOCK_M * (BLOCK_N + 8))) <= 65536"
-default: {BLOCK_M: 64, BLOCK_N: 32, WAVES: 4, P_PATH: 1}
+  # LDS at head_dim 128: K, V transposed, Q, P; rows padded by 8 elements
+  - "BLOCK_N * 136 + 128 * (BLOCK_N + 8)
+    + (Q_PLACE ? 0 : BLOCK_M * 136) + (P_PATH ? 0 : BLOCK_M * (BLOCK_N + 8)) <= 32768"
+default: {BLOCK_M: 64, BLOCK_N: 32, WAVES: 4, Q_PLACE: 1, P_PATH: 1}
 */
 
 /* Online-softmax flash attention on matrix units: WMMA of gfx11 and gfx12, MFMA of gfx90a, gfx942 and
  * gfx950, mma.sync of sm_80 and later.
  *
- * A block computes BLOCK_M query rows of one head; a wave its own rows, with Q in registers. Tiles of
- * BLOCK_N keys pass through LDS, V transposed, so that every operand is read along a row. Scores are
- * fp32 in units of log2.
+ * A block computes BLOCK_M query rows of one head; a wave its own rows. Tiles of BLOCK_N keys
+ * pass through LDS, V transposed, so that every operand is read along a row. Scores are fp32 in units
+ * of log2.
  *
  * All products are of 16 x 16 tiles, rows . columns^T: S = Q.K^T and O = P.(V^T)^T. What an
  * architecture must say of itself is in one section: how a lane loads its part of an operand, where
@@ -259,19 +261,20 @@ struct block_work {
 
 template <gqa_i32 D> struct tile_memory {
     static constexpr gqa_i32 K_STRIDE = D + PAD, V_STRIDE = BLOCK_N + PAD;
+    static constexpr gqa_i32 K_SIZE = BLOCK_N * K_STRIDE, V_SIZE = D * V_STRIDE;
+    static constexpr gqa_i32 Q_SIZE = Q_PLACE ? 0 : BLOCK_M * K_STRIDE;
+    static constexpr gqa_i32 P_SIZE = P_PATH ? 0 : BLOCK_M * V_STRIDE;
+    static constexpr gqa_u32 BYTES = 2u * (K_SIZE + V_SIZE + Q_SIZE + P_SIZE);
     gqa_u16 *k; /* [BLOCK_N][K_STRIDE] */
     gqa_u16 *v; /* [D][V_STRIDE], transposed */
+    gqa_u16 *q; /* [BLOCK_M][K_STRIDE], with Q_PLACE 0 */
     gqa_u16 *p; /* [BLOCK_M][V_STRIDE], with P_PATH 0 */
-    __device__ static constexpr gqa_u32 bytes()
-    {
-        return 2u * (BLOCK_N * K_STRIDE + D * V_STRIDE + (P_PATH ? 0 : BLOCK_M * V_STRIDE));
-    }
 };
 
 /* Of a wave's rows; `row` is the first of them in the block. */
 template <gqa_i32 D> struct wave_state {
     gqa_i32 row;
-    fragment q[ROW_TILES][D / TILE];
+    fragment q[ROW_TILES][D / TILE]; /* with Q_PLACE 1 */
     float max[ROW_TILES][ROWS];
     float sum[ROW_TILES][ROWS]; /* of this lane's keys only, until the end */
     accumulator o[ROW_TILES][D / TILE];
@@ -319,12 +322,12 @@ __device__ static inline chunk_t load_chunk(const gqa_t *source, gqa_i64 stride,
     return value;
 }
 
-/* tile[r][0..D) = source[first + r][0..D) for r < BLOCK_N, zero from token `end` on. */
+/* tile[r][0..D) = source[first + r][0..D) for r < count, zero from token `end` on. */
 template <gqa_i32 D>
-__device__ static inline void load_rows(gqa_u16 *tile, const gqa_t *source, gqa_i64 stride,
-                                        gqa_i32 first, gqa_i32 end, bool whole)
+__device__ static inline void load_rows(gqa_u16 *tile, gqa_i32 count, const gqa_t *source,
+                                        gqa_i64 stride, gqa_i32 first, gqa_i32 end, bool whole)
 {
-    for (gqa_i32 n = (gqa_i32)threadIdx.x; n < BLOCK_N * (D / CHUNK); n += THREADS) {
+    for (gqa_i32 n = (gqa_i32)threadIdx.x; n < count * (D / CHUNK); n += THREADS) {
         const gqa_i32 r = n / (D / CHUNK), d = n % (D / CHUNK) * CHUNK;
         *(chunk_t *)(tile + r * (D + PAD) + d) =
             load_chunk(source, stride, first + r, end, d, whole);
@@ -347,15 +350,16 @@ __device__ static inline void load_columns(gqa_u16 *tile, const gqa_t *source, g
     }
 }
 
-/* Q becomes operands by way of LDS, BLOCK_N rows at a time in the place of K. Rows from row_end on are
- * zero. */
+/* Fills tile.q, or state.q by way of tile.k, BLOCK_N rows at a time. Rows from row_end on are zero. */
 template <gqa_i32 D>
 __device__ static inline void load_queries(const gqa_shape &shape, const block_work &w,
                                            const tile_memory<D> &tile, wave_state<D> &state)
 {
+#if Q_PLACE
     for (gqa_i32 first = 0; first < BLOCK_M; first += BLOCK_N) {
         __syncthreads();
-        load_rows<D>(tile.k, w.q, shape.q_stride[2], w.row_begin + first, w.row_end, w.chunks);
+        load_rows<D>(tile.k, BLOCK_N, w.q, shape.q_stride[2], w.row_begin + first, w.row_end,
+                     w.chunks);
         __syncthreads();
 #pragma unroll
         for (gqa_i32 m = 0; m < ROW_TILES; m++) {
@@ -368,6 +372,22 @@ __device__ static inline void load_queries(const gqa_shape &shape, const block_w
                     load_fragment(tile.k + row * tile.K_STRIDE + d * TILE, tile.K_STRIDE);
         }
     }
+#else
+    (void)state;
+    load_rows<D>(tile.q, BLOCK_M, w.q, shape.q_stride[2], w.row_begin, w.row_end, w.chunks);
+#endif
+}
+
+template <gqa_i32 D>
+__device__ static inline fragment query(const tile_memory<D> &tile, const wave_state<D> &state,
+                                        gqa_i32 m, gqa_i32 d)
+{
+#if Q_PLACE
+    (void)tile;
+    return state.q[m][d];
+#else
+    return load_fragment(tile.q + (state.row + m * TILE) * tile.K_STRIDE + d * TILE, tile.K_STRIDE);
+#endif
 }
 
 template <gqa_i32 D>
@@ -375,17 +395,23 @@ __device__ static inline void scores(const tile_memory<D> &tile, const wave_stat
                                      accumulator s[ROW_TILES][KEY_TILES])
 {
 #pragma unroll
-    for (gqa_i32 n = 0; n < KEY_TILES; n++) {
+    for (gqa_i32 m = 0; m < ROW_TILES; m++)
 #pragma unroll
-        for (gqa_i32 m = 0; m < ROW_TILES; m++)
+        for (gqa_i32 n = 0; n < KEY_TILES; n++)
             s[m][n] = accumulator{};
 #pragma unroll
-        for (gqa_i32 d = 0; d < D / TILE; d++) {
+    for (gqa_i32 d = 0; d < D / TILE; d++) {
+        fragment q[ROW_TILES];
+#pragma unroll
+        for (gqa_i32 m = 0; m < ROW_TILES; m++)
+            q[m] = query<D>(tile, state, m, d);
+#pragma unroll
+        for (gqa_i32 n = 0; n < KEY_TILES; n++) {
             const fragment k =
                 load_fragment(tile.k + n * TILE * tile.K_STRIDE + d * TILE, tile.K_STRIDE);
 #pragma unroll
             for (gqa_i32 m = 0; m < ROW_TILES; m++)
-                multiply(s[m][n], state.q[m][d], k);
+                multiply(s[m][n], q[m], k);
         }
     }
 }
@@ -422,8 +448,7 @@ __device__ static inline void softmax_step(const gqa_shape &shape, const block_w
 #pragma unroll
             for (gqa_i32 c = 0; c < COLUMNS; c++) {
                 const gqa_i32 j = key + n * TILE + tile_column(c);
-                const float p =
-                    j >= begin && j < end ? exp2f(s[n].x[at(r, c)] - max) : 0.0f;
+                const float p = j >= begin && j < end ? exp2f(s[n].x[at(r, c)] - max) : 0.0f;
                 s[n].x[at(r, c)] = p;
                 sum += p;
             }
@@ -474,9 +499,8 @@ __device__ static inline void probabilities(const tile_memory<D> &tile, const wa
 
 /* state.o += P V over the tile. */
 template <gqa_i32 D>
-__device__ static inline void accumulate(const tile_memory<D> &tile,
-                                         const fragment p[ROW_TILES][KEY_TILES],
-                                         wave_state<D> &state)
+__device__ static inline void
+accumulate(const tile_memory<D> &tile, const fragment p[ROW_TILES][KEY_TILES], wave_state<D> &state)
 {
 #pragma unroll
     for (gqa_i32 d = 0; d < D / TILE; d++)
@@ -520,8 +544,9 @@ __device__ static inline void attend(const gqa_shape &shape, const block_work &w
 {
     tile_memory<D> tile;
     tile.k = (gqa_u16 *)gqa_lds;
-    tile.v = tile.k + BLOCK_N * tile.K_STRIDE;
-    tile.p = tile.v + D * tile.V_STRIDE;
+    tile.v = tile.k + tile.K_SIZE;
+    tile.q = tile.v + tile.V_SIZE;
+    tile.p = tile.q + tile.Q_SIZE;
 
     wave_state<D> state = {};
     state.row = (gqa_i32)threadIdx.x / GQA_WAVE_SIZE * (ROW_TILES * TILE);
@@ -536,7 +561,7 @@ __device__ static inline void attend(const gqa_shape &shape, const block_work &w
         accumulator s[ROW_TILES][KEY_TILES];
         fragment p[ROW_TILES][KEY_TILES];
         __syncthreads(); /* the last tile is no longer read */
-        load_rows<D>(tile.k, w.k, shape.k_stride[2], key, w.key_end, w.chunks);
+        load_rows<D>(tile.k, BLOCK_N, w.k, shape.k_stride[2], key, w.key_end, w.chunks);
         load_columns<D>(tile.v, w.v, shape.v_stride[2], key, w.key_end, w.chunks);
         __syncthreads();
         scores<D>(tile, state, s);
@@ -557,7 +582,7 @@ GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
     }
     gqa_plan_launch(plan, 0, (gqa_u32)shape.q_heads,
                     (gqa_u32)((shape.q_len + BLOCK_M - 1) / BLOCK_M), (gqa_u32)shape.batch, THREADS,
-                    shape.head_dim == 64 ? tile_memory<64>::bytes() : tile_memory<128>::bytes());
+                    shape.head_dim == 64 ? tile_memory<64>::BYTES : tile_memory<128>::BYTES);
 }
 
 GQA_KERNEL GQA_LAUNCH_BOUNDS(THREADS) void gqa_kernel0(gqa_shape shape, const gqa_t *q,
