@@ -1,11 +1,12 @@
 /* bulletproof-worker STAGE …: one stage of one evaluation, confined before it reads anything. Started
- * by sandbox/launch.c only. */
+ * by sandbox/launch.c only; `look` (look.h) by doctor. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/weaken.h"
+#include "evaluator/look.h"
 #include "evaluator/stage.h"
 #include "sandbox/confine.h"
 
@@ -81,6 +82,8 @@ int main(int argc, char **argv)
     struct bp_error err;
     enum bp_policy_id policy;
     struct bp_policy_limits limits;
+    if (argc == 3 && strcmp(argv[1], "look") == 0)
+        return bp_look(argv[2]);
     if (bp_policy_limits_parse(argc, argv, &policy, &limits, &err) < 0 ||
         bp_weaken_start(&err) < 0) {
         fprintf(stderr, "bulletproof-worker: %s (it is started by bulletproof, not by hand)\n",

@@ -215,10 +215,8 @@ int bp_cmd_clean(int argc, char **argv)
     if (got == -2)
         return BP_EXIT_OK;
     int status = got < 0 ? -1 : run(&clean, got, &err);
-    if (status < 0) {
-        fprintf(stderr, "bulletproof: %s\n", err.msg);
-        status = bp_exit_of_error(&err);
-    }
+    if (status < 0)
+        status = bp_print_failure(&err);
     bp_runs_free(&clean.found);
     free(clean.gone);
     return status;

@@ -4,6 +4,7 @@
 #include "harness/commands.h"
 #include "harness/config/config.h"
 #include "harness/exit_codes.h"
+#include "harness/output.h"
 
 int bp_cmd_config(int argc, char **argv)
 {
@@ -17,10 +18,8 @@ int bp_cmd_config(int argc, char **argv)
     int got = bp_cli_parse(&verb, argc, argv, NULL, &err);
     if (got == -2)
         return BP_EXIT_OK;
-    if (got < 0) {
-        fprintf(stderr, "bulletproof: %s\n", err.msg);
-        return BP_EXIT_USAGE;
-    }
+    if (got < 0)
+        return bp_print_failure(&err);
     bp_config_print_reference(stdout);
     return BP_EXIT_OK;
 }

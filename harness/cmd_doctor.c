@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "harness/cli.h"
 #include "harness/commands.h"
+#include "harness/doctor_gpus.h"
 #include "harness/evolve/ceilings_cache.h"
 #include "harness/evolve/host.h"
 #include "harness/exit_codes.h"
@@ -24,7 +25,9 @@ struct findings {
     bool compiler;
     struct bp_ceilings ceilings; /* without streams when not asked for */
     char kept[4096];             /* where they were written */
-    struct bp_error canary_error, compiler_error;
+    bool looked[BP_GPU_KIND_COUNT];
+    struct bp_gpus gpus[BP_GPU_KIND_COUNT];
+    struct bp_error canary_error, compiler_error, gpus_error;
 };
 
 struct wishes {
@@ -47,8 +50,19 @@ static int run_canary(struct bp_canary_report *report, struct bp_error *err)
     return result;
 }
 
+static void look_at_gpus(struct findings *findings)
+{
+    char worker[4096];
+    if (bp_launch_find_worker(worker, sizeof worker, &findings->gpus_error) < 0)
+        return;
+    for (int kind = 0; kind < BP_GPU_KIND_COUNT; kind++)
+        findings->looked[kind] = bp_gpus_look((enum bp_gpu_kind)kind, worker, &findings->gpus[kind],
+                                              &findings->gpus_error) == 0;
+}
+
 static void find(struct findings *findings)
 {
+    look_at_gpus(findings);
     findings->compiler = bp_host_check_compiler(&findings->compiler_error) == 0;
     findings->started =
         bp_launch_prepare_supervisor(findings->namespaces, sizeof findings->namespaces,
@@ -110,6 +124,12 @@ static void print_text(const struct findings *findings)
         printf("sandbox\n  cannot be looked at: %s\n", findings->canary_error.msg);
     printf("devices\n  cpu              %s\n",
            findings->compiler ? "usable" : findings->compiler_error.msg);
+    for (int kind = 0; kind < BP_GPU_KIND_COUNT; kind++) {
+        if (findings->looked[kind])
+            bp_doctor_print_gpus(&findings->gpus[kind]);
+        else
+            printf("  GPUs cannot be looked at: %s\n", findings->gpus_error.msg);
+    }
 }
 
 static json_t *layers_json(const struct findings *findings)
@@ -127,20 +147,28 @@ static json_t *layers_json(const struct findings *findings)
     return layers;
 }
 
+static json_t *devices_json(const struct findings *findings)
+{
+    json_t *devices = json_pack("[{s:s, s:b, s:s?}]", "device", "cpu", "usable", findings->compiler,
+                                "why", findings->compiler ? NULL : findings->compiler_error.msg);
+    for (int kind = 0; kind < BP_GPU_KIND_COUNT; kind++)
+        if (findings->looked[kind])
+            json_array_append_new(devices, bp_doctor_gpus_json(&findings->gpus[kind]));
+    return devices;
+}
+
 static int print_json(const struct findings *findings, bool fit, const struct bp_error *problem,
                       struct bp_error *err)
 {
     json_t *object = json_pack(
-        "{s:b, s:s?, s:{s:s, s:i, s:I, s:I}, s:{s:b, s:s?, s:i, s:s, s:o}, s:[{s:s, s:b, s:s?}], "
-        "s:o}",
-        "fit", fit, "problem", fit ? NULL : problem->msg, "machine", "cpu", findings->host.cpu_name,
+        "{s:b, s:s?, s:{s:s, s:i, s:I, s:I}, s:{s:b, s:s?, s:i, s:s, s:o}, s:o, s:o}", "fit", fit,
+        "problem", fit ? NULL : problem->msg, "machine", "cpu", findings->host.cpu_name,
         "processors", (int)findings->host.processors, "cache_bytes",
         (json_int_t)findings->host.cache_bytes, "memory_bytes",
         (json_int_t)findings->host.memory_bytes, "sandbox", "checked", findings->started, "error",
         findings->started ? NULL : findings->canary_error.msg, "landlock_abi", bp_landlock_abi(),
-        "namespaces", findings->namespaces, "layers", layers_json(findings), "devices", "device",
-        "cpu", "usable", findings->compiler, "why",
-        findings->compiler ? NULL : findings->compiler_error.msg, "ceilings",
+        "namespaces", findings->namespaces, "layers", layers_json(findings), "devices",
+        devices_json(findings), "ceilings",
         findings->ceilings.stream_count > 0 ? bp_ceilings_json(&findings->host, &findings->ceilings)
                                             : json_null());
     return bp_print_json(object, err);
@@ -217,6 +245,5 @@ int bp_cmd_doctor(int argc, char **argv)
     int status = got < 0 ? -1 : diagnose(&wishes, &err);
     if (status >= 0)
         return status;
-    fprintf(stderr, "bulletproof: %s\n", err.msg);
-    return bp_exit_of_error(&err);
+    return bp_print_failure(&err);
 }

@@ -6,7 +6,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "harness/cli.h"
 #include "harness/commands.h"
@@ -152,14 +151,12 @@ static void fill_details(char *text, size_t size)
 
 static int load(const struct arguments *arguments, struct bp_config *config, struct bp_error *err)
 {
-    struct bp_buffer source;
     bp_config_defaults(config);
     snprintf(config->dtype, sizeof config->dtype, "%s", arguments->dtype);
     snprintf(config->device, sizeof config->device, "%s", arguments->device);
     snprintf(config->suite, sizeof config->suite, "%s", arguments->suite);
     config->threads = (uint32_t)arguments->threads;
     config->allow_degraded = arguments->allow_degraded;
-    snprintf(config->kernel, sizeof config->kernel, "%s", arguments->source);
     config->limits.compile_s = arguments->compile_seconds;
     config->limits.gate_s = arguments->gate_seconds;
     config->limits.run_s = arguments->run_seconds;
@@ -168,16 +165,7 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
         return bp_fail(err, BP_ERR_USAGE,
                        "eval: --gates needs 'all' or names of gates with commas between, not '%s'",
                        arguments->gates);
-    bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
-    if (bp_io_read_file(arguments->source, &source, err) < 0 ||
-        bp_kernel_head_parse(arguments->source, bp_buffer_text(&source), source.size, &config->head,
-                             err) < 0) {
-        bp_buffer_free(&source);
-        return -1;
-    }
-    config->source_bytes = source.size;
-    config->source = bp_steal_pointer(&source.data);
-    return 0;
+    return bp_config_read_kernel(arguments->source, config, err);
 }
 
 /* Knobs that the kernel does not have, as they were asked for. */
@@ -331,6 +319,28 @@ static int dispatch(const struct arguments *arguments, struct bp_session *sessio
                                    : run(arguments, session, config, evaluation, err);
 }
 
+/* The exit status. */
+static int carry_out(const struct arguments *arguments)
+{
+    struct bp_session *session = calloc(1, sizeof *session);
+    struct bp_config *config = calloc(1, sizeof *config);
+    struct bp_evaluation *evaluation = bp_evaluation_new();
+    struct bp_error err;
+    int result;
+    bp_log_set_level(arguments->verbose ? BP_LOG_DEBUG : BP_LOG_WARNING);
+    if (!session || !config || !evaluation)
+        result = bp_fail(&err, BP_ERR_MEMORY, "no memory");
+    else
+        result = dispatch(arguments, session, config, evaluation, &err);
+    int status = result < 0 ? bp_print_failure(&err) : result;
+    if (config)
+        bp_config_free(config);
+    free(config);
+    free(session);
+    bp_evaluation_free(evaluation);
+    return status;
+}
+
 int bp_cmd_eval(int argc, char **argv)
 {
     struct arguments arguments = {.dtype = "f16",
@@ -395,21 +405,5 @@ int bp_cmd_eval(int argc, char **argv)
     int got = bp_cli_parse(&verb, argc, argv, &arguments.source, &err);
     if (got == -2)
         return BP_EXIT_OK;
-    struct bp_session *session = calloc(1, sizeof *session);
-    struct bp_config *config = calloc(1, sizeof *config);
-    struct bp_evaluation *evaluation = bp_evaluation_new();
-    if (got >= 0 && (!session || !config || !evaluation))
-        got = bp_fail(&err, BP_ERR_MEMORY, "no memory");
-    bp_log_set_level(arguments.verbose ? BP_LOG_DEBUG : BP_LOG_WARNING);
-    int status = got < 0 ? -1 : dispatch(&arguments, session, config, evaluation, &err);
-    if (status < 0) {
-        fprintf(stderr, "bulletproof: %s\n", err.msg);
-        status = bp_exit_of_error(&err);
-    }
-    if (config)
-        bp_config_free(config);
-    free(config);
-    free(session);
-    bp_evaluation_free(evaluation);
-    return status;
+    return got < 0 ? bp_print_failure(&err) : carry_out(&arguments);
 }

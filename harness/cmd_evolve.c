@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -6,6 +5,7 @@
 #include "harness/commands.h"
 #include "harness/evolve/engine.h"
 #include "harness/exit_codes.h"
+#include "harness/output.h"
 
 struct arguments {
     struct bp_engine_options options;
@@ -80,9 +80,7 @@ int bp_cmd_evolve(int argc, char **argv)
         return BP_EXIT_OK;
     bp_log_set_level(arguments.verbose ? BP_LOG_DEBUG : BP_LOG_ERROR);
     int status = got < 0 ? -1 : run(&arguments, config, &err);
-    if (status < 0) {
-        fprintf(stderr, "bulletproof: %s\n", err.msg);
-        status = bp_exit_of_error(&err);
-    }
+    if (status < 0)
+        status = bp_print_failure(&err);
     return status;
 }

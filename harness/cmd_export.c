@@ -5,6 +5,7 @@
 #include "harness/cli.h"
 #include "harness/commands.h"
 #include "harness/exit_codes.h"
+#include "harness/output.h"
 #include "harness/report/bundle_pack.h"
 
 /* The bundle's directory: as given, or of a number in a run's directory. */
@@ -62,9 +63,7 @@ int bp_cmd_export(int argc, char **argv)
     int got = bp_cli_parse(&verb, argc, argv, positionals, &err);
     if (got == -2)
         return BP_EXIT_OK;
-    if (got < 0 || run(positionals, got, file, &err) < 0) {
-        fprintf(stderr, "bulletproof: %s\n", err.msg);
-        return bp_exit_of_error(&err);
-    }
+    if (got < 0 || run(positionals, got, file, &err) < 0)
+        return bp_print_failure(&err);
     return BP_EXIT_OK;
 }

@@ -156,10 +156,8 @@ int bp_cmd_inject(int argc, char **argv)
     bp_log_set_level(BP_LOG_ERROR);
     if (status >= 0)
         status = run(&arguments, campaign, &matrix, &err);
-    if (status == -1) {
-        fprintf(stderr, "bulletproof: %s\n", err.msg);
-        status = bp_exit_of_error(&err);
-    }
+    if (status == -1)
+        status = bp_print_failure(&err);
     bp_matrix_free(&matrix);
     free(campaign);
     return status == -2 ? BP_EXIT_OK : status;

@@ -186,10 +186,8 @@ int bp_cmd_replay(int argc, char **argv)
         got = bp_fail(&err, BP_ERR_MEMORY, "no memory");
     bp_log_set_level(arguments.verbose ? BP_LOG_DEBUG : BP_LOG_WARNING);
     int status = got < 0 ? -1 : run(&arguments, bundle, &err);
-    if (status < 0) {
-        fprintf(stderr, "bulletproof: %s\n", err.msg);
-        status = bp_exit_of_error(&err);
-    }
+    if (status < 0)
+        status = bp_print_failure(&err);
     if (bundle)
         bp_bundle_free(bundle);
     free(bundle);

@@ -177,10 +177,8 @@ int bp_cmd_status(int argc, char **argv)
     if (got == -2)
         return BP_EXIT_OK;
     if (got < 0 || choose(given, path, &err) < 0 || bp_run_state_read(path, &state, &err) < 0 ||
-        (json && print_json(path, &state, &err) < 0)) {
-        fprintf(stderr, "bulletproof: %s\n", err.msg);
-        return bp_exit_of_error(&err);
-    }
+        (json && print_json(path, &state, &err) < 0))
+        return bp_print_failure(&err);
     if (!json)
         print_text(path, &state);
     return BP_EXIT_OK;

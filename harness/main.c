@@ -11,6 +11,7 @@
 #include "base/weaken.h"
 #include "harness/commands.h"
 #include "harness/exit_codes.h"
+#include "harness/output.h"
 #include "sandbox/launch.h"
 
 static const struct {
@@ -70,10 +71,8 @@ static int run(int argc, char **argv)
         return BP_EXIT_OK;
     }
     struct bp_error err;
-    if (bp_weaken_start(&err) < 0) {
-        fprintf(stderr, "bulletproof: %s\n", err.msg);
-        return BP_EXIT_USAGE;
-    }
+    if (bp_weaken_start(&err) < 0)
+        return bp_print_failure(&err);
     if (sodium_init() < 0) {
         fprintf(stderr, "bulletproof: libsodium cannot start\n");
         return BP_EXIT_HARNESS;

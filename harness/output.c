@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "harness/exit_codes.h"
 #include "harness/report/artifacts.h"
 
 int bp_print_json(json_t *object, struct bp_error *err)
@@ -13,6 +14,12 @@ int bp_print_json(json_t *object, struct bp_error *err)
     putchar('\n');
     json_decref(object);
     return 0;
+}
+
+int bp_print_failure(const struct bp_error *err)
+{
+    fprintf(stderr, "bulletproof: %s\n", err->msg);
+    return bp_exit_of_error(err);
 }
 
 void bp_show_preparation(void *context, uint32_t done, uint32_t total)

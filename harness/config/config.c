@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "harness/config/choices.h"
 #include "harness/config/knobs.h"
@@ -230,4 +231,19 @@ int bp_config_load(const char *path, struct bp_config *config, struct bp_error *
         result = bp_config_parse(path, bp_buffer_text(&buffer), buffer.size, NULL, 0, config, err);
     bp_buffer_free(&buffer);
     return result;
+}
+
+int bp_config_read_kernel(const char *path, struct bp_config *config, struct bp_error *err)
+{
+    struct bp_buffer source;
+    bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
+    snprintf(config->kernel, sizeof config->kernel, "%s", path);
+    if (bp_io_read_file(path, &source, err) < 0 ||
+        bp_kernel_head_parse(path, bp_buffer_text(&source), source.size, &config->head, err) < 0) {
+        bp_buffer_free(&source);
+        return -1;
+    }
+    config->source_bytes = source.size;
+    config->source = bp_steal_pointer(&source.data);
+    return 0;
 }

@@ -7,6 +7,8 @@
 #include "harness/evolve/decisions.h"
 #include "harness/evolve/standings.h"
 
+#define CHAMPION_CHANCES 2 /* a champion has passed before: once may be an accident */
+
 void bp_contest_score(const struct bp_run *run, struct bp_evaluation *evaluation)
 {
     bool passed = evaluation->verdict == BP_VERDICT_PASS;
@@ -28,23 +30,35 @@ static int ensure_object(struct bp_run *run, struct bp_candidate *candidate, str
 static int play(struct bp_run *run, struct bp_candidate *a, struct bp_candidate *b,
                 enum bp_meeting meeting, struct bp_match_result *result, struct bp_error *err)
 {
-    bool final = meeting == BP_MEETING_FINAL;
-    uint32_t rounds = final ? run->config->timing.final_rounds : run->config->timing.match_rounds;
+    const struct bp_match_rules rules[] = {
+        [BP_MEETING_MATCH] = {run->config->timing.match_rounds, true, {1, CHAMPION_CHANCES}},
+        [BP_MEETING_FINAL] = {run->config->timing.final_rounds, false, {CHAMPION_CHANCES, 2}},
+    };
     if (run->replayed)
         return bp_replayed_match(run->replayed, meeting, a->evaluation->source_hash,
                                  b->evaluation->source_hash, result, err);
     if (ensure_object(run, a, err) < 0 || ensure_object(run, b, err) < 0)
         return -1;
-    return bp_session_match(&run->session, a, b, rounds, !final, result, err);
+    return bp_session_match(&run->session, a, b, &rules[meeting], result, err);
 }
 
-/* A challenger that fails in the match loses its PASS. A failure that is not its own changes nothing:
- * ours, or the champion's, which failed twice then: the match is void. */
+/* Whether the champion, which played on that side, is to blame for how the match ended. The baseline is
+ * the foot of the ladder: there is nobody to take its place. */
+static bool champion_failed(const struct bp_run *run, const struct bp_match_result *result,
+                            enum bp_ring_side side)
+{
+    return bp_verdict_blame(result->outcome.verdict) == BP_BLAME_CANDIDATE &&
+           result->failed_side == side &&
+           run->champion.evaluation->number != run->baseline.evaluation->number;
+}
+
+/* A challenger that fails in the match loses its PASS. A failure that is not its own changes nothing for
+ * it. */
 static void fail_match(struct bp_evaluation *challenger, const struct bp_match_result *result)
 {
     const char *whose = result->outcome.verdict == BP_VERDICT_INFRA ? "nobody's failure"
                         : result->failed_side == BP_RING_A          ? "the challenger's failure"
-                                                           : "the champion's failure, and void";
+                                                                    : "the champion's failure";
     bp_log(BP_LOG_WARNING, "engine", "match of %u ended in %s (%s): %s", challenger->number,
            bp_verdict_name(result->outcome.verdict), whose, result->outcome.message);
     if (result->failed_side != BP_RING_A || result->outcome.verdict == BP_VERDICT_INFRA)
@@ -84,7 +98,13 @@ int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, str
     book(run, challenger, &duel);
     duel.ladder = run->ladder;
     challenger->promoted = duel.promoted;
-    return bp_run_attach(run, "match", bp_duel_json(&duel, run->session.suite.timed_count), err);
+    if (bp_run_attach(run, "match", bp_duel_json(&duel, run->session.suite.timed_count), err) < 0)
+        return -1;
+    if (!champion_failed(run, &duel.result, BP_RING_B))
+        return 0;
+    if (bp_run_demote(run, duel.result.outcome.verdict, bp_run_attach, err) < 0)
+        return -1;
+    return bp_contest_challenge(run, candidate, err); /* with the next one down the ladder */
 }
 
 int bp_contest_final(struct bp_run *run, struct bp_error *err)
@@ -105,5 +125,9 @@ int bp_contest_final(struct bp_run *run, struct bp_error *err)
                         run->final.outcome.message);
     if (bp_run_event(run, "final", bp_duel_json(&duel, run->session.suite.timed_count), err) < 0)
         return -1;
+    if (champion_failed(run, &duel.result, BP_RING_A))
+        return bp_run_demote(run, duel.result.outcome.verdict, bp_run_event, err) < 0
+                   ? -1
+                   : bp_contest_final(run, err);
     return bp_run_flush(run, err);
 }

@@ -9,12 +9,13 @@ void bp_contest_score(const struct bp_run *run, struct bp_evaluation *evaluation
 
 /* Plays the candidate against the champion when its score comes near, books the match and attaches it
  * to the evaluation's transaction. The evaluation gets the match's score, and is promoted when it won.
- * A candidate that fails in its match loses its PASS. */
+ * A candidate that fails in its match loses its PASS; a champion that fails twice in one is demoted, and
+ * the candidate plays the next one down the ladder. */
 int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
     BP_MUST_CHECK;
 
 /* The champion's claim rests on fresh rounds against the original baseline; played once for a
- * champion. */
+ * champion. One that fails in them twice is demoted, and the next one plays. */
 int bp_contest_final(struct bp_run *run, struct bp_error *err) BP_MUST_CHECK;
 
 #endif

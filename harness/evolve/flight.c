@@ -97,6 +97,7 @@ static void start_compile(struct bp_session *session, struct bp_flight *flight, 
     struct bp_compile_options options;
     bp_flight_describe_compile(session, flight->candidate, &options);
     options.spare = &session->spares[lane];
+    options.cache = &session->objects;
     flight->outcome = (struct bp_outcome){.verdict = BP_VERDICT_PASS};
     flight->stage = BP_STAGE_compile;
     flight->unreaped = false;
@@ -176,6 +177,7 @@ static void take_compile(struct bp_flight *flight)
     evaluation->duration.overhead_ms += job->total_ms - job->compiler_ms;
     memcpy(evaluation->device_driver, job->compiler, sizeof evaluation->device_driver);
     memcpy(evaluation->object_hash, job->object_hash, sizeof evaluation->object_hash);
+    evaluation->profile = job->profile;
     free(evaluation->diagnostics);
     evaluation->diagnostics = bp_steal_pointer(&job->diagnostics);
     bp_close_fd(&flight->candidate->object_fd);

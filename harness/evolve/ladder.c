@@ -33,3 +33,8 @@ double bp_ladder_match(struct bp_ladder *ladder, const struct bp_match_result *r
         ladder->level = score;
     return score;
 }
+
+void bp_ladder_step_down(struct bp_ladder *ladder, double score)
+{
+    ladder->level = score;
+}

@@ -31,4 +31,7 @@ bool bp_ladder_is_contender(const struct bp_ladder *ladder, double score);
 double bp_ladder_match(struct bp_ladder *ladder, const struct bp_match_result *result,
                        uint32_t shapes, bool *promoted);
 
+/* The incumbent is demoted: the one before it had `score` when it was promoted. */
+void bp_ladder_step_down(struct bp_ladder *ladder, double score);
+
 #endif

@@ -134,6 +134,7 @@ static int add_row(struct bp_ledger *ledger, const struct bp_recorded *recorded,
                                   .verdict = recorded->verdict,
                                   .stage = recorded->stage,
                                   .score = recorded->score,
+                                  .promoted = recorded->promoted,
                                   .lasting =
                                       recorded->has_score && recorded->verdict != BP_VERDICT_INFRA};
     parse_hash(recorded->source_hash, row->source);
@@ -164,6 +165,48 @@ int bp_ledger_add(struct bp_ledger *ledger, const struct bp_recorded *recorded,
     ledger->duplicates += recorded->duplicate;
     bp_safety_add(&ledger->safety, &recorded->safety, ledger->count - 1);
     return 0;
+}
+
+/* ---- demotion ---- */
+
+static bool same_hash(const uint8_t *a, const uint8_t *b)
+{
+    return !sodium_is_zero(a, BP_LEDGER_HASH) && memcmp(a, b, BP_LEDGER_HASH) == 0;
+}
+
+/* Numbers are consecutive from 1. */
+static struct bp_ledger_row *row_of(struct bp_ledger *ledger, uint32_t number)
+{
+    return &ledger->rows[number - 1];
+}
+
+static void crown_the_last(struct bp_ledger *ledger)
+{
+    struct bp_history *history = &ledger->history;
+    uint32_t last = history->count - 1;
+    while (last > 0 && !row_of(ledger, history->observations[last].evaluation)->promoted)
+        last--; /* down to the baseline, which is never demoted */
+    const struct bp_ledger_row *row = row_of(ledger, history->observations[last].evaluation);
+    history->champion = last;
+    ledger->champion_number = row->number;
+    ledger->champion_score = row->score;
+}
+
+void bp_ledger_demote(struct bp_ledger *ledger, uint32_t number, enum bp_verdict verdict)
+{
+    const struct bp_ledger_row fallen = *row_of(ledger, number);
+    struct bp_history *history = &ledger->history;
+    row_of(ledger, number)->promoted = false;
+    for (uint32_t i = 0; i < history->count; i++) {
+        struct bp_ledger_row *row = row_of(ledger, history->observations[i].evaluation);
+        if (row->verdict != BP_VERDICT_PASS ||
+            (!same_hash(row->source, fallen.source) && !same_hash(row->object, fallen.object)))
+            continue;
+        row->verdict = verdict;
+        row->score = 0;
+        bp_history_correct(history, i, verdict);
+    }
+    crown_the_last(ledger);
 }
 
 /* ---- proposals in flight ---- */

@@ -14,6 +14,7 @@ struct bp_ledger_row {
     enum bp_verdict verdict;
     enum bp_stage stage;
     double score;
+    bool promoted;                  /* and not demoted since */
     bool lasting;                   /* verdict and score hold for the same candidate again */
     uint8_t source[BP_LEDGER_HASH]; /* the hashes in binary, zeros for none */
     uint8_t object[BP_LEDGER_HASH];
@@ -43,6 +44,10 @@ void bp_ledger_free(struct bp_ledger *ledger);
 /* Books an evaluation; point may be null (eager). */
 int bp_ledger_add(struct bp_ledger *ledger, const struct bp_recorded *recorded,
                   const struct bp_point *point, struct bp_error *err) BP_MUST_CHECK;
+
+/* The champion failed after all: it and its duplicates have this verdict from now on, and the one that
+ * was promoted before it is the champion. There must be one. Takes time with the number of rows. */
+void bp_ledger_demote(struct bp_ledger *ledger, uint32_t number, enum bp_verdict verdict);
 
 /* A provisional observation of a proposal in flight, so that the next one differs; forgotten by
  * bp_ledger_settle. */

@@ -158,11 +158,9 @@ static void release_evaluation(void *context)
     free(job);
 }
 
-int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
-                           bool is_best, struct bp_error *err)
+static int queue_files(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
+                       bool filed, bool is_best, struct bp_error *err)
 {
-    if (bp_store_evaluation(recorder->store, evaluation, err) < 0)
-        return -1;
     struct evaluation_job *job = bp_fault_calloc(1, sizeof *job);
     if (!job || !(job->evaluation = bp_evaluation_copy(evaluation))) {
         free(job);
@@ -171,12 +169,27 @@ int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluat
     memcpy(job->dir, recorder->dir, sizeof job->dir);
     job->setting = &recorder->setting;
     job->thinning = &recorder->thinning;
+    job->filed = filed;
     job->is_best = is_best;
     struct bp_store_job work = {.run = write_evaluation,
                                 .release = release_evaluation,
                                 .context = job,
                                 .bytes = sizeof *evaluation + evaluation->source_bytes};
     return bp_store_run(recorder->store, work, err);
+}
+
+int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
+                           bool is_best, struct bp_error *err)
+{
+    if (bp_store_evaluation(recorder->store, evaluation, err) < 0)
+        return -1;
+    return queue_files(recorder, evaluation, false, is_best, err);
+}
+
+int bp_recorder_best(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
+                     struct bp_error *err)
+{
+    return queue_files(recorder, evaluation, true, true, err);
 }
 
 bool bp_recorder_idle(const struct bp_recorder *recorder)

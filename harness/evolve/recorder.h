@@ -39,6 +39,10 @@ int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err) BP_MUS
 int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
                            bool is_best, struct bp_error *err) BP_MUST_CHECK;
 
+/* An evaluation that was recorded before is the champion again: best/ anew. */
+int bp_recorder_best(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
+                     struct bp_error *err) BP_MUST_CHECK;
+
 /* Whether everything queued is on disk, or has failed. Never waits. */
 bool bp_recorder_idle(const struct bp_recorder *recorder);
 /* The failure, if writing has failed; once idle, without waiting. */

@@ -78,9 +78,10 @@ static int play_match(struct replay *replay, struct bp_error *err)
 {
     struct bp_evaluation *evaluation = replay->candidate.evaluation;
     struct bp_match_result result;
+    struct bp_match_rules rules = {.rounds = replay->config.timing.match_rounds, .chances = {1, 2}};
     bp_session_seek(&replay->session, &replay->then->match);
-    if (bp_session_match(&replay->session, &replay->candidate, &replay->candidate,
-                         replay->config.timing.match_rounds, false, &result, err) < 0)
+    if (bp_session_match(&replay->session, &replay->candidate, &replay->candidate, &rules, &result,
+                         err) < 0)
         return -1;
     if (result.outcome.verdict == BP_VERDICT_PASS)
         return 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "harness/evolve/run_facts.h"
@@ -34,27 +35,14 @@ struct bp_replayed {
 
 /* ---- reading the record ---- */
 
-/* Room for one more element of an array that is doubled when it is full. */
-static int reserve(void **array, uint32_t count, uint32_t *capacity, size_t size,
-                   struct bp_error *err)
-{
-    if (count < *capacity)
-        return 0;
-    uint32_t grown = *capacity ? 2 * *capacity : 64;
-    void *moved = realloc(*array, grown * size);
-    if (!moved)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for recorded results");
-    *array = moved;
-    *capacity = grown;
-    return 0;
-}
-
 static int add_entry(void *context, const struct bp_recorded *recorded, struct bp_error *err)
 {
     struct bp_replayed *replayed = context;
-    if (reserve((void **)&replayed->entries, replayed->count, &replayed->capacity,
-                sizeof *replayed->entries, err) < 0)
-        return -1;
+    struct entry *entries =
+        bp_array_grow(replayed->entries, replayed->count, &replayed->capacity, sizeof *entries);
+    if (!entries)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for recorded results");
+    replayed->entries = entries;
     struct entry *entry = &replayed->entries[replayed->count++];
     *entry = (struct entry){.number = recorded->number};
     snprintf(entry->source_hash, sizeof entry->source_hash, "%s", recorded->source_hash);
@@ -72,9 +60,11 @@ static const char *hash_of(const struct bp_replayed *replayed, uint32_t number)
 static int add_match(struct bp_replayed *replayed, enum bp_meeting meeting, const char *json,
                      struct bp_error *err)
 {
-    if (reserve((void **)&replayed->matches, replayed->match_count, &replayed->match_capacity,
-                sizeof *replayed->matches, err) < 0)
-        return -1;
+    struct match *matches = bp_array_grow(replayed->matches, replayed->match_count,
+                                          &replayed->match_capacity, sizeof *matches);
+    if (!matches)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for recorded matches");
+    replayed->matches = matches;
     struct match *match = &replayed->matches[replayed->match_count];
     *match = (struct match){.meeting = meeting};
     if (bp_duel_parse(json, &match->duel, err) < 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/evolve/standings.h"
+#include "harness/store/demotion.h"
 
 struct walk {
     struct bp_run *run;
@@ -98,6 +99,21 @@ static int take_match(struct walk *walk, const struct bp_stored_event *event, st
     return 0;
 }
 
+static int take_demoted(struct walk *walk, const struct bp_stored_event *event,
+                        struct bp_error *err)
+{
+    struct bp_run *run = walk->run;
+    struct bp_demotion demotion;
+    if (bp_demotion_parse(event->json, &demotion, err) < 0)
+        return -1;
+    if (demotion.evaluation == 0 || demotion.evaluation > run->ledger.count ||
+        !run->ledger.rows[demotion.evaluation - 1].promoted || demotion.evaluation <= 2)
+        return fail_damaged(run, "what was demoted had not been promoted", err);
+    bp_ledger_demote(&run->ledger, demotion.evaluation, demotion.verdict);
+    bp_ladder_step_down(&run->ladder, demotion.score);
+    return 0;
+}
+
 static int take_final(struct walk *walk, const struct bp_stored_event *event, struct bp_error *err)
 {
     return read_duel(walk, event, BP_MEETING_FINAL, &walk->final, err);
@@ -138,8 +154,8 @@ static const struct {
     const char *kind;
     int (*take)(struct walk *walk, const struct bp_stored_event *event, struct bp_error *err);
 } kinds[] = {
-    {"batch", take_batch}, {"match", take_match}, {"final", take_final},
-    {"run", take_run},     {"end", take_end},
+    {"batch", take_batch}, {"match", take_match}, {"demoted", take_demoted},
+    {"final", take_final}, {"run", take_run},     {"end", take_end},
 };
 
 static int take_event(void *context, const struct bp_stored_event *event, struct bp_error *err)
@@ -160,13 +176,16 @@ static int load_candidate(struct bp_run *run, uint32_t number, struct bp_candida
     return bp_store_load_evaluation(run->recorder.store, number, &candidate->evaluation, err);
 }
 
-static int load_candidates(struct bp_run *run, struct bp_error *err)
+static int load_firsts(struct bp_run *run, struct bp_error *err)
 {
-    uint32_t champion = run->ledger.champion_number;
     if (run->ledger.count >= 1 && load_candidate(run, 1, &run->eager, err) < 0)
         return -1;
-    if (run->ledger.count >= 2 && load_candidate(run, 2, &run->baseline, err) < 0)
-        return -1;
+    return run->ledger.count >= 2 ? load_candidate(run, 2, &run->baseline, err) : 0;
+}
+
+static int load_champion(struct bp_run *run, struct bp_error *err)
+{
+    uint32_t champion = run->ledger.champion_number;
     return champion > 0 ? load_candidate(run, champion, &run->champion, err) : 0;
 }
 
@@ -208,12 +227,12 @@ static int rebuild(struct walk *walk, struct bp_error *err)
     struct bp_run *run = walk->run;
     struct bp_store *store = run->recorder.store;
     if (bp_store_load_evaluations(store, add_evaluation, walk, err) < 0 ||
-        load_candidates(run, err) < 0)
+        load_firsts(run, err) < 0)
         return -1;
-    if (run->champion.evaluation)
+    if (run->ledger.champion_number > 0)
         bp_ladder_start(&run->ladder, bp_standings_geomean_ms(run->baseline.evaluation));
     if (bp_store_load_events(store, NULL, 0, take_event, walk, err) < 0 ||
-        restore_decisions(walk, err) < 0)
+        load_champion(run, err) < 0 || restore_decisions(walk, err) < 0)
         return -1;
     restore_elapsed(walk);
     restore_final(walk);

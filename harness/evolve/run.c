@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "harness/evolve/identity.h"
 #include "harness/evolve/standings.h"
+#include "harness/store/demotion.h"
 
 #define SUMMARY_PERIOD_NS 60000000000u
 
@@ -66,6 +67,30 @@ int bp_run_crown_baseline(struct bp_run *run, struct bp_error *err)
     }
     bp_run_crown(run, &copy);
     return 0;
+}
+
+int bp_run_demote(struct bp_run *run, enum bp_verdict verdict,
+                  int (*put)(struct bp_run *run, const char *kind, json_t *json,
+                             struct bp_error *err),
+                  struct bp_error *err)
+{
+    struct bp_demotion demotion = {.evaluation = run->ledger.champion_number,
+                                   .verdict = verdict,
+                                   .since = run->ledger.count + 1};
+    struct bp_candidate next = {.object_fd = -1};
+    bp_ledger_demote(&run->ledger, demotion.evaluation, verdict);
+    demotion.champion = run->ledger.champion_number;
+    demotion.score = run->ledger.champion_score;
+    bp_ladder_step_down(&run->ladder, demotion.score);
+    if (bp_store_load_evaluation(run->recorder.store, demotion.champion, &next.evaluation, err) < 0)
+        return -1;
+    bp_run_crown(run, &next);
+    bp_progress_say(&run->progress,
+                    "#%u was the best and failed in its matches (%s): now it is #%u",
+                    demotion.evaluation, bp_verdict_name(verdict), demotion.champion);
+    if (bp_recorder_best(&run->recorder, run->champion.evaluation, err) < 0)
+        return -1;
+    return put(run, "demoted", bp_demotion_json(&demotion), err);
 }
 
 /* ---- the record ---- */

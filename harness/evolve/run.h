@@ -57,6 +57,12 @@ void bp_run_drop(struct bp_candidate *candidate);
 void bp_run_crown(struct bp_run *run, struct bp_candidate *candidate);
 /* A copy of the baseline, which passed, is the first champion, and the foot of the ladder. */
 int bp_run_crown_baseline(struct bp_run *run, struct bp_error *err) BP_MUST_CHECK;
+/* The champion failed with `verdict`: the one promoted before it takes its place, with the ladder's
+ * level of then. `put`, one of the two below, queues the event. */
+int bp_run_demote(struct bp_run *run, enum bp_verdict verdict,
+                  int (*put)(struct bp_run *run, const char *kind, json_t *json,
+                             struct bp_error *err),
+                  struct bp_error *err) BP_MUST_CHECK;
 
 /* ---- the record ---- */
 

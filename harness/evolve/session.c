@@ -237,6 +237,7 @@ void bp_session_close(struct bp_session *session)
     struct bp_error err;
     for (uint32_t i = 0; i < BP_MAX_LANES; i++)
         bp_spare_release(&session->spares[i]);
+    bp_object_cache_empty(&session->objects);
     bp_bench_close(&session->bench);
     uint64_t give_up = bp_clock_ns() + CLOSE_TIMEOUT_NS;
     while (session->loop.epoll_fd >= 0 && session->loop.child_count > 0 && bp_clock_ns() < give_up)
@@ -505,10 +506,9 @@ static int play(struct bp_session *session, struct bp_match_options *options,
     return status < 0 ? -1 : check_device(session, BP_STAGE_time, unreaped, &result->outcome, err);
 }
 
-/* Whether it is to be played again, after the pause if one is due: 1, 0 or -1. An incumbent that
- * failed was well before: it gets a second chance for what would be a challenger's end. */
+/* Whether it is to be played again, after the pause if one is due: 1, 0 or -1. */
 static int play_again(struct bp_session *session, const enum bp_verdict *outcomes, uint32_t count,
-                      bool incumbent_failed, struct bp_error *err)
+                      bool another_chance, struct bp_error *err)
 {
     struct bp_attempts_policy policy = policy_of(session);
     switch (bp_attempts_next(&policy, outcomes, count)) {
@@ -519,42 +519,40 @@ static int play_again(struct bp_session *session, const enum bp_verdict *outcome
     case BP_ATTEMPTS_STAND:
         break;
     }
-    return incumbent_failed;
+    return another_chance;
 }
 
 int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
-                     const struct bp_candidate *b, uint32_t rounds, bool stop_early,
+                     const struct bp_candidate *b, const struct bp_match_rules *rules,
                      struct bp_match_result *result, struct bp_error *err)
 {
     struct bp_match_options options = {
         .bench = session->bench,
         .batch_ms = session->timing.batch_ms,
         /* As much a batch as in a trial, and a warm-up round. */
-        .limit_ms = session->timing.limit_ms * (rounds + 1.0) / session->timing.batches,
-        .rounds = rounds,
-        .stop_early = stop_early,
+        .limit_ms = session->timing.limit_ms * (rules->rounds + 1.0) / session->timing.batches,
+        .rounds = rules->rounds,
+        .stop_early = rules->stop_early,
         .draws = &session->draws,
     };
     enum bp_verdict outcomes[BP_MAX_ATTEMPTS];
-    uint32_t incumbent_failures = 0;
+    uint32_t failures[2] = {0};
     bp_session_now(session, "match of #%u and #%u", a->evaluation->number, b->evaluation->number);
     fill_contender(a, &options.sides[BP_RING_A]);
     fill_contender(b, &options.sides[BP_RING_B]);
     for (uint32_t count = 1;; count++) {
         if (play(session, &options, a, result, err) < 0)
             return -1;
-        outcomes[count - 1] = result->outcome.verdict;
-        bool incumbent_failed = bp_verdict_blame(result->outcome.verdict) == BP_BLAME_CANDIDATE &&
-                                result->failed_side == BP_RING_B;
-        incumbent_failures += incumbent_failed;
-        int again = count == BP_MAX_ATTEMPTS
-                        ? 0
-                        : play_again(session, outcomes, count,
-                                     incumbent_failed && incumbent_failures == 1, err);
+        enum bp_verdict outcome = result->outcome.verdict;
+        enum bp_ring_side side = result->failed_side;
+        if (count <= BP_MAX_ATTEMPTS) /* no policy has more */
+            outcomes[count - 1] = outcome;
+        bool own = bp_verdict_blame(outcome) == BP_BLAME_CANDIDATE;
+        bool another_chance = own && ++failures[side] < rules->chances[side];
+        int again = play_again(session, outcomes, count, another_chance, err);
         if (again <= 0)
             return again;
         bp_log(BP_LOG_WARNING, "session", "match %u, play %u: %s: %s; once more",
-               a->evaluation->number, count, bp_verdict_name(result->outcome.verdict),
-               result->outcome.message);
+               a->evaluation->number, count, bp_verdict_name(outcome), result->outcome.message);
     }
 }

@@ -10,6 +10,7 @@
 #include "harness/evolve/host.h"
 #include "harness/store/evaluation.h"
 #include "harness/supervise/match.h"
+#include "harness/supervise/object_cache.h"
 #include "harness/supervise/spare.h"
 #include "harness/supervise/trial.h"
 
@@ -68,6 +69,7 @@ struct bp_session {
     bool written[2];
     struct bp_orders scrubs[2];
     bool more_to_come; /* set after init where candidates follow one another: spares are worth it */
+    struct bp_object_cache objects;       /* that its candidates were compiled to */
     struct bp_spare spares[BP_MAX_LANES]; /* compile children for the next candidates */
     struct bp_child_settings children;
     struct bp_timing_options timing;
@@ -127,12 +129,18 @@ int bp_session_compile(struct bp_session *session, struct bp_candidate *candidat
 int bp_session_wait(struct bp_session *session, bool (*ready)(void *context), void *context,
                     struct bp_error *err) BP_MUST_CHECK;
 
-/* Plays a match; a and b must have objects and timings. The incumbent is b. Failures of ours and of
- * the device are retried as those of evaluations are. When the incumbent fails, the match is played
- * once more; when it fails again the match is void: result->outcome says why, failed_side is
- * BP_RING_B, and nobody has won or lost anything. When a fails it, that is in its evidence. */
+struct bp_match_rules {
+    uint32_t rounds;
+    bool stop_early;     /* once a is surely slower */
+    uint32_t chances[2]; /* the failure of a side's own that stands, by BP_RING_A and BP_RING_B */
+};
+
+/* Plays a match; a and b must have objects and timings. Failures of ours and of the device are retried
+ * as those of evaluations are. A failure of a side's own is played again until it is the one that
+ * stands: then result->outcome says why, failed_side whose it is, and nobody has won. When a fails it,
+ * that is in its evidence. */
 int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
-                     const struct bp_candidate *b, uint32_t rounds, bool stop_early,
+                     const struct bp_candidate *b, const struct bp_match_rules *rules,
                      struct bp_match_result *result, struct bp_error *err) BP_MUST_CHECK;
 
 #endif

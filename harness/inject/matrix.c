@@ -4,18 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/fault.h"
 
 struct bp_matrix_row *bp_matrix_add(struct bp_matrix *matrix)
 {
-    if (matrix->count == matrix->capacity) {
-        uint32_t capacity = matrix->capacity ? 2 * matrix->capacity : 32;
-        struct bp_matrix_row *rows = realloc(matrix->rows, capacity * sizeof *rows);
-        if (!rows)
-            return NULL;
-        matrix->rows = rows;
-        matrix->capacity = capacity;
-    }
+    struct bp_matrix_row *rows =
+        bp_array_grow(matrix->rows, matrix->count, &matrix->capacity, sizeof *rows);
+    if (!rows)
+        return NULL;
+    matrix->rows = rows;
     struct bp_matrix_row *row = &matrix->rows[matrix->count++];
     *row = (struct bp_matrix_row){.mode = "-", .built = true};
     return row;

@@ -4,6 +4,7 @@
 
 #include "base/io.h"
 #include "harness/report/parts.h"
+#include "harness/store/demotion.h"
 #include "harness/store/json_parts.h"
 
 static json_t *verdicts_json(const struct bp_run_summary *summary)
@@ -107,12 +108,14 @@ struct history {
     FILE *out;
     uint32_t count;
     double best; /* the champion's score so far */
+    struct bp_demotions demotions;
 };
 
 static int print_entry(void *context, const struct bp_recorded *one, struct bp_error *err)
 {
     struct history *history = context;
-    double before = history->best;
+    double before = bp_demotions_score(&history->demotions, one->number, history->best);
+    history->best = before;
     if (one->promoted)
         history->best = one->score;
     json_t *entry =
@@ -132,8 +135,12 @@ static int print_entry(void *context, const struct bp_recorded *one, struct bp_e
 int bp_summary_print(FILE *out, const char *head, struct bp_store *record, struct bp_error *err)
 {
     struct history history = {.out = out};
+    if (bp_demotions_load(record, &history.demotions, err) < 0)
+        return -1;
     fprintf(out, "%s,\n  \"history\": [", head);
-    if (bp_store_load_evaluations(record, print_entry, &history, err) < 0)
+    int result = bp_store_load_evaluations(record, print_entry, &history, err);
+    bp_demotions_free(&history.demotions);
+    if (result < 0)
         return -1;
     fputs(history.count > 0 ? "\n  ]\n}\n" : "]\n}\n", out);
     return 0;

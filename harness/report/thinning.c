@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/tree.h"
@@ -81,14 +82,11 @@ static int insert(struct bp_thinning *thinning, const struct bp_bundle *bundle,
             return 0;
         }
     }
-    if (thinning->count == thinning->capacity) {
-        uint32_t capacity = thinning->capacity ? 2 * thinning->capacity : 64;
-        struct bp_bundle *grown = realloc(thinning->bundles, capacity * sizeof *grown);
-        if (!grown)
-            return bp_fail(err, BP_ERR_MEMORY, "no memory for the list of failure bundles");
-        thinning->bundles = grown;
-        thinning->capacity = capacity;
-    }
+    struct bp_bundle *bundles =
+        bp_array_grow(thinning->bundles, thinning->count, &thinning->capacity, sizeof *bundles);
+    if (!bundles)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for the list of failure bundles");
+    thinning->bundles = bundles;
     uint32_t at = thinning->count++;
     for (; at > 0 && thinning->bundles[at - 1].number > bundle->number; at--)
         thinning->bundles[at] = thinning->bundles[at - 1];

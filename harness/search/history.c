@@ -108,6 +108,16 @@ void bp_history_forget(struct bp_history *history, uint32_t count)
     }
 }
 
+void bp_history_correct(struct bp_history *history, uint32_t observation, enum bp_verdict verdict)
+{
+    history->observations[observation].verdict = verdict;
+    history->observations[observation].score = 0;
+    history->best_count = 0;
+    for (uint32_t i = 0; i < history->count; i++)
+        if (history->observations[i].verdict == BP_VERDICT_PASS)
+            rank(history, i);
+}
+
 bool bp_history_has(const void *history, const struct bp_point *point)
 {
     const struct bp_history *seen = history;

@@ -40,6 +40,9 @@ int bp_history_add(struct bp_history *history, const struct bp_observation *obse
 /* Forgets the last observations down to count of them; none of those may have passed. */
 void bp_history_forget(struct bp_history *history, uint32_t count);
 
+/* The observation turned out to be a failure. Takes time with the number of observations. */
+void bp_history_correct(struct bp_history *history, uint32_t observation, enum bp_verdict verdict);
+
 /* A bp_space_skip: whether the point was observed; context is the history. */
 bool bp_history_has(const void *history, const struct bp_point *point);
 

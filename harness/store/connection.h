@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-#define BP_DATABASE_VERSION 3              /* PRAGMA user_version */
+#define BP_DATABASE_VERSION 4              /* PRAGMA user_version */
 #define BP_DATABASE_APPLICATION 0x62707266 /* PRAGMA application_id, "bprf" */
 #define BP_DATABASE_BUSY_MS 10000          /* how long another process's lock is waited for */
 #define BP_DATABASE_CHECK_MS 1000          /* how long a file is looked through when it is opened */

@@ -59,7 +59,13 @@ static const char schema[] =
     " PRIMARY KEY(evaluation, ordinal)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE gate(evaluation INTEGER PRIMARY KEY REFERENCES evaluation,"
     " gates INTEGER NOT NULL, shapes INTEGER NOT NULL, skipped_because TEXT, compile_ms REAL,"
-    " run_ms REAL) STRICT;";
+    " run_ms REAL) STRICT;"
+    "CREATE TABLE profile(evaluation INTEGER NOT NULL REFERENCES evaluation,"
+    " ordinal INTEGER NOT NULL, kernel TEXT NOT NULL, vgpr INTEGER NOT NULL,"
+    " agpr INTEGER NOT NULL, sgpr INTEGER NOT NULL, spills INTEGER NOT NULL,"
+    " sgpr_spills INTEGER NOT NULL, lds_bytes INTEGER NOT NULL, scratch_bytes INTEGER NOT NULL,"
+    " block_threads INTEGER, occupancy INTEGER NOT NULL, occupancy_max INTEGER NOT NULL, mix TEXT,"
+    " PRIMARY KEY(evaluation, ordinal)) STRICT, WITHOUT ROWID;";
 
 /* Values in the order of the columns above. */
 static const char *const insert_sql[BP_INSERT_COUNT] = {
@@ -77,6 +83,7 @@ static const char *const insert_sql[BP_INSERT_COUNT] = {
     [BP_INSERT_TIMING] = "INSERT INTO timing VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
     [BP_INSERT_CORRECTNESS] = "INSERT INTO correctness VALUES(?,?,?,?,?,?,?,?,?,?)",
     [BP_INSERT_GATE] = "INSERT INTO gate VALUES(?,?,?,?,?,?)",
+    [BP_INSERT_PROFILE] = "INSERT INTO profile VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 };
 
 /* Journal mode is an answer, not a status: a file system without shared memory leaves it as it was.

@@ -21,6 +21,7 @@ enum bp_insert {
     BP_INSERT_TIMING,
     BP_INSERT_CORRECTNESS,
     BP_INSERT_GATE,
+    BP_INSERT_PROFILE,
     BP_INSERT_COUNT
 };
 

@@ -87,6 +87,7 @@ struct bp_evaluation {
     struct bp_gate_note gate; /* of the last attempt */
     uint32_t attempt_count;
     struct bp_attempt attempts[BP_MAX_ATTEMPTS];
+    struct bp_profile profile; /* GPUs only */
     uint32_t plan_count;
     struct bp_plan_record *plans; /* owned */
     uint32_t timing_count;

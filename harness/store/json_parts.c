@@ -120,13 +120,15 @@ json_t *bp_json_plan(const struct bp_evaluation *evaluation)
     return plans;
 }
 
-static json_t *mix_json(const struct bp_profile_kernel *kernel)
+json_t *bp_json_mix(const struct bp_profile_kernel *kernel)
 {
-    if (!kernel->has_mix)
-        return json_null();
     json_t *mix = json_object();
-    for (int i = 0; i < BP_MIX_COUNT; i++)
-        json_object_set_new(mix, bp_mix_name((enum bp_mix)i), json_integer(kernel->mix[i]));
+    for (int i = 0; i < BP_MIX_COUNT && mix; i++)
+        if (json_object_set_new(mix, bp_mix_name((enum bp_mix)i), json_integer(kernel->mix[i])) <
+            0) {
+            json_decref(mix);
+            mix = NULL;
+        }
     return mix;
 }
 
@@ -137,16 +139,16 @@ json_t *bp_json_profile(const struct bp_profile *profile)
     json_t *kernels = json_array();
     for (uint32_t i = 0; i < profile->kernel_count; i++) {
         const struct bp_profile_kernel *kernel = &profile->kernels[i];
-        json_t *entry =
-            json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o}", "kernel",
-                      bp_json_text(kernel->name), "vgpr", (json_int_t)kernel->vgpr, "agpr",
-                      (json_int_t)kernel->agpr, "sgpr", (json_int_t)kernel->sgpr, "spills",
-                      (json_int_t)kernel->spills, "sgpr_spills", (json_int_t)kernel->sgpr_spills,
-                      "lds_bytes", (json_int_t)kernel->lds_bytes, "scratch_bytes",
-                      (json_int_t)kernel->scratch_bytes, "block_threads",
-                      kernel->block_threads ? json_integer(kernel->block_threads) : json_null(),
-                      "occupancy", (json_int_t)kernel->occupancy, "occupancy_max",
-                      (json_int_t)kernel->occupancy_max, "mix", mix_json(kernel));
+        json_t *entry = json_pack(
+            "{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o}", "kernel",
+            bp_json_text(kernel->name), "vgpr", (json_int_t)kernel->vgpr, "agpr",
+            (json_int_t)kernel->agpr, "sgpr", (json_int_t)kernel->sgpr, "spills",
+            (json_int_t)kernel->spills, "sgpr_spills", (json_int_t)kernel->sgpr_spills, "lds_bytes",
+            (json_int_t)kernel->lds_bytes, "scratch_bytes", (json_int_t)kernel->scratch_bytes,
+            "block_threads",
+            kernel->block_threads ? json_integer(kernel->block_threads) : json_null(), "occupancy",
+            (json_int_t)kernel->occupancy, "occupancy_max", (json_int_t)kernel->occupancy_max,
+            "mix", kernel->has_mix ? bp_json_mix(kernel) : json_null());
         if (json_array_append_new(kernels, entry) < 0) {
             json_decref(kernels);
             return NULL;

@@ -20,6 +20,8 @@ json_t *bp_json_unsigned(uint64_t value);
 json_t *bp_json_knobs(const struct bp_evaluation *evaluation);
 /* [{shape, launches: [{grid, block, dynamic_lds}], workspace_bytes}] */
 json_t *bp_json_plan(const struct bp_evaluation *evaluation);
+/* {"matrix": 0, "valu": 12, …} */
+json_t *bp_json_mix(const struct bp_profile_kernel *kernel);
 /* [{kernel, vgpr, …, occupancy, mix}], null where there is no profile; mix is null where it is not known. */
 json_t *bp_json_profile(const struct bp_profile *profile);
 

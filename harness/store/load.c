@@ -308,6 +308,39 @@ static bool fill_gate(sqlite3_stmt *row, struct bp_evaluation *e)
     return true;
 }
 
+static bool parse_mix(const char *text, uint32_t mix[BP_MIX_COUNT])
+{
+    json_t *object = json_loads(text, 0, NULL);
+    bool good = json_object_size(object) == BP_MIX_COUNT;
+    for (int i = 0; i < BP_MIX_COUNT && good; i++) {
+        json_t *value = json_object_get(object, bp_mix_name((enum bp_mix)i));
+        good = json_is_integer(value);
+        mix[i] = (uint32_t)json_integer_value(value);
+    }
+    json_decref(object);
+    return good;
+}
+
+static bool fill_kernel(sqlite3_stmt *row, struct bp_evaluation *e)
+{
+    if (e->profile.kernel_count == BP_PROFILE_KERNELS)
+        return false;
+    struct bp_profile_kernel *kernel = &e->profile.kernels[e->profile.kernel_count++];
+    *kernel = (struct bp_profile_kernel){.vgpr = count_of(row, 1),
+                                         .agpr = count_of(row, 2),
+                                         .sgpr = count_of(row, 3),
+                                         .spills = count_of(row, 4),
+                                         .sgpr_spills = count_of(row, 5),
+                                         .lds_bytes = count_of(row, 6),
+                                         .scratch_bytes = count_of(row, 7),
+                                         .block_threads = count_of(row, 8),
+                                         .occupancy = count_of(row, 9),
+                                         .occupancy_max = count_of(row, 10)};
+    copy_text(kernel->name, sizeof kernel->name, row, 0);
+    kernel->has_mix = sqlite3_column_type(row, 11) != SQLITE_NULL;
+    return !kernel->has_mix || parse_mix(bp_column_text(row, 11), kernel->mix);
+}
+
 /* The tables that make up an evaluation, each with what takes one row of it. */
 static const struct part {
     const char *sql;
@@ -327,6 +360,10 @@ static const struct part {
      fill_case},
     {"SELECT gates, shapes, skipped_because, compile_ms, run_ms FROM gate WHERE evaluation = ?",
      fill_gate},
+    {"SELECT kernel, vgpr, agpr, sgpr, spills, sgpr_spills, lds_bytes, scratch_bytes,"
+     " block_threads, occupancy, occupancy_max, mix FROM profile WHERE evaluation = ?"
+     " ORDER BY ordinal",
+     fill_kernel},
 };
 
 static int load_part(struct bp_reader *reader, const struct part *part, uint32_t number,

@@ -162,6 +162,31 @@ static int add_gate(struct bp_database *database, const struct bp_evaluation *e,
     return bp_database_insert(database, BP_INSERT_GATE, CELLS(row), err);
 }
 
+static int add_kernel(struct bp_database *database, uint32_t number, uint32_t ordinal,
+                      const struct bp_profile_kernel *kernel, struct bp_error *err)
+{
+    BP_AUTO_FREE char *mix = dump(bp_json_mix(kernel));
+    if (!mix)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for the profile of evaluation %u", number);
+    const struct bp_cell row[] = {
+        bp_cell_integer(number),
+        bp_cell_integer(ordinal),
+        bp_cell_text(kernel->name),
+        bp_cell_integer(kernel->vgpr),
+        bp_cell_integer(kernel->agpr),
+        bp_cell_integer(kernel->sgpr),
+        bp_cell_integer(kernel->spills),
+        bp_cell_integer(kernel->sgpr_spills),
+        bp_cell_integer(kernel->lds_bytes),
+        bp_cell_integer(kernel->scratch_bytes),
+        bp_cell_if(kernel->block_threads, bp_cell_integer(kernel->block_threads)),
+        bp_cell_integer(kernel->occupancy),
+        bp_cell_integer(kernel->occupancy_max),
+        bp_cell_if(kernel->has_mix, bp_cell_text(mix)),
+    };
+    return bp_database_insert(database, BP_INSERT_PROFILE, CELLS(row), err);
+}
+
 int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
                                const struct bp_evaluation *evaluation, struct bp_error *err)
 {
@@ -179,6 +204,9 @@ int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
             return -1;
     for (uint32_t i = 0; i < e->case_count; i++)
         if (add_case(database, e->number, i, &e->cases[i], err) < 0)
+            return -1;
+    for (uint32_t i = 0; i < e->profile.kernel_count; i++)
+        if (add_kernel(database, e->number, i, &e->profile.kernels[i], err) < 0)
             return -1;
     return e->gate.gates ? add_gate(database, e, err) : 0;
 }

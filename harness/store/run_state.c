@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/tree.h"
+#include "harness/store/demotion.h"
 #include "harness/store/runs.h"
 #include "harness/store/store.h"
 
@@ -30,15 +31,21 @@ static void push_last(struct bp_run_state *state, const struct bp_recorded *reco
         state->last_count++;
 }
 
+struct walk {
+    struct bp_run_state *state;
+    struct bp_demotions demotions;
+};
+
 static int add_evaluation(void *context, const struct bp_recorded *recorded, struct bp_error *err)
 {
-    struct bp_run_state *state = context;
+    const struct walk *walk = context;
+    struct bp_run_state *state = walk->state;
     (void)err;
     bp_safety_add(&state->safety, &recorded->safety, state->evaluations);
     state->evaluations++;
     state->duplicates += recorded->duplicate;
     state->verdicts[recorded->verdict]++;
-    if (recorded->promoted) {
+    if (recorded->promoted && !bp_demotions_has(&walk->demotions, recorded->number)) {
         state->best_number = recorded->number;
         state->best_score = recorded->score;
     }
@@ -72,11 +79,22 @@ static int take_event(void *context, const struct bp_stored_event *event, struct
     return 0;
 }
 
+static int read_evaluations(struct bp_store *store, struct bp_run_state *state,
+                            struct bp_error *err)
+{
+    struct walk walk = {.state = state};
+    if (bp_demotions_load(store, &walk.demotions, err) < 0)
+        return -1;
+    int result = bp_store_load_evaluations(store, add_evaluation, &walk, err);
+    bp_demotions_free(&walk.demotions);
+    return result;
+}
+
 static int read_record(struct bp_store *store, struct bp_run_state *state, struct bp_error *err)
 {
     struct last_event start = {0}, end = {0};
     char created[24] = "0";
-    if (bp_store_load_evaluations(store, add_evaluation, state, err) < 0 ||
+    if (read_evaluations(store, state, err) < 0 ||
         bp_store_load_events(store, "run", 0, add_start, state, err) < 0 ||
         bp_store_load_events(store, "run", 0, take_event, &start, err) < 0 ||
         bp_store_load_events(store, "end", 0, take_event, &end, err) < 0 ||

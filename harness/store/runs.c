@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/tree.h"
 #include "harness/store/connection.h"
@@ -58,14 +59,11 @@ static int64_t changed_ms(int dir_fd)
 static int add(struct bp_found_runs *found, int dir_fd, const char *path, bool named,
                struct bp_error *err)
 {
-    if (found->count == found->capacity) {
-        uint32_t capacity = found->capacity ? 2 * found->capacity : 16;
-        struct bp_found_run *grown = realloc(found->runs, capacity * sizeof *grown);
-        if (!grown)
-            return bp_fail(err, BP_ERR_MEMORY, "no memory for a list of runs");
-        found->runs = grown;
-        found->capacity = capacity;
-    }
+    struct bp_found_run *runs =
+        bp_array_grow(found->runs, found->count, &found->capacity, sizeof *runs);
+    if (!runs)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a list of runs");
+    found->runs = runs;
     struct bp_found_run *run = &found->runs[found->count];
     *run = (struct bp_found_run){.named = named,
                                  .pid = bp_run_holder(dir_fd),

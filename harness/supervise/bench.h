@@ -84,7 +84,7 @@ void bp_bench_forget(struct bp_bench *bench, const void *context);
 void bp_bench_position(const struct bp_bench *bench, struct bp_secret_position *position);
 void bp_bench_seek(struct bp_bench *bench, const struct bp_secret_position *position);
 
-/* Milliseconds the prepare child has spent on orders so far. */
+/* Milliseconds the prepare child has spent on orders so far, the one at work included. */
 double bp_bench_prepare_ms(const struct bp_bench *bench);
 
 /* Starts a run child (with room for every arena it maps) or a judge child of this bench. */

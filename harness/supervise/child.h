@@ -1,8 +1,7 @@
-/* child.h: one worker process as the supervisor sees it.
+/* child.h: the life of one worker process, from its start to its end.
  *
- * A child answers one request at a time. Which answer a request allows is a table in child.c; any
- * other frame, a wrong sequence or nonce, or a second answer kills the child (PROTOCOL). Every
- * request has a deadline. After the end (exit, signal, deadline, denial, protocol), pipes are
+ * A child answers one request at a time (conversation.h); whatever else it says kills it (PROTOCOL).
+ * Every request has a deadline. After the end (exit, signal, deadline, denial, protocol), pipes are
  * drained, then `ended` is called, once; no callback follows it.
  *
  * Nothing here blocks. A child that cannot be reaped within a second of its SIGKILL (state D) ends

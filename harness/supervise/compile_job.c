@@ -1,5 +1,6 @@
 #include "harness/supervise/compile_job.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,12 +13,9 @@
 
 #define OBJECT_MAX_BYTES (64u << 20)
 
-static int send_request(struct bp_compile_job *job, struct bp_error *err)
+static void fill_request(const struct bp_compile_options *options,
+                         struct bp_msg_compile_request *request)
 {
-    const struct bp_compile_options *options = &job->options;
-    BP_AUTO_FREE struct bp_msg_compile_request *request = bp_fault_calloc(1, sizeof *request);
-    if (!request)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for a compile request");
     memcpy(request->device, options->device, sizeof request->device);
     memcpy(request->arch, options->arch, sizeof request->arch);
     request->source_bytes = options->source_bytes;
@@ -29,7 +27,15 @@ static int send_request(struct bp_compile_job *job, struct bp_error *err)
     if (options->define_count > 0)
         memcpy(request->defines, options->defines,
                options->define_count * sizeof *options->defines);
+}
 
+static int send_request(struct bp_compile_job *job, struct bp_error *err)
+{
+    const struct bp_compile_options *options = &job->options;
+    BP_AUTO_FREE struct bp_msg_compile_request *request = bp_fault_calloc(1, sizeof *request);
+    if (!request)
+        return bp_fail(err, BP_ERR_MEMORY, "no memory for a compile request");
+    fill_request(options, request);
     BP_AUTO_FD int source_fd =
         bp_io_memfd_sealed("source", options->source, options->source_bytes, err);
     if (source_fd < 0)
@@ -114,6 +120,48 @@ static int seal_object(struct bp_compile_job *job, struct bp_error *err)
     return 0;
 }
 
+/* ---- the cache ---- */
+
+static void keep(const struct bp_compile_job *job)
+{
+    BP_AUTO_FREE struct bp_cached_object *object = calloc(1, sizeof *object);
+    if (!object || !job->key[0])
+        return;
+    *object = (struct bp_cached_object){
+        .fd = job->object_fd, .bytes = job->object_bytes, .profile = job->profile};
+    memcpy(object->key, job->key, sizeof object->key);
+    memcpy(object->hash, job->object_hash, sizeof object->hash);
+    memcpy(object->compiler, job->compiler, sizeof object->compiler);
+    memcpy(object->command, job->command, sizeof object->command);
+    bp_object_cache_keep(job->options.cache, object);
+}
+
+static bool find(struct bp_compile_job *job)
+{
+    struct bp_error ignored;
+    BP_AUTO_FREE struct bp_msg_compile_request *request = calloc(1, sizeof *request);
+    if (!request)
+        return false;
+    fill_request(&job->options, request);
+    if (bp_object_cache_key(request, job->options.source, job->options.source_bytes, job->key,
+                            &ignored) < 0)
+        return false;
+    const struct bp_cached_object *object = bp_object_cache_find(job->options.cache, job->key);
+    int fd = object ? fcntl(object->fd, F_DUPFD_CLOEXEC, 3) : -1;
+    if (fd < 0)
+        return false;
+    job->object_fd = fd;
+    job->object_bytes = object->bytes;
+    job->profile = object->profile;
+    memcpy(job->object_hash, object->hash, sizeof job->object_hash);
+    memcpy(job->compiler, object->compiler, sizeof job->compiler);
+    memcpy(job->command, object->command, sizeof job->command);
+    job->outcome.verdict = BP_VERDICT_PASS;
+    job->total_ms = bp_ns_to_ms(bp_clock_ns() - job->started_ns);
+    job->cached = job->done = true;
+    return true;
+}
+
 static void compile_ended(void *context, struct bp_child *child, const struct bp_child_end *end)
 {
     struct bp_compile_job *job = context;
@@ -124,6 +172,8 @@ static void compile_ended(void *context, struct bp_child *child, const struct bp
         job->outcome.verdict = err.code == BP_ERR_PROTOCOL ? BP_VERDICT_PROTOCOL : BP_VERDICT_INFRA;
         snprintf(job->outcome.message, sizeof job->outcome.message, "%s", err.msg);
     }
+    if (job->outcome.verdict == BP_VERDICT_PASS && job->options.cache)
+        keep(job);
     if (job->outcome.verdict != BP_VERDICT_PASS) {
         bp_close_fd(&job->object_fd);
         if (!job->diagnostics || !*job->diagnostics) {
@@ -154,6 +204,8 @@ int bp_compile_start(struct bp_compile_job *job, const struct bp_compile_options
 {
     *job = (struct bp_compile_job){.options = *options, .object_fd = -1};
     job->started_ns = bp_clock_ns();
+    if (options->cache && find(job))
+        return 0;
     job->memory_kills = bp_memory_kills();
     job->object_fd = bp_io_memfd("object", 0, err);
     if (job->object_fd < 0)

@@ -4,6 +4,7 @@
 
 #include "harness/supervise/bench.h"
 #include "harness/supervise/evidence.h"
+#include "harness/supervise/object_cache.h"
 #include "harness/supervise/spare.h"
 
 struct bp_compile_options {
@@ -17,10 +18,12 @@ struct bp_compile_options {
     uint32_t define_count;
     const struct bp_define *defines; /* borrowed until the job is done */
     struct bp_spare *spare;          /* its child is used where there is one; may be null */
+    struct bp_object_cache *cache;   /* an object that is in it needs no compiler; may be null */
 };
 
 struct bp_compile_job {
     bool working; /* the compiler has been asked */
+    bool cached;  /* it had not to be */
     bool done;
     struct bp_outcome outcome; /* PASS when there is an object */
     int object_fd;             /* owned by the job; sealed; -1 without an object */
@@ -36,13 +39,15 @@ struct bp_compile_job {
 
     /* the job's own */
     struct bp_compile_options options;
+    char key[BP_HASH_TEXT]; /* in the cache */
     struct bp_child *child;
     uint64_t started_ns;
     uint64_t memory_kills; /* of the kernel's, when it started */
     bool answered;
 };
 
-/* Starts the child, or asks the spare one; job->done becomes true in the loop. job must not move until then. */
+/* Starts the child, or asks the spare one; job->done becomes true in the loop, or at once for a cached
+ * object. job must not move until then. */
 int bp_compile_start(struct bp_compile_job *job, const struct bp_compile_options *options,
                      struct bp_error *err) BP_MUST_CHECK;
 void bp_compile_free(struct bp_compile_job *job);

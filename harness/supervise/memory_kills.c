@@ -15,3 +15,10 @@ uint64_t bp_memory_kills(void)
             break;
     return kills;
 }
+
+bool bp_memory_kills_grew(uint64_t *known)
+{
+    uint64_t before = *known;
+    *known = bp_memory_kills();
+    return *known > before;
+}

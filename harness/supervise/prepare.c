@@ -80,6 +80,7 @@ static void start_later(struct bp_prepare *prepare, const struct bp_error *why)
 static void give_up_child(struct bp_prepare *prepare, const struct bp_error *why)
 {
     bp_child_release(&prepare->child);
+    prepare->busy_ms = bp_prepare_busy_ms(prepare);
     prepare->ready = prepare->sent = false;
     start_later(prepare, why);
     if (prepare->first && ++prepare->first->tries >= ORDER_TRIES)
@@ -110,7 +111,7 @@ static int tell_arenas(struct bp_prepare *prepare, struct bp_error *err)
 
 static void take_result(struct bp_prepare *prepare)
 {
-    prepare->busy_ms += bp_ns_to_ms(bp_clock_ns() - prepare->sent_ns);
+    prepare->busy_ms = bp_prepare_busy_ms(prepare);
     prepare->sent = false;
     prepare->pause_ms = 0;
     end_first(prepare, NULL);
@@ -232,5 +233,6 @@ void bp_prepare_forget(struct bp_prepare *prepare, const void *context)
 
 double bp_prepare_busy_ms(const struct bp_prepare *prepare)
 {
-    return prepare->busy_ms;
+    double begun_ms = prepare->sent ? bp_ns_to_ms(bp_clock_ns() - prepare->sent_ns) : 0;
+    return prepare->busy_ms + begun_ms;
 }

@@ -44,7 +44,7 @@ int bp_prepare_add(struct bp_prepare *prepare, const struct bp_prepare_order *or
 /* Calls no `done` with this context any more; the orders themselves are still carried out. */
 void bp_prepare_forget(struct bp_prepare *prepare, const void *context);
 
-/* Milliseconds spent on orders so far. */
+/* Milliseconds spent on orders so far, the one at work included. */
 double bp_prepare_busy_ms(const struct bp_prepare *prepare);
 
 #endif

@@ -68,6 +68,7 @@ static void filled(void *context, const struct bp_error *why)
 {
     struct bp_stopwatch *watch = context;
     struct bp_error err;
+    watch->prepared_ms += bp_bench_prepare_ms(watch->bench) - watch->prepared_before_ms;
     if (why)
         watch->failed(watch->context, why);
     else if (ask(watch, &err) < 0)
@@ -89,6 +90,7 @@ bool bp_stopwatch_is_used_up(const struct bp_stopwatch *watch, bool at_deadline,
 int bp_stopwatch_start(struct bp_stopwatch *watch, uint32_t timed, struct bp_error *err)
 {
     watch->timed = timed;
+    watch->prepared_before_ms = bp_bench_prepare_ms(watch->bench);
     if (bp_child_freeze(watch->child, err) < 0)
         return -1;
     return bp_bench_fill_batch(watch->bench, timed, watch->side, watch->next_slot[timed],

@@ -32,6 +32,8 @@ struct bp_stopwatch {
     uint32_t undercuts;                  /* of the floor, one after the other, by the same shape */
     uint32_t timed;                      /* of the batch under way */
     double timeout_ms, spent_ms;         /* of that batch; of all before it */
+    double prepared_ms;                  /* work on inputs that batches have waited for */
+    double prepared_before_ms;           /* the bench's, when the last of them was ordered */
 };
 
 /* Zeroes what counts and sets the floors of the bench's machine. */

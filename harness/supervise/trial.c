@@ -47,8 +47,7 @@ struct bp_trial {
     struct bp_evidence *evidence; /* of the run child; of the judge when it was the one to end */
     char sandbox[BP_TEXT_LINE];
     uint64_t started_ns;
-    double busy_ms;     /* of both children at the last change of stage */
-    double prepared_ms; /* of the bench when this began */
+    double busy_ms; /* of both children at the last change of stage */
     struct bp_durations duration;
 };
 
@@ -389,7 +388,6 @@ int bp_trial_start(struct bp_trial *trial, const struct bp_trial_object *object,
     trial->started = true;
     trial->object = *object;
     trial->started_ns = bp_clock_ns();
-    trial->prepared_ms = bp_bench_prepare_ms(trial->options.bench);
     return trial->decided ? 0 : request_run(trial, err);
 }
 
@@ -437,9 +435,8 @@ void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp
     evaluation->duration.judge_ms += spent->judge_ms;
     evaluation->duration.time_ms += spent->time_ms;
     evaluation->duration.total_ms += spent->total_ms;
-    double prepared_ms = bp_bench_prepare_ms(trial->options.bench) - trial->prepared_ms;
-    evaluation->duration.prepare_ms += prepared_ms;
-    evaluation->duration.overhead_ms += spent->total_ms - prepared_ms -
+    evaluation->duration.prepare_ms += trial->watch.prepared_ms;
+    evaluation->duration.overhead_ms += spent->total_ms - trial->watch.prepared_ms -
                                         bp_child_busy_ms(trial->run) -
                                         bp_child_busy_ms(trial->judge);
     if (trial->outcome.verdict != BP_VERDICT_PASS || trial->times[0].count == 0)

@@ -30,7 +30,7 @@ libsystemd-dev    | pc libsystemd    | telling a service manager that the run is
 BP_TEST_PACKAGES='
 libcmocka-dev     | pc cmocka        | unit tests
 libclang-rt-14-dev | -               | sanitizer and coverage runtimes for kernels on the CPU device
-libamdhip64-5     | -                | hipRTC: compiles the seeds for AMD, no GPU needed
+libamdhip64-5     | -                | hipRTC: compiles kernels for AMD GPUs, no GPU needed
 sqlite3           | cmd sqlite3      | queries run.db in integration tests
 jq                | cmd jq           | reads JSON in integration tests and the test summary
 '

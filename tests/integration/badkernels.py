@@ -149,6 +149,8 @@ class Case:
             complaints.append(f"expected {self.kernel.expected}")
         if status != EXIT_STATUS.get(result["verdict"], EXIT_CANDIDATE):
             complaints.append(f"exit status {status} with {result['verdict']}")
+        if min(result["duration_ms"].values()) < 0:
+            complaints.append(f"a negative duration: {result['duration_ms']}")
         return complaints
 
 

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import sys
 
-KINDS = ("batch", "evaluation", "match", "final")
+KINDS = ("batch", "evaluation", "match", "demoted", "final")
 COLUMNS = ("number", "origin", "strategy", "parent", "source_hash", "object_hash", "verdict", "stage",
            "message", "score", "promoted", "duplicate", "duplicate_of")
 

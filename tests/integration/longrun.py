@@ -17,7 +17,7 @@ import tempfile
 import time
 import unittest
 
-from supervised import Program, isolate
+from supervised import Program, isolate, small_disk
 
 EXIT_INTERRUPTED = 130
 TIMEOUT_S = 30
@@ -220,13 +220,7 @@ class LongRunTest(unittest.TestCase):
     # ---- the disk ----
 
     def small_disk(self):
-        disk = os.path.join(self.parent, "disk")
-        os.mkdir(disk)
-        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", disk],
-                               capture_output=True, text=True, check=False)
-        if mount.returncode != 0:
-            self.skipTest(f"no disk to fill: {mount.stderr.strip()}")
-        self.addCleanup(subprocess.run, ["umount", disk], check=True)
+        disk = small_disk(self, self.parent, f"{DISK_MB}m")
         self.directory = os.path.join(disk, "run")
         return os.path.join(disk, "filler")
 

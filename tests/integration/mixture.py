@@ -12,13 +12,12 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
-from supervised import Program, isolate, mounts
+from supervised import Program, isolate, mounts, small_disk
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONFIG = os.path.join(HERE, "mixture", "mixture.yaml")
@@ -212,14 +211,7 @@ class MixtureTest(unittest.TestCase):
             self.assertEqual(mounts(), self.mounts)
 
     def test_full_disk(self):
-        disk = os.path.join(self.parent, "disk")
-        os.mkdir(disk)
-        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_KIB}k", "tmpfs", disk],
-                               capture_output=True, text=True, check=False)
-        if mount.returncode != 0:
-            self.skipTest(f"no disk to fill: {mount.stderr.strip()}")
-        self.addCleanup(subprocess.run, ["umount", disk], check=True)
-        run = Run(disk)
+        run = Run(small_disk(self, self.parent, f"{DISK_KIB}k"))
         self.assertEqual(self.end(run), EXIT_HARNESS, run.program.errors)
         self.assertIn("No space left on device", run.program.errors)
         self.assertNotIn("Sanitizer", run.program.errors)

@@ -58,6 +58,19 @@ def mounts():
         return len(file.read().splitlines())
 
 
+def small_disk(test, parent, size):
+    """A file system of that size for the test alone, as a directory below `parent`; without the right
+    to mount one the test is skipped."""
+    disk = os.path.join(parent, "disk")
+    os.mkdir(disk)
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk],
+                           capture_output=True, text=True, check=False)
+    if mount.returncode != 0:
+        test.skipTest(f"no disk to fill: {mount.stderr.strip()}")
+    test.addCleanup(subprocess.run, ["umount", disk], check=True)
+    return disk
+
+
 # The machine's ceilings are measured once for all programs of a test, and not into a HOME of theirs.
 CACHE = tempfile.TemporaryDirectory(prefix="bulletproof-test-cache-")
 

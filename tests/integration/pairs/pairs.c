@@ -7,7 +7,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "harness/evolve/identity.h"
 #include "harness/evolve/session.h"
@@ -48,7 +47,6 @@ static void waiting(void *context, const char *text)
 
 static int load(const char *path, struct bp_config *config, struct bp_error *err)
 {
-    struct bp_buffer source;
     bp_config_defaults(config);
     snprintf(config->dtype, sizeof config->dtype, "f16");
     snprintf(config->suite, sizeof config->suite, "odd_17");
@@ -56,15 +54,7 @@ static int load(const char *path, struct bp_config *config, struct bp_error *err
     config->timing.ring_mb = 1;
     config->timing.batch_ms = 1;
     config->limits.run_s = 2;
-    bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
-    if (bp_io_read_file(path, &source, err) < 0 ||
-        bp_kernel_head_parse(path, bp_buffer_text(&source), source.size, &config->head, err) < 0) {
-        bp_buffer_free(&source);
-        return -1;
-    }
-    config->source_bytes = source.size;
-    config->source = bp_steal_pointer(&source.data);
-    return 0;
+    return bp_config_read_kernel(path, config, err);
 }
 
 static int make(const struct bp_session *session, int64_t mode, struct bp_candidate *candidate,

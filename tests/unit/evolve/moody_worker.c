@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "evaluator/channel.h"
-#include "sandbox/confine.h"
+#include "tests/lib/confined.h"
 
 static char take_mood(const char *stage)
 {
@@ -39,19 +39,9 @@ static int claim(int argc, char **argv, enum bp_verdict verdict)
     static const enum bp_message_type allowed[] = {BP_MESSAGE_run_request, BP_MESSAGE_COUNT};
     struct bp_channel channel;
     struct bp_error err;
-    enum bp_policy_id policy;
     enum bp_message_type type;
-    struct bp_policy_limits limits;
-    struct bp_msg_ready ready = {.stage = "run"};
     void *request = NULL;
-    if (bp_policy_limits_parse(argc, argv, &policy, &limits, &err) < 0 ||
-        bp_confine_enter(BP_FD_STATUS, &err) < 0)
-        return 99;
-    bp_channel_open(&channel);
-    channel.nonce = 0;
-    if (bp_confine_stage(policy, &limits, BP_FD_CONTROL, ready.sandbox, sizeof ready.sandbox,
-                         &err) < 0 ||
-        bp_channel_send(&channel, BP_MESSAGE_ready, &ready, &err) < 0 ||
+    if (!confined_start(argc, argv, "run", &channel) ||
         bp_channel_receive(&channel, allowed, &type, &request, &err) <= 0)
         return 98;
     free(request);

@@ -69,6 +69,47 @@ static void champion_is_the_last_promoted(void **state)
     bp_ledger_free(&ledger);
 }
 
+/* The one before it is champion, and what is the same as it has failed too. */
+static void a_champion_can_fall(void **state)
+{
+    struct bp_ledger ledger;
+    const struct bp_history *view = &ledger.history;
+    const struct bp_point points[] = {{{0}}, {{1}}, {{2}}};
+    (void)state;
+    bp_ledger_init(&ledger, &space);
+    add(&ledger, 1, BP_VERDICT_PASS, 0, NULL, false);
+    add(&ledger, 2, BP_VERDICT_PASS, 1, &points[0], true);
+    add(&ledger, 3, BP_VERDICT_PASS, 1.2, &points[1], true);
+    add(&ledger, 4, BP_VERDICT_PASS, 1.5, &points[2], true);
+    book(&ledger,
+         &(struct bp_recorded){.number = 5,
+                               .verdict = BP_VERDICT_PASS,
+                               .score = 1.5,
+                               .has_score = true,
+                               .duplicate = true,
+                               .source_hash = hash_of("source", 5),
+                               .object_hash = hash_of("object", 4)},
+         &points[2]);
+    bp_ledger_demote(&ledger, 4, BP_VERDICT_CRASH);
+    assert_int_equal(ledger.champion_number, 3);
+    assert_true(ledger.champion_score == 1.2);
+    assert_int_equal(view->observations[view->champion].evaluation, 3);
+    assert_int_equal(view->best_count, 2);
+    assert_int_equal(view->observations[view->best[0]].evaluation, 3);
+    assert_int_equal(view->observations[view->best[1]].evaluation, 2);
+    assert_int_equal(bp_ledger_find_source(&ledger, hash_of("source", 5))->verdict,
+                     BP_VERDICT_CRASH);
+    assert_int_equal(bp_ledger_find_object(&ledger, hash_of("object", 4))->verdict,
+                     BP_VERDICT_CRASH);
+    assert_true(bp_ledger_find_object(&ledger, hash_of("object", 4))->score == 0);
+    bp_ledger_demote(&ledger, 3, BP_VERDICT_TAMPER);
+    assert_int_equal(ledger.champion_number, 2);
+    assert_int_equal(view->observations[view->champion].evaluation, 2);
+    add(&ledger, 6, BP_VERDICT_PASS, 1.1, &points[1], true);
+    assert_int_equal(ledger.champion_number, 6);
+    bp_ledger_free(&ledger);
+}
+
 static void identities_are_found(void **state)
 {
     struct bp_ledger ledger;
@@ -160,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(champion_is_the_last_promoted),
+        cmocka_unit_test(a_champion_can_fall),
         cmocka_unit_test(identities_are_found),
         cmocka_unit_test(a_harness_failure_is_nobodys_duplicate),
         cmocka_unit_test(the_first_of_many_is_found),

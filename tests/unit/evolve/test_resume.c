@@ -1,9 +1,12 @@
 /* A run's state, rebuilt from its record, is the state that the record was written from. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "harness/evolve/resume.h"
 #include "harness/evolve/standings.h"
+#include "harness/store/demotion.h"
+#include "harness/store/run_state.h"
 #include "tests/unit/store/sample.h"
 
 #define SHAPES 2
@@ -21,6 +24,7 @@ static void init(struct bp_run *run, const char *dir)
     run->config = &config;
     run->eager.object_fd = run->baseline.object_fd = run->champion.object_fd = -1;
     snprintf(run->dir, sizeof run->dir, "%s", dir);
+    snprintf(run->recorder.dir, sizeof run->recorder.dir, "%s", dir);
     bp_ledger_init(&run->ledger, &config.head.space);
     bp_progress_start(&run->progress);
 }
@@ -125,6 +129,28 @@ static void record_run(struct bp_run *run)
     record(run, loser, &points[3]);
 }
 
+/* Number 6 plays champion 4, which fails; then, before it is recorded, the one before that. */
+static void record_fall(struct bp_run *run, double log_ratio)
+{
+    static const struct bp_point point = {{1, 1}};
+    struct bp_error err;
+    struct bp_duel duel = {
+        .challenger = 6,
+        .incumbent = 4,
+        .ladder = run->ladder,
+        .result = {.outcome = {.verdict = BP_VERDICT_CRASH, .message = "it fell"},
+                   .failed_side = BP_RING_B}};
+    decide(run, &point, 1);
+    assert_int_equal(bp_store_flush(run->recorder.store, &err), 0);
+    struct bp_evaluation *challenger = evaluation_of(6, BP_VERDICT_PASS, 1.1, &point);
+    assert_int_equal(bp_run_attach(run, "match", bp_duel_json(&duel, SHAPES), &err), 0);
+    assert_int_equal(bp_run_demote(run, duel.result.outcome.verdict, bp_run_attach, &err), 0);
+    assert_int_equal(run->champion.evaluation->number, 2);
+    assert_true(run->ladder.level == 1);
+    play(run, challenger, log_ratio);
+    record(run, challenger, &point);
+}
+
 static void create(struct bp_run *run, const char *dir)
 {
     struct bp_error err;
@@ -199,6 +225,67 @@ static void the_state_is_what_it_was(void **state)
     assert_true(resumed.elapsed_s >= 100 && resumed.elapsed_s < 160);
     close_run(&before);
     close_run(&after);
+}
+
+static void a_fallen_champion_stays_down(void **state)
+{
+    struct bp_run before, after;
+    struct bp_resumed resumed;
+    struct bp_error err;
+    create(&before, *state);
+    record_run(&before);
+    record_fall(&before, -0.05);
+    assert_int_equal(before.ledger.champion_number, 2);
+    assert_int_equal(reopen(&before, &after, &resumed, &err), 0);
+    check_same_ledger(&before.ledger, &after.ledger);
+    assert_memory_equal(&before.ladder, &after.ladder, sizeof after.ladder);
+    assert_int_equal(after.champion.evaluation->number, 2);
+    close_run(&before);
+    close_run(&after);
+}
+
+static void who_comes_after_a_fall_is_champion(void **state)
+{
+    struct bp_run before, after;
+    struct bp_resumed resumed;
+    struct bp_run_state seen;
+    struct bp_error err;
+    create(&before, *state);
+    record_run(&before);
+    record_fall(&before, 0.2);
+    assert_int_equal(reopen(&before, &after, &resumed, &err), 0);
+    check_same_ledger(&before.ledger, &after.ledger);
+    assert_memory_equal(&before.ladder, &after.ladder, sizeof after.ladder);
+    assert_int_equal(after.champion.evaluation->number, 6);
+    assert_int_equal(bp_run_state_read(*state, &seen, &err), 0);
+    assert_int_equal(seen.best_number, 6);
+    close_run(&before);
+    close_run(&after);
+}
+
+static void a_fall_of_nobody_is_refused(void **state)
+{
+    static const uint32_t nobody[] = {0, 2, 3, 5, 99};
+    for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++) {
+        char dir[300];
+        struct bp_demotion demotion = {.evaluation = nobody[i],
+                                       .verdict = BP_VERDICT_CRASH,
+                                       .since = 6,
+                                       .champion = 2,
+                                       .score = 1};
+        struct bp_run before, after;
+        struct bp_resumed resumed;
+        struct bp_error err;
+        snprintf(dir, sizeof dir, "%s/%zu", (const char *)*state, i);
+        assert_int_equal(mkdir(dir, 0700), 0);
+        create(&before, dir);
+        record_run(&before);
+        event(&before, "demoted", bp_demotion_json(&demotion));
+        assert_int_equal(reopen(&before, &after, &resumed, &err), -1);
+        assert_int_equal(err.code, BP_ERR_UNAVAILABLE);
+        close_run(&before);
+        close_run(&after);
+    }
 }
 
 static void a_batch_cut_short_is_pending(void **state)
@@ -293,6 +380,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_state_is_what_it_was, sample_setup, sample_teardown),
+        cmocka_unit_test_setup_teardown(a_fallen_champion_stays_down, sample_setup,
+                                        sample_teardown),
+        cmocka_unit_test_setup_teardown(who_comes_after_a_fall_is_champion, sample_setup,
+                                        sample_teardown),
+        cmocka_unit_test_setup_teardown(a_fall_of_nobody_is_refused, sample_setup, sample_teardown),
         cmocka_unit_test_setup_teardown(a_batch_cut_short_is_pending, sample_setup,
                                         sample_teardown),
         cmocka_unit_test_setup_teardown(a_final_comparison_holds_for_its_champion_only,

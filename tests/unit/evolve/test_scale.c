@@ -15,12 +15,6 @@
 
 #define COUNT 5000
 
-static void must(int result, const struct bp_error *err)
-{
-    if (result < 0)
-        fail_msg("%s", err->msg);
-}
-
 static void assert_same_history(const struct bp_history *a, const struct bp_history *b)
 {
     assert_int_equal(a->count, b->count);

@@ -1,6 +1,5 @@
 /* A session with real children, some of which fail as told: what is retried and what is not, what the
  * device goes through, and that no failure of ours ends the run. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -25,6 +24,7 @@
 #include "base/log.h"
 #include "harness/evolve/identity.h"
 #include "harness/evolve/session.h"
+#include "tests/lib/descriptors.h"
 
 static char directory[] = "/tmp/bulletproof-session-XXXXXX";
 static struct bp_session *session;
@@ -283,16 +283,6 @@ static void grant_descriptors(void *context)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
 }
 
-static uint32_t open_descriptors(void)
-{
-    uint32_t count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
-}
-
 static void a_child_that_cannot_be_started_costs_an_attempt(void **state)
 {
     struct bp_candidate candidate;
@@ -381,13 +371,16 @@ static void all_timed_calls_share_a_limit(void **state)
     drop(&candidate);
 }
 
+static uint32_t chances = 1; /* of the challenger */
+
 static void play(const char *moods, const struct bp_candidate *a, const struct bp_candidate *b,
                  struct bp_match_result *result)
 {
+    struct bp_match_rules rules = {.rounds = 4, .chances = {chances, 2}};
     struct bp_error err;
     set_moods("run", moods);
     session->matches = 0;
-    assert_int_equal(bp_session_match(session, a, b, 4, false, result, &err), 0);
+    assert_int_equal(bp_session_match(session, a, b, &rules, result, &err), 0);
     printf("%u plays, %s %s\n", (unsigned)session->matches,
            bp_verdict_name(result->outcome.verdict), result->outcome.message);
 }
@@ -436,7 +429,14 @@ static void matches_are_played_again(void **state)
     assert_int_equal(result.outcome.verdict, BP_VERDICT_CRASH);
     assert_int_equal(result.failed_side, BP_RING_A);
     assert_int_equal(session->matches, 1);
-    play("", &good, &bad, &result); /* the incumbent's, twice: void */
+    chances = 2; /* as the champion has them in the final comparison */
+    play("", &bad, &good, &result);
+    assert_int_equal(result.outcome.verdict, BP_VERDICT_CRASH);
+    assert_int_equal(result.failed_side, BP_RING_A);
+    assert_int_equal(session->matches, 2);
+    chances = 1;
+    config->retry.attempts = 1;     /* however few there are */
+    play("", &good, &bad, &result); /* the incumbent's, twice */
     assert_int_equal(result.outcome.verdict, BP_VERDICT_CRASH);
     assert_int_equal(result.failed_side, BP_RING_B);
     assert_int_equal(session->matches, 2);
@@ -484,20 +484,13 @@ static int copy_worker(struct bp_error *err)
 
 static int load(struct bp_error *err)
 {
-    struct bp_buffer source;
     bp_config_defaults(config);
     snprintf(config->dtype, sizeof config->dtype, "f16");
     snprintf(config->suite, sizeof config->suite, "tiny");
     config->parallel = 1;
     config->timing.ring_mb = 1;
     config->timing.batch_ms = 1;
-    bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
-    if (bp_io_read_file(KERNEL, &source, err) < 0 ||
-        bp_kernel_head_parse(KERNEL, bp_buffer_text(&source), source.size, &config->head, err) < 0)
-        return -1;
-    config->source_bytes = source.size;
-    config->source = bp_steal_pointer(&source.data);
-    return 0;
+    return bp_config_read_kernel(KERNEL, config, err);
 }
 
 static int open_session(void **state)

@@ -13,7 +13,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#define STAGES (ABUSE_PREPARE | ABUSE_COMPILE | ABUSE_RUN | ABUSE_JUDGE | ABUSE_PROBE)
+#define COMPILES (ABUSE_COMPILE | ABUSE_COMPILE_GPU)
+#define STAGES (ABUSE_PREPARE | COMPILES | ABUSE_RUN | ABUSE_JUDGE | ABUSE_PROBE)
 
 /* clang-format off: a table. Arguments are such that a call which gets through does no harm. */
 #define ESCAPE(call)                                                                               \
@@ -247,7 +248,7 @@ const struct abuse abuses[] = {
     CALL(creat),
     CALL(utime),
     FORM(fork_call_number, fork, 0),
-    BUT(ABUSE_COMPILE, alarm, 0),
+    BUT(COMPILES, alarm, 0),
     CALL(getpmsg),
     CALL(epoll_wait),
     CALL(select),

@@ -13,6 +13,7 @@ enum abuse_context {
     ABUSE_JUDGE = 1 << 3,
     ABUSE_PROBE = 1 << 4,
     ABUSE_CANDIDATE = 1 << 5,
+    ABUSE_COMPILE_GPU = 1 << 6,
 };
 
 struct abuse {

@@ -24,6 +24,7 @@ static const struct context {
 } contexts[] = {
     {ABUSE_PREPARE, BP_POLICY_PREPARE, "", false},
     {ABUSE_COMPILE, BP_POLICY_COMPILE_CPU, "", false},
+    {ABUSE_COMPILE_GPU, BP_POLICY_COMPILE_GPU, "", false},
     {ABUSE_RUN, BP_POLICY_RUN_CPU, "", true},
     {ABUSE_JUDGE, BP_POLICY_JUDGE, "", false},
     {ABUSE_PROBE, BP_POLICY_PROBE_CPU, "", false},

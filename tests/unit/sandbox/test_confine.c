@@ -35,6 +35,7 @@ struct expectation {
 };
 
 #define COMPILE BP_POLICY_COMPILE_CPU
+#define COMPILE_GPU BP_POLICY_COMPILE_GPU
 #define PREPARE BP_POLICY_PREPARE
 #define JUDGE BP_POLICY_JUDGE
 #define RUN BP_POLICY_RUN_CPU
@@ -85,6 +86,22 @@ static const struct expectation expectations[] = {
     {COMPILE, "compile", DONE, 0, "status 0 object made"},
     {COMPILE, "compile_passwd", DONE, 0, "status 256 object missing"},
     {COMPILE, "compile_incbin", DONE, 0, "status 256 object missing"},
+
+    {COMPILE_GPU, "nothing", DONE, 0, ""},
+    {COMPILE_GPU, "fork", DENIED, 0, "clone("},
+    {COMPILE_GPU, "exec_shell", DENIED, 0, "execve("},
+    {COMPILE_GPU, "socket_inet", DENIED, 0, "socket("},
+    {COMPILE_GPU, "open_passwd", CLOSED, 0, ""},
+    {COMPILE_GPU, "open_device", CLOSED, 0, ""},
+    {COMPILE_GPU, "write_private", DONE, 0, ""},
+    {COMPILE_GPU, "big_file", SIGNAL, SIGXFSZ, ""},
+    {COMPILE_GPU, "parent_memory", CLOSED, 0, ""},
+    {COMPILE_GPU, "own_memory", CLOSED, 0, ""},
+    {COMPILE_GPU, "mmap_exec", DENIED, 0, "mmap("},
+    {COMPILE_GPU, "mprotect_exec", DENIED, 0, "mprotect("},
+    {COMPILE_GPU, "raise_limit", DENIED, 0, "prlimit64("},
+    {COMPILE_GPU, "ptrace", SIGNAL, SIGSYS, ""},
+    {COMPILE_GPU, "kill_parent", DENIED, 0, "kill("},
 
     {PREPARE, "nothing", DONE, 0, ""},
     {PREPARE, "fork", DENIED, 0, "clone("},
@@ -303,14 +320,14 @@ static void test_limits_in_force(void **state)
         struct bp_policy_limits limits = {.cpu_s = 33, .file_bytes = 1 << 20};
         lab_run(policy, "sleep", &limits, "ready", &result);
         const char *text = result.proc_limits;
-        int compile = policy == COMPILE;
+        int compile = policy == COMPILE || policy == COMPILE_GPU;
         assert_int_equal(limit_of(text, "Max core file size"), 0);
         assert_int_equal(limit_of(text, "Max cpu time"), 33);
         assert_int_equal(limit_of(text, "Max file size"), compile ? 1 << 20 : 0);
         assert_int_equal(limit_of(text, "Max open files"), compile ? 256 : 64);
         assert_int_equal(limit_of(text, "Max locked memory"), 0);
         assert_int_equal(limit_of(text, "Max stack size"), 8 << 20);
-        if (compile && (geteuid() == 0 || lab_namespaces & CLONE_NEWUSER))
+        if (policy == COMPILE && (geteuid() == 0 || lab_namespaces & CLONE_NEWUSER))
             assert_int_equal(limit_of(text, "Max processes"), 1024);
     }
 }

@@ -61,6 +61,22 @@ static void fill_lists(struct bp_evaluation *e)
                                            .calls_per_batch = 3};
         snprintf(e->timings[i].shape, BP_SHAPE_NAME, "shape_%u", i);
     }
+    e->profile.kernel_count = 2;
+    e->profile.kernels[0] = (struct bp_profile_kernel){.name = "gqa_kernel0",
+                                                       .vgpr = 128,
+                                                       .agpr = 16,
+                                                       .sgpr = 40,
+                                                       .spills = 3,
+                                                       .sgpr_spills = 1,
+                                                       .lds_bytes = 32768,
+                                                       .scratch_bytes = 12,
+                                                       .block_threads = 256,
+                                                       .occupancy = 4,
+                                                       .occupancy_max = 16,
+                                                       .has_mix = 1,
+                                                       .mix = {1, 2, 3, 4, 5, 6, 7}};
+    e->profile.kernels[1] =
+        (struct bp_profile_kernel){.name = "gqa_plan", .vgpr = 12, .occupancy_max = 16};
     e->plan_count = 1;
     e->plans = calloc(1, sizeof *e->plans);
     assert_non_null(e->plans);
@@ -124,6 +140,21 @@ struct bp_evaluation *sample_evaluation(uint32_t number, enum bp_verdict verdict
     fill_lists(e);
     bp_evaluation_safety(e);
     return e;
+}
+
+struct bp_store *sample_create(const char *dir, uint64_t seed)
+{
+    struct bp_store *store = NULL;
+    struct bp_error err;
+    must(bp_store_create(dir, seed, &store, &err), &err);
+    return store;
+}
+
+void sample_record(struct bp_store *store, struct bp_evaluation *e)
+{
+    struct bp_error err;
+    must(bp_store_evaluation(store, e, &err), &err);
+    bp_evaluation_free(e);
 }
 
 static sqlite3 *open_record(const char *dir)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "harness/store/store.h"
+#include "tests/lib/must.h"
 
 #define SAMPLE_ATTEMPTS 3
 #define SAMPLE_TIMINGS 4
@@ -24,6 +25,10 @@ int sample_teardown(void **state);
 const char *sample_path(const char *dir, const char *name);
 
 struct bp_evaluation *sample_evaluation(uint32_t number, enum bp_verdict verdict);
+
+/* Each fails the test when it fails. */
+struct bp_store *sample_create(const char *dir, uint64_t seed);
+void sample_record(struct bp_store *store, struct bp_evaluation *e); /* which it frees */
 
 /* The first column of the query's only row, run over a connection of its own. The test fails when
  * there is none. The text is the caller's. */

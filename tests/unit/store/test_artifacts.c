@@ -15,12 +15,6 @@
 #include "harness/report/artifacts.h"
 #include "tests/unit/store/sample.h"
 
-static void must(int result, const struct bp_error *err)
-{
-    if (result < 0)
-        fail_msg("%s", err->msg);
-}
-
 static json_t *load(const char *dir, const char *name)
 {
     json_error_t error;

@@ -18,12 +18,6 @@
 
 static const char object_text[] = "\177ELF code";
 
-static void must(int result, const struct bp_error *err)
-{
-    if (result < 0)
-        fail_msg("%s", err->msg);
-}
-
 static struct bp_replay_setting a_setting(void)
 {
     struct bp_replay_setting setting = {.version = "0.1.0",

@@ -13,12 +13,6 @@
 #define DAY_MS INT64_C(86400000)
 enum { RUNS = 5 };
 
-static void must(int result, const struct bp_error *err)
-{
-    if (result < 0)
-        fail_msg("%s", err->msg);
-}
-
 /* Runs of 1, 2, … days ago; the second is in use, the last was named. */
 static struct bp_found_runs some_runs(struct bp_found_run runs[RUNS])
 {

@@ -19,15 +19,6 @@
 #include "harness/report/artifacts.h"
 #include "tests/unit/store/sample.h"
 
-static struct bp_store *create(const char *dir)
-{
-    struct bp_store *store = NULL;
-    struct bp_error err;
-    if (bp_store_create(dir, 1, &store, &err) < 0)
-        fail_msg("%s", err.msg);
-    return store;
-}
-
 /* Records evaluations from first on until one fails; returns how many were committed. */
 static uint32_t fill_until_failure(struct bp_store *store, uint32_t first, uint32_t most,
                                    struct bp_error *err)
@@ -156,7 +147,7 @@ static void full_disk(void **state)
         print_message("skipped: only a user who may mount can make a small disk\n");
         skip();
     }
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 1);
     uint32_t done = fill_until_failure(store, 1, 5000, &err);
     print_message("full disk after %u evaluations: %s\n", done, err.msg);
     assert_in_range(done, 1, 4999);
@@ -210,7 +201,7 @@ static void a_disk_full_for_a_moment_is_waited_for(void **state)
         skip();
     }
     bp_log_set_level(BP_LOG_ERROR);
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 1);
     assert_int_equal(fill_until_failure(store, 1, 2, &err), 2);
     fill_disk(dir);
     uint64_t began_ns = bp_clock_ns();
@@ -269,7 +260,7 @@ static void file_size_limit(void **state)
     const char *dir = *state;
     struct bp_error err = {0};
     struct rlimit before, small;
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 1);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     small = (struct rlimit){.rlim_cur = 200000, .rlim_max = before.rlim_max};
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
@@ -336,7 +327,7 @@ static void create_on_a_full_disk_leaves_nothing(void **state)
     assert_non_null(strstr(err.msg, sample_path(dir, "run.db")));
     assert_int_not_equal(access(sample_path(dir, "run.db"), F_OK), 0);
     assert_int_not_equal(access(sample_path(dir, "run.db-wal"), F_OK), 0);
-    assert_int_equal(bp_store_close(create(dir), &err), 0);
+    assert_int_equal(bp_store_close(sample_create(dir, 1), &err), 0);
 }
 
 /* In a child, because closing a descriptor of run.db here would drop SQLite's locks on it. */
@@ -364,7 +355,7 @@ static void corrupted_record(void **state)
 {
     const char *dir = *state;
     struct bp_error err = {0};
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 1);
     assert_int_equal(fill_until_failure(store, 1, 5, &err), 5);
     /* A write by another connection makes the store's forget the pages that it has read. */
     sqlite3_free(sample_execute(dir, "INSERT INTO meta VALUES('x','y');"
@@ -431,7 +422,7 @@ static void a_lock_held_for_long_stops_the_record(void **state)
     struct bp_error err = {0};
     struct holder holder;
     holder_start(&holder, dir);
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 1);
     assert_int_equal(fill_until_failure(store, 1, 2, &err), 2);
     holder_take(&holder);
     uint64_t start = bp_clock_ns();
@@ -453,7 +444,7 @@ static void a_lock_held_for_a_while_is_waited_for(void **state)
     struct bp_error err = {0};
     struct holder holder;
     holder_start(&holder, dir);
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 1);
     BP_AUTO_FREE char *path = strdup(sample_path(dir, "run.db is locked by another process"));
     assert_int_equal(bp_log_open(sample_path(dir, "log.txt"), &err), 0);
     holder_take(&holder);
@@ -481,7 +472,7 @@ static void read_only_file_system(void **state)
         print_message("skipped: only a user who may mount can make one\n");
         skip();
     }
-    store = create(dir);
+    store = sample_create(dir, 1);
     assert_int_equal(fill_until_failure(store, 1, 5, &err), 5);
     assert_int_equal(bp_store_close(store, &err), 0);
     assert_int_equal(mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
@@ -502,7 +493,7 @@ static void record_taken_away(void **state)
 {
     const char *dir = *state;
     struct bp_error err = {0};
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 1);
     assert_int_equal(fill_until_failure(store, 1, 2, &err), 2);
     assert_int_equal(unlink(sample_path(dir, "run.db")), 0);
     assert_int_equal(fill_until_failure(store, 3, 1, &err), 0);
@@ -516,7 +507,7 @@ static void record_replaced(void **state)
 {
     const char *dir = *state;
     struct bp_error err = {0};
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 1);
     assert_int_equal(fill_until_failure(store, 1, 2, &err), 2);
     BP_AUTO_FREE char *other = strdup(sample_path(dir, "other"));
     fclose(fopen(other, "w"));

@@ -66,24 +66,47 @@ static void check_parts(json_t *object)
            "dynamic_lds", &n);
 }
 
+static void check_profile(json_t *profile)
+{
+    static const struct {
+        const char *name;
+        json_int_t value;
+    } numbers[] = {{"vgpr", 128},         {"agpr", 16},           {"sgpr", 40},
+                   {"spills", 3},         {"sgpr_spills", 1},     {"lds_bytes", 32768},
+                   {"scratch_bytes", 12}, {"block_threads", 256}, {"occupancy", 4},
+                   {"occupancy_max", 16}};
+    json_t *first = json_array_get(profile, 0), *second = json_array_get(profile, 1);
+    json_t *mix = json_object_get(first, "mix");
+    assert_int_equal(json_array_size(profile), 2);
+    assert_string_equal(json_string_value(json_object_get(first, "kernel")), "gqa_kernel0");
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        assert_int_equal(json_integer_value(json_object_get(first, numbers[i].name)),
+                         numbers[i].value);
+    assert_int_equal(json_object_size(mix), BP_MIX_COUNT);
+    assert_int_equal(json_integer_value(json_object_get(mix, "matrix")), 1);
+    assert_int_equal(json_integer_value(json_object_get(mix, "other")), 7);
+    assert_true(json_is_null(json_object_get(second, "mix")));
+    assert_true(json_is_null(json_object_get(second, "block_threads")));
+}
+
 static void every_verdict(void **state)
 {
     (void)state;
     for (int i = 0; i < BP_VERDICT_COUNT; i++) {
         struct bp_evaluation *e = sample_evaluation(42, (enum bp_verdict)i);
-        json_t *object = object_of(e), *list, *part;
+        json_t *object = object_of(e), *list, *part, *profile;
         const char *verdict, *stage, *text, *knob;
         double score;
         json_int_t number, parent, wall_ms, bm;
         unpack(object,
                "{s:s, s:s, s:s, s:s, s:F, s:[], s:n, s:I, s:s, s:s, s:I, s:s, s:s, s:{s:I, s:s},"
-               " s:s, s:s, s:o, s:s, s:s, s:o, s:n, s:n, s:o, s:o, s:o, s:o, s:o, s:s, s:I}",
+               " s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:s, s:I}",
                "verdict", &verdict, "blame", &text, "stage", &stage, "message", &text, "score",
                &score, "flags", "duplicate_of", "number", &number, "origin", &text, "strategy",
                &text, "parent", &parent, "kernel", &text, "dtype", &text, "knobs", "BM", &bm,
                "PATH", &knob, "source_hash", &text, "object_hash", &text, "device", &part, "suite",
-               &text, "sandbox", &text, "attempts", &list, "profile", "gate", "plan", &list,
-               "timing", &list, "correctness", &list, "safety", &part, "duration_ms", &part,
+               &text, "sandbox", &text, "attempts", &list, "profile", &profile, "gate", "plan",
+               &list, "timing", &list, "correctness", &list, "safety", &part, "duration_ms", &part,
                "diagnostics", &text, "finished_wall_ms", &wall_ms);
         assert_string_equal(verdict, bp_verdict_name((enum bp_verdict)i));
         assert_string_equal(stage, i == BP_VERDICT_PASS ? "time" : "run");
@@ -94,6 +117,7 @@ static void every_verdict(void **state)
         assert_string_equal(knob, "wide");
         assert_int_equal(wall_ms, 1700000000000);
         check_parts(object);
+        check_profile(profile);
         json_decref(object);
         bp_evaluation_free(e);
     }

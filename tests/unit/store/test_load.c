@@ -13,15 +13,6 @@
 #include "base/cleanup.h"
 #include "tests/unit/store/sample.h"
 
-static struct bp_store *create(const char *dir)
-{
-    struct bp_store *store = NULL;
-    struct bp_error err;
-    if (bp_store_create(dir, 77, &store, &err) < 0)
-        fail_msg("%s", err.msg);
-    return store;
-}
-
 static struct bp_store *reopen(const char *dir)
 {
     struct bp_store *store = NULL;
@@ -29,19 +20,6 @@ static struct bp_store *reopen(const char *dir)
     if (bp_store_open(dir, &store, &err) < 0)
         fail_msg("%s", err.msg);
     return store;
-}
-
-static void must(int result, const struct bp_error *err)
-{
-    if (result < 0)
-        fail_msg("%s", err->msg);
-}
-
-static void record(struct bp_store *store, struct bp_evaluation *e)
-{
-    struct bp_error err;
-    must(bp_store_evaluation(store, e, &err), &err);
-    bp_evaluation_free(e);
 }
 
 static void finish(struct bp_store *store)
@@ -56,7 +34,7 @@ static void key_seed_and_sessions_come_back(void **state)
     struct bp_key first, second;
     struct bp_error err;
     uint32_t session = 0;
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 77);
     bp_store_run_key(store, &first);
     must(bp_store_begin_session(store, &session, &err), &err);
     assert_int_equal(session, 1);
@@ -80,7 +58,7 @@ static void texts_are_fixed(void **state)
     const char *dir = *state;
     struct bp_error err;
     char text[64];
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 77);
     assert_int_equal(bp_store_text(store, "config_hash", text, sizeof text, &err), 0);
     must(bp_store_set_text(store, "config_hash", "abc", &err), &err);
     must(bp_store_set_text(store, "parallel", "2", &err), &err);
@@ -135,6 +113,7 @@ static void assert_same(const struct bp_evaluation *a, const struct bp_evaluatio
     SAME_VALUE(finished_wall_ms), SAME_VALUE(source_bytes);
     assert_memory_equal(&a->duration, &b->duration, sizeof a->duration);
     assert_memory_equal(&a->safety, &b->safety, sizeof a->safety);
+    assert_memory_equal(&a->profile, &b->profile, sizeof a->profile);
     assert_memory_equal(a->source, b->source, a->source_bytes + 1);
     assert_same_lists(a, b);
 }
@@ -144,7 +123,7 @@ static void whole_evaluations_come_back(void **state)
     const char *dir = *state;
     struct bp_error err;
     struct bp_evaluation *loaded;
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 77);
     struct bp_evaluation *e = sample_evaluation(1, BP_VERDICT_PASS);
     e->promoted = true;
     e->source[3] = '\0'; /* a refused source may hold anything */
@@ -177,7 +156,7 @@ static void what_is_not_known_stays_unknown(void **state)
 {
     struct bp_error err;
     struct bp_evaluation *e = sample_evaluation(1, BP_VERDICT_INVALID_SOURCE), *loaded;
-    struct bp_store *store = create(*state);
+    struct bp_store *store = sample_create(*state, 77);
     e->has_score = false;
     e->score = 0;
     e->cases[0].max_ratio = NAN;
@@ -219,14 +198,14 @@ static int note_recorded(void *context, const struct bp_recorded *recorded, stru
 static void order_is_that_of_recording(void **state)
 {
     struct bp_error err;
-    struct bp_store *store = create(*state);
-    record(store, sample_evaluation(1, BP_VERDICT_PASS));
-    record(store, sample_evaluation(3, BP_VERDICT_PASS)); /* answered at once */
+    struct bp_store *store = sample_create(*state, 77);
+    sample_record(store, sample_evaluation(1, BP_VERDICT_PASS));
+    sample_record(store, sample_evaluation(3, BP_VERDICT_PASS)); /* answered at once */
     struct bp_evaluation *e = sample_evaluation(2, BP_VERDICT_CRASH);
     e->duplicate = true;
     e->duplicate_of = 1;
     e->promoted = true;
-    record(store, e);
+    sample_record(store, e);
     finish(store);
     must(bp_store_read(*state, &store, &err), &err);
     struct walk walk = {0}, back = {.most = 2};
@@ -273,13 +252,13 @@ static int note_event(void *context, const struct bp_stored_event *event, struct
 static void events_go_on_counting(void **state)
 {
     struct bp_error err;
-    struct bp_store *store = create(*state);
+    struct bp_store *store = sample_create(*state, 77);
     must(bp_store_event(store, "run", "{\"session\":1}", &err), &err);
-    record(store, sample_evaluation(1, BP_VERDICT_PASS));
+    sample_record(store, sample_evaluation(1, BP_VERDICT_PASS));
     finish(store);
     store = reopen(*state);
     must(bp_store_event(store, "run", "{\"session\":2}", &err), &err);
-    record(store, sample_evaluation(2, BP_VERDICT_PASS));
+    sample_record(store, sample_evaluation(2, BP_VERDICT_PASS));
     must(bp_store_flush(store, &err), &err);
     struct script all = {0}, runs = {0}, rest = {0}, failed = {.fail_at = 2};
     must(bp_store_load_events(store, NULL, 1, note_event, &all, &err), &err);
@@ -300,19 +279,19 @@ static void attached_events_share_the_transaction(void **state)
 {
     const char *dir = *state;
     struct bp_error err;
-    struct bp_store *store = create(dir);
+    struct bp_store *store = sample_create(dir, 77);
     must(bp_store_attach(store, "match", "{\"challenger\":1}", &err), &err);
     must(bp_store_event(store, "batch", "{}", &err), &err);
     must(bp_store_flush(store, &err), &err);
     assert_int_equal(sample_integer(dir, "SELECT count(*) FROM event"), 1);
-    record(store, sample_evaluation(1, BP_VERDICT_PASS));
+    sample_record(store, sample_evaluation(1, BP_VERDICT_PASS));
     must(bp_store_flush(store, &err), &err);
     struct script script = {0};
     must(bp_store_load_events(store, NULL, 1, note_event, &script, &err), &err);
     assert_string_equal(script.text, "1batch{} 2match{\"challenger\":1} 3evaluation ");
     must(bp_store_attach(store, "match", "{\"challenger\":2}", &err), &err);
     must(bp_store_flush(store, &err), &err);
-    record(store, sample_evaluation(1, BP_VERDICT_PASS)); /* that number is taken: fails */
+    sample_record(store, sample_evaluation(1, BP_VERDICT_PASS)); /* that number is taken: fails */
     assert_int_equal(bp_store_flush(store, &err), -1);
     assert_int_equal(sample_integer(dir, "SELECT count(*) FROM event"), 3);
     assert_int_equal(bp_store_close(store, &err), -1);
@@ -326,14 +305,14 @@ static void reading_beside_a_live_run(void **state)
 {
     const char *dir = *state;
     struct bp_error err;
-    struct bp_store *store = create(dir), *reader;
+    struct bp_store *store = sample_create(dir, 77), *reader;
     struct walk walk = {0}, again = {0};
-    record(store, sample_evaluation(1, BP_VERDICT_PASS));
+    sample_record(store, sample_evaluation(1, BP_VERDICT_PASS));
     must(bp_store_flush(store, &err), &err);
     must(bp_store_read(dir, &reader, &err), &err);
     must(bp_store_load_evaluations(reader, note_recorded, &walk, &err), &err);
     assert_int_equal(walk.count, 1);
-    record(store, sample_evaluation(2, BP_VERDICT_PASS));
+    sample_record(store, sample_evaluation(2, BP_VERDICT_PASS));
     must(bp_store_flush(store, &err), &err);
     must(bp_store_load_evaluations(reader, note_recorded, &again, &err), &err);
     assert_int_equal(again.count, 2);
@@ -346,7 +325,7 @@ static void reading_beside_a_live_run(void **state)
     assert_int_equal(err.code, BP_ERR_STATE);
     finish(reader);
     /* The writer is not disturbed by a reader's end. */
-    record(store, sample_evaluation(3, BP_VERDICT_PASS));
+    sample_record(store, sample_evaluation(3, BP_VERDICT_PASS));
     finish(store);
     assert_int_equal(sample_integer(dir, "SELECT count(*) FROM evaluation"), 3);
 }
@@ -357,8 +336,8 @@ static void reading_an_archive(void **state)
 {
     const char *dir = *state;
     int status;
-    struct bp_store *store = create(dir);
-    record(store, sample_evaluation(1, BP_VERDICT_PASS));
+    struct bp_store *store = sample_create(dir, 77);
+    sample_record(store, sample_evaluation(1, BP_VERDICT_PASS));
     finish(store);
     assert_int_not_equal(access(sample_path(dir, "run.db-wal"), F_OK), 0);
     assert_int_equal(chmod(sample_path(dir, "run.db"), 0644), 0);
@@ -381,7 +360,7 @@ static void a_second_process_cannot_go_on(void **state)
 {
     const char *dir = *state;
     int status;
-    finish(create(dir));
+    finish(sample_create(dir, 77));
     int ready[2], go[2];
     assert_int_equal(pipe(ready), 0);
     assert_int_equal(pipe(go), 0);
@@ -444,12 +423,12 @@ static void what_is_no_run_is_refused(void **state)
 static void another_version_is_refused(void **state)
 {
     const char *dir = *state;
-    finish(create(dir));
+    finish(sample_create(dir, 77));
     sqlite3_free(sample_execute(dir, "PRAGMA user_version=1"));
-    expect_refusal(dir, BP_ERR_USAGE, "has version 1 of the record, this program reads version 3");
-    sqlite3_free(sample_execute(dir, "PRAGMA user_version=4"));
-    expect_refusal(dir, BP_ERR_USAGE, "has version 4 of the record, this program reads version 3");
-    assert_int_equal(sample_integer(dir, "PRAGMA user_version"), 4);
+    expect_refusal(dir, BP_ERR_USAGE, "has version 1 of the record, this program reads version 4");
+    sqlite3_free(sample_execute(dir, "PRAGMA user_version=5"));
+    expect_refusal(dir, BP_ERR_USAGE, "has version 5 of the record, this program reads version 4");
+    assert_int_equal(sample_integer(dir, "PRAGMA user_version"), 5);
 }
 
 /* Writes bytes over the file from `at` on; -1: cuts it there. */
@@ -480,9 +459,9 @@ static void damaged_files_are_refused_unchanged(void **state)
     for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
         BP_AUTO_FREE char *dir = strdup(sample_path(*state, damages[i].name));
         assert_int_equal(mkdir(dir, 0755), 0);
-        struct bp_store *store = create(dir);
+        struct bp_store *store = sample_create(dir, 77);
         for (uint32_t number = 1; number <= 40; number++)
-            record(store, sample_evaluation(number, BP_VERDICT_PASS));
+            sample_record(store, sample_evaluation(number, BP_VERDICT_PASS));
         finish(store);
         damage(sample_path(dir, "run.db"), damages[i].at, damages[i].bytes);
         char *before = sample_hash(dir, "run.db");

@@ -17,12 +17,6 @@
 #define EVALUATIONS 420 /* enough for the log to be emptied into the database more than once */
 #define FAILURES 200
 
-static void must(int result, const struct bp_error *err)
-{
-    if (result < 0)
-        fail_msg("%s", err->msg);
-}
-
 static void record_one(struct bp_store *store, uint32_t number)
 {
     struct bp_error err;

@@ -12,28 +12,6 @@
 #include "base/clock.h"
 #include "tests/unit/store/sample.h"
 
-static struct bp_store *create(const char *dir, uint64_t seed)
-{
-    struct bp_store *store = NULL;
-    struct bp_error err;
-    if (bp_store_create(dir, seed, &store, &err) < 0)
-        fail_msg("%s", err.msg);
-    return store;
-}
-
-static void must(int result, const struct bp_error *err)
-{
-    if (result < 0)
-        fail_msg("%s", err->msg);
-}
-
-static void record(struct bp_store *store, struct bp_evaluation *e)
-{
-    struct bp_error err;
-    must(bp_store_evaluation(store, e, &err), &err);
-    bp_evaluation_free(e);
-}
-
 static void expect(const char *dir, const char *sql, const char *text)
 {
     char *found = sample_text(dir, sql);
@@ -45,13 +23,13 @@ static void evaluation_round_trip(void **state)
 {
     const char *dir = *state;
     struct bp_error err;
-    struct bp_store *store = create(dir, UINT64_MAX);
-    record(store, sample_evaluation(1, BP_VERDICT_PASS));
-    record(store, sample_evaluation(2, BP_VERDICT_CRASH));
+    struct bp_store *store = sample_create(dir, UINT64_MAX);
+    sample_record(store, sample_evaluation(1, BP_VERDICT_PASS));
+    sample_record(store, sample_evaluation(2, BP_VERDICT_CRASH));
     must(bp_store_flush(store, &err), &err);
 
     expect(dir, "PRAGMA journal_mode", "wal");
-    expect(dir, "PRAGMA user_version", "3");
+    expect(dir, "PRAGMA user_version", "4");
     expect(dir, "SELECT value FROM meta WHERE name='seed'", "18446744073709551615");
     expect(dir,
            "SELECT number||' '||origin||' '||strategy||' '||ifnull(parent,'-')||' '||verdict||' '||"
@@ -98,9 +76,9 @@ static void events_keep_their_order(void **state)
 {
     const char *dir = *state;
     struct bp_error err;
-    struct bp_store *store = create(dir, 1);
+    struct bp_store *store = sample_create(dir, 1);
     must(bp_store_event(store, "start", "{\"a\":1}", &err), &err);
-    record(store, sample_evaluation(1, BP_VERDICT_PASS));
+    sample_record(store, sample_evaluation(1, BP_VERDICT_PASS));
     must(bp_store_event(store, "promote", "{\"number\":1}", &err), &err);
     must(bp_store_close(store, &err), &err);
     expect(dir, "SELECT group_concat(number||kind) FROM (SELECT * FROM event ORDER BY number)",
@@ -121,7 +99,7 @@ static void events_cannot_be_changed(void **state)
     };
     const char *dir = *state;
     struct bp_error err;
-    struct bp_store *store = create(dir, 1);
+    struct bp_store *store = sample_create(dir, 1);
     must(bp_store_event(store, "start", "{}", &err), &err);
     must(bp_store_close(store, &err), &err);
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
@@ -137,7 +115,7 @@ static void candidate_gets_its_object_later(void **state)
 {
     const char *dir = *state;
     struct bp_error err;
-    struct bp_store *store = create(dir, 1);
+    struct bp_store *store = sample_create(dir, 1);
     for (uint32_t number = 1; number <= 3; number++) {
         struct bp_evaluation *e = sample_evaluation(number, BP_VERDICT_PASS);
         strcpy(e->source_hash, "same");
@@ -146,7 +124,7 @@ static void candidate_gets_its_object_later(void **state)
             strcpy(e->object_hash, "object");
         e->duplicate = number == 3;
         e->duplicate_of = 2;
-        record(store, e);
+        sample_record(store, e);
     }
     must(bp_store_close(store, &err), &err);
     expect(dir, "SELECT count(*)||object_hash||first_evaluation FROM candidate", "1object1");
@@ -157,13 +135,13 @@ static void nan_and_null_bytes_are_kept_out_and_in(void **state)
 {
     const char *dir = *state;
     struct bp_error err;
-    struct bp_store *store = create(dir, 1);
+    struct bp_store *store = sample_create(dir, 1);
     struct bp_evaluation *e = sample_evaluation(1, BP_VERDICT_INVALID_SOURCE);
     e->source[3] = '\0';
     e->cases[0].max_ratio = __builtin_nan("");
     e->has_score = false;
     strcpy(e->message, "bytes \xff\xfe");
-    record(store, e);
+    sample_record(store, e);
     must(bp_store_close(store, &err), &err);
     assert_int_equal(sample_integer(dir, "SELECT length(text) FROM source"), strlen(SAMPLE_SOURCE));
     expect(dir, "SELECT max_ratio FROM correctness WHERE ordinal=0", "NULL");
@@ -177,7 +155,7 @@ static void file_is_private_and_key_is_kept(void **state)
     struct bp_error err;
     struct bp_key key, zero = {{0}};
     struct stat info;
-    struct bp_store *store = create(dir, 1);
+    struct bp_store *store = sample_create(dir, 1);
     static const char *const files[] = {"run.db", "run.db-wal", "run.db-shm"};
     for (int i = 0; i < 3; i++) {
         assert_int_equal(stat(sample_path(dir, files[i]), &info), 0);
@@ -196,7 +174,7 @@ static void existing_record_is_refused(void **state)
 {
     const char *dir = *state;
     struct bp_error err;
-    must(bp_store_close(create(dir, 1), &err), &err);
+    must(bp_store_close(sample_create(dir, 1), &err), &err);
     int64_t created = sample_integer(dir, "SELECT value FROM meta WHERE name='created_wall_ms'");
     struct bp_store *second = NULL;
     assert_int_equal(bp_store_create(dir, 2, &second, &err), -1);
@@ -228,7 +206,7 @@ static void second_process_is_refused(void **state)
             _exit(1);
         _exit(write(answer[1], &refusal, sizeof refusal) == sizeof refusal ? 0 : 1);
     }
-    struct bp_store *store = create(dir, 1);
+    struct bp_store *store = sample_create(dir, 1);
     assert_int_equal(write(go[1], "g", 1), 1);
     assert_int_equal(read(answer[0], &err, sizeof err), sizeof err);
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -245,7 +223,7 @@ static void second_process_is_refused(void **state)
 static void nonsense_is_refused_at_once(void **state)
 {
     struct bp_error err;
-    struct bp_store *store = create(*state, 1);
+    struct bp_store *store = sample_create(*state, 1);
     assert_int_equal(bp_store_event(store, "x", "{", &err), -1);
     assert_int_equal(err.code, BP_ERR_STATE);
     assert_int_equal(bp_store_event(store, "x", "[1]", &err), -1);
@@ -263,11 +241,11 @@ static void number_twice_is_a_failure(void **state)
 {
     const char *dir = *state;
     struct bp_error err = {0};
-    struct bp_store *store = create(dir, 1);
-    record(store, sample_evaluation(1, BP_VERDICT_PASS));
+    struct bp_store *store = sample_create(dir, 1);
+    sample_record(store, sample_evaluation(1, BP_VERDICT_PASS));
     struct bp_evaluation *again = sample_evaluation(1, BP_VERDICT_CRASH);
     strcpy(again->source_hash, "another");
-    record(store, again);
+    sample_record(store, again);
     assert_int_equal(bp_store_flush(store, &err), -1);
     assert_non_null(strstr(err.msg, sample_path(dir, "run.db: UNIQUE constraint failed")));
     assert_int_equal(bp_store_event(store, "later", "{}", &err), -1);
@@ -303,13 +281,13 @@ static void jobs_follow_commits(void **state)
 {
     struct bp_error err;
     struct probe first = {.dir = *state}, last = {.dir = *state, .result = -1};
-    struct bp_store *store = create(*state, 1);
+    struct bp_store *store = sample_create(*state, 1);
     sigset_t mine;
     pthread_sigmask(SIG_SETMASK, NULL, &mine);
     assert_false(sigismember(&mine, SIGTERM));
-    record(store, sample_evaluation(1, BP_VERDICT_PASS));
+    sample_record(store, sample_evaluation(1, BP_VERDICT_PASS));
     must(bp_store_run(store, (struct bp_store_job){run_probe, release_probe, &first}, &err), &err);
-    record(store, sample_evaluation(2, BP_VERDICT_PASS));
+    sample_record(store, sample_evaluation(2, BP_VERDICT_PASS));
     must(bp_store_flush(store, &err), &err);
     assert_int_equal(first.seen, 1);
     assert_int_equal(first.released, 1);
@@ -336,7 +314,7 @@ static void full_queue_does_not_block(void **state)
 {
     const char *dir = *state;
     struct bp_error err = {0};
-    struct bp_store *store = create(dir, 1);
+    struct bp_store *store = sample_create(dir, 1);
     sqlite3 *other;
     assert_int_equal(sqlite3_open(sample_path(dir, "run.db"), &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
@@ -374,7 +352,7 @@ static void commit_latency(void **state)
     enum { COUNT = 60 };
     double queue_ms[COUNT], commit_ms[COUNT];
     struct bp_error err;
-    struct bp_store *store = create(*state, 1);
+    struct bp_store *store = sample_create(*state, 1);
     for (uint32_t i = 0; i < COUNT; i++) {
         struct bp_evaluation *e = sample_evaluation(i + 1, BP_VERDICT_PASS);
         uint64_t start = bp_clock_ns();

@@ -12,12 +12,6 @@
 
 enum { MANY = 40 };
 
-static void must(int result, const struct bp_error *err)
-{
-    if (result < 0)
-        fail_msg("%s", err->msg);
-}
-
 static const struct bp_thinning_caps wide = {.max_bytes = UINT64_MAX, .max_count = UINT32_MAX};
 
 static void nothing_goes_within_the_caps(void **state)

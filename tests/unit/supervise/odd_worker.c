@@ -8,7 +8,8 @@
 
 #include "base/io.h"
 #include "evaluator/channel.h"
-#include "sandbox/confine.h"
+#include "sandbox/worker_fd.h"
+#include "tests/lib/confined.h"
 
 static struct bp_channel channel;
 
@@ -104,17 +105,7 @@ int main(int argc, char **argv)
 {
     static const enum bp_message_type allowed[] = {BP_MESSAGE_batch_request, BP_MESSAGE_COUNT};
     struct bp_error err;
-    enum bp_policy_id policy;
-    struct bp_policy_limits limits;
-    struct bp_msg_ready ready = {.stage = "odd"};
-    if (bp_policy_limits_parse(argc, argv, &policy, &limits, &err) < 0 ||
-        bp_confine_enter(BP_FD_STATUS, &err) < 0)
-        return 99;
-    bp_channel_open(&channel);
-    channel.nonce = 0;
-    if (bp_confine_stage(policy, &limits, BP_FD_CONTROL, ready.sandbox, sizeof ready.sandbox,
-                         &err) < 0 ||
-        bp_channel_send(&channel, BP_MESSAGE_ready, &ready, &err) < 0)
+    if (!confined_start(argc, argv, "odd", &channel))
         return 98;
     for (;;) {
         enum bp_message_type type;

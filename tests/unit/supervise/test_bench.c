@@ -14,10 +14,10 @@
 #include "base/cleanup.h"
 #include "evaluator/layout.h"
 #include "harness/supervise/bench.h"
+#include "tests/lib/loop.h"
 
 #define RING_BYTES (256u << 10)
 
-static struct bp_loop loop;
 static struct bp_suite suite;
 static struct bp_bench *bench;
 
@@ -216,8 +216,6 @@ static void the_same_position_gives_the_same_bytes(void **state)
 static int open_bench(void **state)
 {
     struct bp_error err;
-    char layers[256];
-    (void)state;
     struct bp_bench_options options = {
         .children = {.loop = &loop,
                      .worker_path = WORKER,
@@ -232,9 +230,9 @@ static int open_bench(void **state)
         .ring_bytes = RING_BYTES,
     };
     bp_key_random(&options.run_key);
-    if (bp_launch_prepare_supervisor(layers, sizeof layers, &err) < 0 ||
-        bp_loop_open(&loop, &err) < 0 ||
-        bp_suite_find("tiny", BP_DEVICE_CLASS_CPU, &suite, &err) < 0 ||
+    if (open_loop(state) < 0)
+        return -1;
+    if (bp_suite_find("tiny", BP_DEVICE_CLASS_CPU, &suite, &err) < 0 ||
         bp_bench_open(&options, &bench, &err) < 0) {
         fprintf(stderr, "%s\n", err.msg);
         return -1;
@@ -244,14 +242,8 @@ static int open_bench(void **state)
 
 static int close_bench(void **state)
 {
-    struct bp_error err;
-    (void)state;
     bp_bench_close(&bench);
-    while (loop.child_count > 0)
-        if (bp_loop_step(&loop, &err) < 0)
-            return -1;
-    bp_loop_close(&loop);
-    return 0;
+    return close_loop(state);
 }
 
 int main(void)

@@ -1,6 +1,5 @@
 /* A child that answers as it should, and children that do not: each comes to one end of the right
  * kind, in time, without holding up the loop and without leaving anything behind. */
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -16,10 +15,10 @@
 
 #include "base/clock.h"
 #include "harness/supervise/child.h"
+#include "tests/lib/descriptors.h"
+#include "tests/lib/loop.h"
 
 #define TIMEOUT_MS 300.0
-
-static struct bp_loop loop;
 
 struct seen {
     struct bp_child *child;
@@ -63,16 +62,6 @@ static void ended(void *context, struct bp_child *child, const struct bp_child_e
 }
 
 static const struct bp_child_handlers handlers = {answered, ended};
-
-static uint32_t open_descriptors(void)
-{
-    uint32_t count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
-}
 
 static void start(const char *how, uint32_t requests, struct seen *seen)
 {
@@ -213,24 +202,6 @@ static void released_at_any_moment_nothing_is_left(void **state)
         assert_false(seen.ended);
         assert_int_equal(open_descriptors(), descriptors);
     }
-}
-
-static int open_loop(void **state)
-{
-    struct bp_error err;
-    char layers[256];
-    (void)state;
-    return bp_launch_prepare_supervisor(layers, sizeof layers, &err) < 0 ||
-                   bp_loop_open(&loop, &err) < 0
-               ? -1
-               : 0;
-}
-
-static int close_loop(void **state)
-{
-    (void)state;
-    bp_loop_close(&loop);
-    return 0;
 }
 
 int main(void)

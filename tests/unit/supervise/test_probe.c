@@ -14,10 +14,10 @@
 #include "base/io.h"
 #include "harness/supervise/compile_job.h"
 #include "harness/supervise/probe.h"
+#include "tests/lib/loop.h"
 
 #define TIMEOUT_MS 3000.0
 
-static struct bp_loop loop;
 static const struct bp_child_settings children = {.loop = &loop,
                                                   .worker_path = WORKER,
                                                   .compile_ms = 60000,
@@ -43,7 +43,7 @@ static void compile(const char *path, enum bp_dtype dtype, struct bp_compile_job
                                          .defines = &block};
     assert_int_equal(bp_compile_start(job, &options, &err), 0);
     while (!job->done)
-        assert_int_equal(bp_loop_step(&loop, &err), 0);
+        step_loop();
     bp_buffer_free(&source);
     if (job->outcome.verdict != BP_VERDICT_PASS)
         fail_msg("%s: %s", path, job->outcome.message);
@@ -61,7 +61,7 @@ static void run(const struct bp_compile_job *job, enum bp_dtype dtype, struct bp
                                        .timeout_ms = TIMEOUT_MS};
     assert_int_equal(bp_probe_start(probe, &options, &err), 0);
     while (!probe->done)
-        assert_int_equal(bp_loop_step(&loop, &err), 0);
+        step_loop();
     printf("%s in %.2f ms (kernel %.2f ms) %s\n", bp_verdict_name(probe->outcome.verdict),
            probe->total_ms, probe->launch_ms, probe->outcome.message);
     bp_probe_free(probe);
@@ -108,29 +108,6 @@ static void nothing_else_does(void **state)
         assert_non_null(strstr(probe.outcome.message, rows[i].words));
         assert_true(probe.total_ms < 2 * TIMEOUT_MS);
     }
-}
-
-static int open_loop(void **state)
-{
-    struct bp_error err;
-    char layers[256];
-    (void)state;
-    if (bp_launch_prepare_supervisor(layers, sizeof layers, &err) == 0 &&
-        bp_loop_open(&loop, &err) == 0)
-        return 0;
-    fprintf(stderr, "%s\n", err.msg);
-    return -1;
-}
-
-static int close_loop(void **state)
-{
-    struct bp_error err;
-    (void)state;
-    while (loop.child_count > 0)
-        if (bp_loop_step(&loop, &err) < 0)
-            return -1;
-    bp_loop_close(&loop);
-    return 0;
 }
 
 int main(void)

@@ -14,20 +14,13 @@
 
 #include "base/cleanup.h"
 #include "harness/supervise/compile_job.h"
+#include "tests/lib/loop.h"
 
-static struct bp_loop loop;
 static const struct bp_child_settings children = {.loop = &loop,
                                                   .worker_path = WORKER,
                                                   .compile_ms = 60000,
                                                   .memory_bytes = 4ull << 30,
                                                   .log_max_bytes = 4096};
-
-static void step(void)
-{
-    struct bp_error err;
-    if (bp_loop_step(&loop, &err) < 0)
-        fail_msg("%s", err.msg);
-}
 
 static void start(struct bp_compile_job *job, struct bp_spare *spare)
 {
@@ -47,11 +40,11 @@ static void start(struct bp_compile_job *job, struct bp_spare *spare)
 static void finish(struct bp_compile_job *job)
 {
     while (!job->done)
-        step();
+        step_loop();
     assert_int_equal(job->outcome.verdict, BP_VERDICT_COMPILE_ERROR);
     bp_compile_free(job);
     while (loop.child_count > 0)
-        step();
+        step_loop();
 }
 
 static void fill(struct bp_spare *spare)
@@ -59,7 +52,7 @@ static void fill(struct bp_spare *spare)
     bp_spare_fill(spare, &children, "native");
     assert_non_null(spare->child);
     while (bp_spare_is_starting(spare))
-        step();
+        step_loop();
     assert_true(spare->ready);
 }
 
@@ -108,7 +101,7 @@ static void a_dead_one_is_replaced(void **state)
     fill(&spare);
     assert_int_equal(kill(only_child(), SIGKILL), 0);
     while (spare.child)
-        step();
+        step_loop();
     assert_false(spare.ready);
     start(&job, &spare);
     finish(&job);
@@ -123,29 +116,9 @@ static void it_is_filled_once_and_leaves_nothing(void **state)
     assert_int_equal(loop.child_count, 1);
     bp_spare_release(&spare);
     while (loop.child_count > 0)
-        step();
+        step_loop();
     bp_spare_release(&spare);
     assert_int_equal(loop.child_count, 0);
-}
-
-static int open_loop(void **state)
-{
-    struct bp_error err;
-    char layers[256];
-    (void)state;
-    if (bp_launch_prepare_supervisor(layers, sizeof layers, &err) == 0 &&
-        bp_loop_open(&loop, &err) == 0)
-        return 0;
-    fprintf(stderr, "%s\n", err.msg);
-    return -1;
-}
-
-static int close_loop(void **state)
-{
-    (void)state;
-    bp_loop_close(&loop);
-    bp_launch_close_supervisor();
-    return 0;
 }
 
 int main(void)
