@@ -139,8 +139,7 @@ bp_rocm7_need_ours() { # ROOT
 
 bp_rocm7_make_whole() { # ROOT MIRROR
     local root=$1 mirror=$2 begin=$SECONDS
-    command -v debootstrap >/dev/null ||
-        bp_rocm7_refuse 'debootstrap is missing: apt-get install debootstrap'
+    bp_need_packages "$BP_ROCM7_PACKAGES"
     bp_rocm7_announce "$root" "$mirror"
     # shellcheck disable=SC2064 # now
     trap "bp_rocm7_give_up ${root@Q}.partial" EXIT
