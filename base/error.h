@@ -27,6 +27,8 @@ struct bp_error {
 #define BP_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define BP_MUST_CHECK __attribute__((warn_unused_result))
 
+/* Messages have no control characters, whoever's words they quote (text.h). */
+
 /* Sets err and returns -1, so that callers write `return bp_fail(err, BP_ERR_USAGE, "...")`. */
 int bp_fail(struct bp_error *err, enum bp_errc code, const char *fmt, ...) BP_PRINTF(3, 4);
 

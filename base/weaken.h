@@ -58,6 +58,8 @@
     X(inputs_unchanged, "inputs are not looked at after the calls")                                \
     X(fresh_inputs, "every timed batch gets the same inputs")                                      \
     X(judged_row, "no row of a timed batch is judged")                                             \
+    X(floor, "a call may take no time at all")                                                     \
+    X(unseen, "a kernel need not be right on shapes it has never seen")                            \
     X(finite, "infinities and NaN are numbers like others")                                        \
     X(rule_max, "no bound for an element")                                                         \
     X(rule_rms, "no bound for a row")                                                              \

@@ -312,12 +312,6 @@ int bp_gate_open(uint32_t gates, bp_gate_stop stop, void *context, struct bp_err
     return bp_shadow_open(gates, &gate.shadow, err);
 }
 
-void bp_gate_close(void)
-{
-    bp_shadow_close(&gate.shadow);
-    gate.object = NULL;
-}
-
 void bp_gate_set_object(const struct bp_object *object)
 {
     gate.object = object;

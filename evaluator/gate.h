@@ -15,7 +15,6 @@ typedef void (*bp_gate_stop)(void *context, const struct bp_msg_gate_result *fin
 
 int bp_gate_open(uint32_t gates, bp_gate_stop stop, void *context, struct bp_error *err)
     BP_MUST_CHECK;
-void bp_gate_close(void);
 
 /* The imports of plain objects and the instrumentation's. */
 const struct bp_import *bp_gate_import(const char *name);

@@ -14,18 +14,20 @@
 #include "harness/evolve/identity.h"
 #include "harness/evolve/session.h"
 #include "harness/evolve/setting.h"
+#include "harness/evolve/unseen.h"
 #include "harness/exit_codes.h"
 #include "harness/output.h"
 #include "harness/report/artifacts.h"
 #include "harness/report/bundle.h"
+#include "sandbox/canary.h"
 
 struct arguments {
     const char *source;
-    struct bp_cli_list knobs;
+    struct bp_cli_list knobs, layers;
     const char *dtype, *device, *suite, *gates, *bundle, *target;
     uint64_t threads, ring_mb;
     double compile_seconds, gate_seconds, run_seconds;
-    bool json, verbose, allow_degraded, compile_only;
+    bool json, verbose, allow_degraded, compile_only, unseen;
 };
 
 /* ---- knobs: the head's default with the command line's values put in ---- */
@@ -95,6 +97,18 @@ static void print_gate(const struct bp_gate_note *gate)
                gate->shapes, gate->shapes == 1 ? "" : "s", gate->compile_ms, gate->run_ms);
 }
 
+static void print_unseen(const struct bp_unseen *unseen)
+{
+    uint32_t right = 0, refused = 0;
+    for (uint32_t i = 0; i < unseen->count; i++) {
+        right += unseen->shapes[i].verdict == BP_VERDICT_PASS;
+        refused += unseen->shapes[i].verdict == BP_VERDICT_UNSUPPORTED;
+    }
+    if (unseen->count > 0)
+        printf("  unseen shapes: %u tried, %u right, %u refused by the plan\n", unseen->count,
+               right, refused);
+}
+
 static void print_text(const struct bp_evaluation *evaluation)
 {
     printf("%s  %s", bp_verdict_name(evaluation->verdict), evaluation->kernel_name);
@@ -113,6 +127,7 @@ static void print_text(const struct bp_evaluation *evaluation)
     if (evaluation->case_count > 0)
         printf("  judged: %u cases, %" PRIu64 " rows, largest error %.2f of its bound\n",
                evaluation->case_count, rows, worst);
+    print_unseen(&evaluation->unseen);
     for (uint32_t i = 0; i < evaluation->timing_count; i++) {
         const struct bp_timing *timing = &evaluation->timings[i];
         printf("  %-28s %10.4g ms [%.4g, %.4g]  %8.1f GFLOP/s  %7.2f GB/s\n", timing->shape,
@@ -149,6 +164,25 @@ static void fill_details(char *text, size_t size)
         used += (size_t)snprintf(text + used, size - used, "  %s\n", *name);
 }
 
+static int require_layers(const struct bp_cli_list *layers, struct bp_config *config,
+                          struct bp_error *err)
+{
+    const char *names[BP_LAYER_COUNT + 1] = {NULL};
+    char valid[300];
+    uint32_t set;
+    for (int i = 0; i < BP_LAYER_COUNT; i++)
+        names[i] = bp_layer_name((enum bp_layer)i);
+    bp_choices_join(names, valid, sizeof valid);
+    for (uint32_t i = 0; i < layers->count; i++) {
+        if (!bp_layer_word(layers->items[i], strlen(layers->items[i]), &set))
+            return bp_fail(err, BP_ERR_USAGE,
+                           "eval: --sandbox-require: unknown layer '%s' (valid: %s)",
+                           layers->items[i], valid);
+        config->sandbox_require |= set;
+    }
+    return 0;
+}
+
 static int load(const struct arguments *arguments, struct bp_config *config, struct bp_error *err)
 {
     bp_config_defaults(config);
@@ -165,6 +199,8 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
         return bp_fail(err, BP_ERR_USAGE,
                        "eval: --gates needs 'all' or names of gates with commas between, not '%s'",
                        arguments->gates);
+    if (require_layers(&arguments->layers, config, err) < 0)
+        return -1;
     return bp_config_read_kernel(arguments->source, config, err);
 }
 
@@ -223,11 +259,24 @@ static int make_candidate(const struct bp_config *config, enum bp_dtype dtype,
     return chosen;
 }
 
+/* As a run does before a candidate can become the best. */
+static int try_unseen(struct bp_session *session, const struct bp_candidate *candidate,
+                      struct bp_error *err)
+{
+    struct bp_evaluation *evaluation = candidate->evaluation;
+    if (evaluation->verdict != BP_VERDICT_PASS)
+        return 0;
+    if (bp_unseen_try(session, candidate, BP_UNSEEN_CHALLENGE, &evaluation->unseen, err) < 0)
+        return -1;
+    bp_unseen_judge(evaluation);
+    return 0;
+}
+
 static int evaluate(struct bp_session *session, const struct bp_config *config,
-                    const struct bp_cli_list *knobs, struct bp_evaluation *evaluation,
+                    const struct arguments *arguments, struct bp_evaluation *evaluation,
                     struct bp_error *err)
 {
-    int made = make_candidate(config, session->dtype, knobs, evaluation, err);
+    int made = make_candidate(config, session->dtype, &arguments->knobs, evaluation, err);
     if (made < 0)
         return -1;
     bp_session_describe(session, evaluation);
@@ -239,6 +288,8 @@ static int evaluate(struct bp_session *session, const struct bp_config *config,
         return -1;
     struct bp_candidate candidate = {.evaluation = evaluation, .object_fd = -1};
     int result = bp_session_evaluate(session, &candidate, 1, err);
+    if (result == 0 && arguments->unseen)
+        result = try_unseen(session, &candidate, err);
     bp_close_fd(&candidate.object_fd);
     bp_session_close(session);
     return result;
@@ -300,7 +351,7 @@ static int run(const struct arguments *arguments, struct bp_session *session,
                                              .waiting = show_waiting};
     if (check_bundle(arguments, err) < 0 || load(arguments, config, err) < 0 ||
         bp_session_init(session, config, &callbacks, err) < 0 ||
-        evaluate(session, config, &arguments->knobs, evaluation, err) < 0 ||
+        evaluate(session, config, arguments, evaluation, err) < 0 ||
         write_bundle(arguments, session, evaluation, err) < 0)
         return -1;
     if (print_evaluation(arguments, evaluation, err) < 0)
@@ -379,8 +430,14 @@ int bp_cmd_eval(int argc, char **argv)
         {"target", BP_CLI_TEXT, "TARGETS",
          "with --compile-only: GPU architectures with commas between, such as gfx1030,sm_90",
          &arguments.target, 0, 0},
+        {"unseen", BP_CLI_FLAG, NULL,
+         "after a PASS also try secret shapes, as a run does before a kernel becomes the best",
+         &arguments.unseen, 0, 0},
         {"bundle", BP_CLI_TEXT, "DIR", "write what 'replay' needs as a new directory DIR",
          &arguments.bundle, 0, 0},
+        {"sandbox-require", BP_CLI_LIST, "LAYER",
+         "refuse to start without this layer of the sandbox (repeat for more)", &arguments.layers,
+         0, 0},
         {"allow-degraded", BP_CLI_FLAG, NULL,
          "start although a layer of the sandbox is missing ('bulletproof doctor' lists them)",
          &arguments.allow_degraded, 0, 0},

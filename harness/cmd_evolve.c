@@ -36,8 +36,9 @@ int bp_cmd_evolve(int argc, char **argv)
     struct arguments arguments = {.evaluations = NOT_GIVEN, .seed = NOT_GIVEN, .seconds = -1};
     struct bp_engine_options *given = &arguments.options;
     const struct bp_cli_option options[] = {
-        {"out", BP_CLI_TEXT, "DIR", "the run directory (default: output/NAME-DATE-TIME)",
-         &given->out, 0, 0},
+        {"out", BP_CLI_TEXT, "DIR",
+         "the run directory (default: KERNEL-DATE-TIME in the config's 'output')", &given->out, 0,
+         0},
         {"resume", BP_CLI_TEXT, "DIR", "go on with the run in DIR, whatever ended it",
          &given->resume, 0, 0},
         {"replay-results", BP_CLI_TEXT, "DIR",

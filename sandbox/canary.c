@@ -58,6 +58,18 @@ bool bp_layer_is_mandatory(enum bp_layer layer)
     return layers[layer].mandatory;
 }
 
+bool bp_layer_word(const char *word, size_t length, uint32_t *set)
+{
+    for (int i = 0; i < BP_LAYER_COUNT; i++) {
+        const char *name = bp_layer_name((enum bp_layer)i);
+        if (strlen(name) == length && memcmp(name, word, length) == 0) {
+            *set = 1u << i;
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *bp_canary_act_name(enum bp_canary_act act)
 {
     return act_names[act];

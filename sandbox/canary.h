@@ -42,6 +42,8 @@ enum bp_layer {
 const char *bp_layer_name(enum bp_layer layer);
 const char *bp_layer_meaning(enum bp_layer layer);
 bool bp_layer_is_mandatory(enum bp_layer layer);
+/* A layer's name, length bytes long, as the set of that layer alone (1 << enum bp_layer). */
+bool bp_layer_word(const char *word, size_t length, uint32_t *set);
 
 /* Calls that no layer but a filter stops. */
 #define BP_CANARY_ACT_LIST(X)                                                                      \

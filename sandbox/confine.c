@@ -115,6 +115,8 @@ static _Noreturn void init_run(pid_t worker, bool first, int status_fd)
 
 int bp_confine_enter(int status_fd, struct bp_error *err)
 {
+    if (bp_identity_bound(err) < 0)
+        return -1;
     pid_t worker = fork();
     if (worker < 0)
         return bp_fail_errno(err, "fork of the worker");

@@ -22,8 +22,10 @@ gid_t bp_identity_gid(int in_user_namespace)
 
 /* EPERM is the ordinary user's case: without CAP_SETPCAP there is nothing to lose but what a
  * set-user-ID program gives, and no_new_privs stops that. */
-static int drop_bounding_set(struct bp_error *err)
+int bp_identity_bound(struct bp_error *err)
 {
+    if (bp_weakened(BP_DEFENCE_caps))
+        return 0;
     for (int capability = 0; capability <= 63; capability++)
         if (prctl(PR_CAPBSET_DROP, capability) < 0) {
             if (errno == EINVAL)
@@ -59,8 +61,6 @@ int bp_identity_drop(int in_user_namespace, int death_signal, int *changed_user,
     uid_t uid = bp_identity_uid(in_user_namespace);
     gid_t gid = bp_identity_gid(in_user_namespace);
     *changed_user = uid != geteuid() && !bp_weakened(BP_DEFENCE_user);
-    if (!bp_weakened(BP_DEFENCE_caps) && drop_bounding_set(err) < 0)
-        return -1;
     if (*changed_user) {
         if (setgroups(0, NULL) < 0)
             return bp_fail_errno(err, "clearing groups");

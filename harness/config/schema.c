@@ -55,18 +55,6 @@ static void layer_choices(const char *names[BP_SETTING_CHOICES])
     names[BP_LAYER_COUNT] = NULL;
 }
 
-static bool layer_word(const char *word, size_t length, uint32_t *set)
-{
-    for (int i = 0; i < BP_LAYER_COUNT; i++) {
-        const char *name = bp_layer_name((enum bp_layer)i);
-        if (strlen(name) == length && memcmp(name, word, length) == 0) {
-            *set = 1u << i;
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_index(const char *text)
 {
     size_t digits = strspn(text, "0123456789");
@@ -217,7 +205,7 @@ const struct bp_setting bp_settings[] = {
      .doc = "failure bundles, likewise"},
 
     {"sandbox", "require", .type = BP_SETTING_WORDS, FIELD(sandbox_require), .fallback = "[]",
-     .choices = layer_choices, .noun = "layer", .word = layer_word,
+     .choices = layer_choices, .noun = "layer", .word = bp_layer_word,
      .doc =
          "layers without which the run refuses to start, though this machine may not grant them"},
 

@@ -302,14 +302,6 @@ const struct bp_yaml_node *bp_yaml_find(const struct bp_yaml_node *mapping, cons
     return entry;
 }
 
-size_t bp_yaml_count(const struct bp_yaml_node *node)
-{
-    size_t count = 0;
-    for (const struct bp_yaml_node *child = node->child; child; child = child->next)
-        count++;
-    return count;
-}
-
 static bool one_of(const char *text, const char *const *words)
 {
     while (*words && strcmp(text, *words) != 0)

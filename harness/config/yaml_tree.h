@@ -37,7 +37,6 @@ void bp_yaml_free(struct bp_yaml_node *root);
 
 /* The value of a key of a mapping, or null. */
 const struct bp_yaml_node *bp_yaml_find(const struct bp_yaml_node *mapping, const char *key);
-size_t bp_yaml_count(const struct bp_yaml_node *node); /* children */
 
 /* BP_ERR_USAGE "path:line: …"; a long path keeps its end. */
 int bp_yaml_fail(const char *path, uint32_t line, struct bp_error *err, const char *fmt, ...)

@@ -34,6 +34,11 @@ enum bp_attempts_next bp_attempts_next(const struct bp_attempts_policy *policy,
     return BP_ATTEMPTS_STAND;
 }
 
+bool bp_attempts_is_failure(enum bp_verdict outcome)
+{
+    return outcome != BP_VERDICT_PASS && bp_verdict_blame(outcome) != BP_BLAME_HARNESS;
+}
+
 bool bp_attempts_suspects(enum bp_stage stage, enum bp_verdict outcome, enum bp_health_event *event)
 {
     static const struct {

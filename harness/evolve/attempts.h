@@ -36,6 +36,9 @@ enum bp_attempts_next {
 enum bp_attempts_next bp_attempts_next(const struct bp_attempts_policy *policy,
                                        const enum bp_verdict *outcomes, uint32_t count);
 
+/* Whether an outcome that stands is the kernel's own failure: it is no pass, and not ours. */
+bool bp_attempts_is_failure(enum bp_verdict outcome);
+
 /* Whether an outcome of stage run or time puts the device under suspicion; *event says of what. */
 bool bp_attempts_suspects(enum bp_stage stage, enum bp_verdict outcome,
                           enum bp_health_event *event);

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "harness/evolve/attempts.h"
 #include "harness/evolve/decisions.h"
 #include "harness/evolve/standings.h"
+#include "harness/evolve/unseen.h"
 
 #define CHAMPION_CHANCES 2 /* a champion has passed before: once may be an accident */
 
@@ -47,8 +49,7 @@ static int play(struct bp_run *run, struct bp_candidate *a, struct bp_candidate 
 static bool champion_failed(const struct bp_run *run, const struct bp_match_result *result,
                             enum bp_ring_side side)
 {
-    return bp_verdict_blame(result->outcome.verdict) == BP_BLAME_CANDIDATE &&
-           result->failed_side == side &&
+    return bp_attempts_is_failure(result->outcome.verdict) && result->failed_side == side &&
            run->champion.evaluation->number != run->baseline.evaluation->number;
 }
 
@@ -70,6 +71,25 @@ static void fail_match(struct bp_evaluation *challenger, const struct bp_match_r
     bp_evaluation_safety(challenger);
 }
 
+int bp_contest_try_unseen(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
+{
+    struct bp_evaluation *evaluation = candidate->evaluation;
+    /* A replay has the notes of the recorded evaluation. */
+    if (!run->replayed &&
+        bp_unseen_try(&run->session, candidate, BP_UNSEEN_CHALLENGE, &evaluation->unseen, err) < 0)
+        return -1;
+    bp_unseen_judge(evaluation);
+    return bp_run_attach(run, "unseen", bp_unseen_event_json(evaluation), err);
+}
+
+/* Right on the shapes of the suite and faster there: the best only if it is right elsewhere too. */
+static int confirm(struct bp_run *run, struct bp_candidate *candidate,
+                   const struct bp_match_result *result, struct bp_error *err)
+{
+    bool won = result->outcome.verdict == BP_VERDICT_PASS && bp_ladder_is_won(result);
+    return won ? bp_contest_try_unseen(run, candidate, err) : 0;
+}
+
 static void book(struct bp_run *run, struct bp_evaluation *challenger, struct bp_duel *duel)
 {
     const struct bp_match_result *result = &duel->result;
@@ -80,8 +100,9 @@ static void book(struct bp_run *run, struct bp_evaluation *challenger, struct bp
     bp_log(BP_LOG_INFO, "engine", "match of %u and %u: ratio %.4f [%.4f, %.4f] in %u rounds",
            duel->challenger, duel->incumbent, exp(result->log_ratio.estimate),
            exp(result->log_ratio.low), exp(result->log_ratio.high), result->rounds);
-    challenger->score =
-        bp_ladder_match(&run->ladder, result, run->session.suite.timed_count, &duel->promoted);
+    if (challenger->verdict == BP_VERDICT_PASS)
+        challenger->score =
+            bp_ladder_match(&run->ladder, result, run->session.suite.timed_count, &duel->promoted);
 }
 
 int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
@@ -93,7 +114,8 @@ int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, str
     struct bp_duel duel = {.challenger = challenger->number,
                            .incumbent = run->champion.evaluation->number};
     bp_progress_add(&run->progress, "  match of #%u and #%u", duel.challenger, duel.incumbent);
-    if (play(run, candidate, &run->champion, BP_MEETING_MATCH, &duel.result, err) < 0)
+    if (play(run, candidate, &run->champion, BP_MEETING_MATCH, &duel.result, err) < 0 ||
+        confirm(run, candidate, &duel.result, err) < 0)
         return -1;
     book(run, challenger, &duel);
     duel.ladder = run->ladder;
@@ -107,6 +129,24 @@ int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, str
     return bp_contest_challenge(run, candidate, err); /* with the next one down the ladder */
 }
 
+/* The champion once more on shapes that it has never seen, then fresh rounds. A failure there is the
+ * comparison's. */
+static int play_final(struct bp_run *run, struct bp_error *err)
+{
+    struct bp_unseen unseen = {0};
+    if (!run->replayed &&
+        (ensure_object(run, &run->champion, err) < 0 ||
+         bp_unseen_try(&run->session, &run->champion, BP_UNSEEN_FINAL, &unseen, err) < 0))
+        return -1;
+    const struct bp_unseen_shape *failure = bp_unseen_failure(&unseen);
+    if (!failure)
+        return play(run, &run->champion, &run->baseline, BP_MEETING_FINAL, &run->final, err);
+    run->final = (struct bp_match_result){.failed_side = BP_RING_A,
+                                          .outcome = {.verdict = failure->verdict}};
+    memcpy(run->final.outcome.message, failure->message, sizeof run->final.outcome.message);
+    return 0;
+}
+
 int bp_contest_final(struct bp_run *run, struct bp_error *err)
 {
     struct bp_duel duel = {.challenger = run->champion.evaluation->number,
@@ -115,7 +155,7 @@ int bp_contest_final(struct bp_run *run, struct bp_error *err)
         return 0;
     bp_progress_say(&run->progress, "comparing the best with the baseline, %u fresh rounds",
                     run->config->timing.final_rounds);
-    if (play(run, &run->champion, &run->baseline, BP_MEETING_FINAL, &run->final, err) < 0)
+    if (play_final(run, err) < 0)
         return -1;
     duel.result = run->final;
     duel.ladder = run->ladder;

@@ -119,6 +119,26 @@ int bp_batch_parse(const char *text, const struct bp_space *space, struct bp_bat
     return result;
 }
 
+/* ---- unseen shapes ---- */
+
+json_t *bp_unseen_event_json(const struct bp_evaluation *evaluation)
+{
+    const struct bp_unseen *unseen = &evaluation->unseen;
+    const struct bp_unseen_shape *failure = bp_unseen_failure(unseen);
+    json_t *shapes = json_array();
+    for (uint32_t i = 0; i < unseen->count; i++) {
+        const struct bp_unseen_shape *one = &unseen->shapes[i];
+        if (json_array_append_new(shapes, json_pack("{s:s, s:s}", "shape", one->shape, "verdict",
+                                                    bp_verdict_name(one->verdict))) < 0) {
+            json_decref(shapes);
+            return NULL;
+        }
+    }
+    return json_pack("{s:I, s:s, s:o, s:o}", "number", (json_int_t)evaluation->number, "outcome",
+                     bp_verdict_name(failure ? failure->verdict : BP_VERDICT_PASS), "message",
+                     bp_json_text(failure ? failure->message : ""), "shapes", shapes);
+}
+
 /* ---- matches ---- */
 
 static json_t *medians_json(const double *medians, uint32_t shapes)

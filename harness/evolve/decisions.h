@@ -8,6 +8,7 @@
 
 #include "harness/evolve/ladder.h"
 #include "harness/search/strategy.h"
+#include "harness/store/evaluation.h"
 
 struct bp_proposed {
     uint64_t decision; /* number of the proposal: all its randomness follows from seed and this */
@@ -35,6 +36,7 @@ struct bp_duel {
 
 /* New references; null when there is no memory. `shapes`: how many of the medians are set. */
 json_t *bp_batch_json(const struct bp_batch *batch, const struct bp_space *space);
+json_t *bp_unseen_event_json(const struct bp_evaluation *evaluation);
 json_t *bp_duel_json(const struct bp_duel *duel, uint32_t shapes);
 
 /* From an event's text. BP_ERR_USAGE when it does not say what it must, or, of a batch, does not fit

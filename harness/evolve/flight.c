@@ -294,3 +294,16 @@ void bp_flight_add_evidence(struct bp_flight *flight)
     if (flight->candidate->object_fd >= 0)
         evidence->object_fd = fcntl(flight->candidate->object_fd, F_DUPFD_CLOEXEC, 3);
 }
+
+void bp_flight_replace_evidence(struct bp_evaluation *evaluation, struct bp_evidence *evidence)
+{
+    struct bp_evidence *earlier = evaluation->evidence;
+    if (earlier) {
+        evidence->position = earlier->position;
+        memcpy(evidence->compile_command, earlier->compile_command,
+               sizeof evidence->compile_command);
+        evidence->object_fd = bp_steal_fd(&earlier->object_fd);
+        evaluation->evidence = bp_steal_pointer(&evidence);
+    }
+    bp_evidence_free(earlier ? earlier : evidence);
+}

@@ -43,6 +43,10 @@ int bp_flight_try(struct bp_session *session, struct bp_flight *flight, struct b
  * where the secrets stood. Where no child got as far as leaving any, there is that alone. */
 void bp_flight_add_evidence(struct bp_flight *flight);
 
+/* Takes evidence of what came after the evaluation's attempts, a match or an unseen shape, in place of
+ * theirs, but for the object, how it was compiled and where the secrets stood. */
+void bp_flight_replace_evidence(struct bp_evaluation *evaluation, struct bp_evidence *evidence);
+
 /* A side of the ring of outputs for a new candidate, with nothing left of earlier ones. *outcome is
  * PASS or INFRA. */
 int bp_flight_take_ring(struct bp_session *session, enum bp_ring_side side,

@@ -20,6 +20,11 @@ bool bp_ladder_is_contender(const struct bp_ladder *ladder, double score)
     return score >= CONTENDER_SHARE * ladder->level;
 }
 
+bool bp_ladder_is_won(const struct bp_match_result *result)
+{
+    return result->log_ratio.low > 0;
+}
+
 double bp_ladder_match(struct bp_ladder *ladder, const struct bp_match_result *result,
                        uint32_t shapes, bool *promoted)
 {
@@ -28,7 +33,7 @@ double bp_ladder_match(struct bp_ladder *ladder, const struct bp_match_result *r
         incumbent += log(result->median_ms[BP_RING_B][i]);
     ladder->baseline_ms = exp(incumbent / shapes) * ladder->level;
     double score = ladder->level * exp(result->log_ratio.estimate);
-    *promoted = result->log_ratio.low > 0;
+    *promoted = bp_ladder_is_won(result);
     if (*promoted)
         ladder->level = score;
     return score;

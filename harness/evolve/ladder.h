@@ -26,8 +26,11 @@ double bp_ladder_score(const struct bp_ladder *ladder, double candidate_ms);
 /* Whether such a score is worth a match with the incumbent. */
 bool bp_ladder_is_contender(const struct bp_ladder *ladder, double score);
 
+/* Whether the challenger (side A) of a match that both sides ended with PASS is surely faster. */
+bool bp_ladder_is_won(const struct bp_match_result *result);
+
 /* Books a match of a challenger (side A) with the incumbent (side B) that both sides ended with PASS;
- * returns the challenger's score. *promoted: it is surely faster, and the incumbent from now on. */
+ * returns the challenger's score. *promoted: it has won, and is the incumbent from now on. */
 double bp_ladder_match(struct bp_ladder *ladder, const struct bp_match_result *result,
                        uint32_t shapes, bool *promoted);
 

@@ -35,7 +35,8 @@ int bp_recorder_watch_size(struct bp_recorder *recorder, const struct bp_config 
 /* Waits for everything queued. */
 int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err) BP_MUST_CHECK;
 
-/* The evaluation into run.db, then its artifacts and, of a failure, its bundle; best/ too when it is the champion now. */
+/* The evaluation into run.db, then its artifacts and, of a failure, its bundle; best/ too when it is the
+ * champion now. */
 int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
                            bool is_best, struct bp_error *err) BP_MUST_CHECK;
 

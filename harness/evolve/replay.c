@@ -11,6 +11,7 @@
 #include "harness/evolve/gates.h"
 #include "harness/evolve/session.h"
 #include "harness/evolve/setting.h"
+#include "harness/evolve/unseen.h"
 
 #define DEBUGGER_DEADLINE_S 86400.0
 
@@ -42,6 +43,7 @@ static struct bp_evaluation *make_evaluation(const struct replay *replay, struct
     memcpy(evaluation->source, bundle->source, bundle->source_bytes);
     evaluation->source[bundle->source_bytes] = '\0';
     evaluation->source_bytes = bundle->source_bytes;
+    evaluation->number = replay->then->number;
     evaluation->knob_count = replay->then->knob_count;
     memcpy(evaluation->knobs, replay->then->knobs, sizeof evaluation->knobs);
     memcpy(evaluation->kernel_name, replay->config.head.name, sizeof evaluation->kernel_name);
@@ -91,12 +93,26 @@ static int play_match(struct replay *replay, struct bp_error *err)
     return 0;
 }
 
+/* The same shapes: they follow from the session's key and the evaluation's number. */
+static int try_unseen(struct replay *replay, struct bp_error *err)
+{
+    struct bp_evaluation *evaluation = replay->candidate.evaluation;
+    if (bp_unseen_try(&replay->session, &replay->candidate, BP_UNSEEN_CHALLENGE,
+                      &evaluation->unseen, err) < 0)
+        return -1;
+    bp_unseen_judge(evaluation);
+    return 0;
+}
+
 static int evaluate(struct replay *replay, struct bp_error *err)
 {
+    const struct bp_replay *then = replay->then;
     bp_session_seek(&replay->session, &replay->position);
     int result = bp_session_evaluate(&replay->session, &replay->candidate, 1, err);
-    if (result == 0 && replay->then->in_match &&
-        replay->candidate.evaluation->verdict == BP_VERDICT_PASS)
+    bool passed = result == 0 && replay->candidate.evaluation->verdict == BP_VERDICT_PASS;
+    if (passed && then->in_unseen)
+        result = try_unseen(replay, err);
+    if (passed && then->in_match)
         result = play_match(replay, err);
     bp_close_fd(&replay->candidate.object_fd);
     return result;

@@ -24,8 +24,8 @@ struct bp_replay_report {
     char differences[4096]; /* what is not as it was then, a line each; may be empty */
 };
 
-/* Each time starts where the secrets stood then, without retries. A failure of a match is followed up
- * to a match of the candidate against itself. */
+/* Each time starts where the secrets stood then, without retries. A failure on an unseen shape is followed up
+ * to that shape, one of a match to a match of the candidate against itself. */
 int bp_replay_run(const struct bp_replay_options *options, struct bp_replay_report *report,
                   struct bp_error *err) BP_MUST_CHECK;
 

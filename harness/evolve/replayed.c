@@ -199,6 +199,7 @@ static void adopt(struct bp_evaluation *evaluation, struct bp_evaluation *record
     memcpy(evaluation->timings, recorded->timings, sizeof evaluation->timings);
     evaluation->case_count = recorded->case_count;
     evaluation->cases = bp_steal_pointer(&recorded->cases);
+    evaluation->unseen = recorded->unseen;
     evaluation->diagnostics = bp_steal_pointer(&recorded->diagnostics);
     evaluation->duration = recorded->duration;
     evaluation->finished_wall_ms = bp_clock_wall_ms();

@@ -121,6 +121,8 @@ void bp_run_summary(const struct bp_run *run, struct bp_run_summary *summary)
         .baseline = run->baseline.evaluation,
         .evolved = run->champion.evaluation,
         .final = run->compared ? &run->final : NULL,
+        .failure =
+            !run->compared && run->final.outcome.message[0] ? run->final.outcome.message : NULL,
         .suite = &run->session.suite,
         .tuning_time_s = summary->elapsed_s,
     };

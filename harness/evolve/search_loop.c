@@ -227,6 +227,10 @@ int bp_search_evaluated(void *context, struct bp_candidate *candidate, struct bp
     if (evaluation->origin == BP_ORIGIN_SEARCH)
         return evaluated_member(run, candidate, err);
     bool baseline = evaluation->origin == BP_ORIGIN_BASELINE;
+    /* It is the first champion. */
+    if (baseline && evaluation->verdict == BP_VERDICT_PASS &&
+        bp_contest_try_unseen(run, candidate, err) < 0)
+        return -1;
     evaluation->promoted = baseline && evaluation->verdict == BP_VERDICT_PASS;
     if (evaluation->promoted)
         bp_ladder_start(&run->ladder, bp_standings_geomean_ms(evaluation));

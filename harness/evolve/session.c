@@ -10,8 +10,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/persist.h"
-#include "harness/evolve/attempts.h"
 #include "harness/evolve/gates.h"
+#include "harness/evolve/retry.h"
 #include "harness/supervise/canary.h"
 
 #define CLOSE_TIMEOUT_NS 2000000000u
@@ -22,30 +22,6 @@ void bp_session_now(struct bp_session *session, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(session->activity, sizeof session->activity, fmt, args);
     va_end(args);
-}
-
-/* ---- trying again ---- */
-
-static struct bp_attempts_policy policy_of(const struct bp_session *session)
-{
-    const struct bp_config *config = session->config;
-    return (struct bp_attempts_policy){.attempts = config->retry.attempts,
-                                       .base_ms = config->retry.base_ms,
-                                       .factor = config->retry.factor,
-                                       .cap_ms = config->retry.cap_ms};
-}
-
-/* Full jitter: any share of the longest pause. */
-static int back_off(struct bp_session *session, uint32_t retry, struct bp_error *err)
-{
-    struct bp_attempts_policy policy = policy_of(session);
-    struct bp_key key;
-    struct bp_random random;
-    bp_key_random(&key);
-    bp_random_start(&random, &key);
-    double pause_ms = bp_attempts_longest_pause_ms(&policy, retry) * bp_random_unit(&random);
-    bp_log(BP_LOG_INFO, "session", "retry %u after %.0f ms", retry, pause_ms);
-    return bp_waiting_pause(session, pause_ms, err);
 }
 
 /* ---- opening ---- */
@@ -118,7 +94,7 @@ static int insist(struct opening *opening,
         if (!bp_persist_is_worth(err) || retry >= attempts)
             return -1;
         bp_log(BP_LOG_WARNING, "session", "%s; trying again", err->msg);
-        if (back_off(opening->session, retry, err) < 0)
+        if (bp_retry_back_off(opening->session, retry, err) < 0)
             return -1;
     }
     return 0;
@@ -275,27 +251,6 @@ void bp_session_describe(const struct bp_session *session, struct bp_evaluation 
 
 /* ---- evaluation ---- */
 
-/* After something ran on the device: does it look as if the device had a part in how it ended? Then
- * nothing more runs on it before a probe has passed; where the first one fails, the outcome was the
- * device's. */
-static int check_device(struct bp_session *session, enum bp_stage stage, bool unreaped,
-                        struct bp_outcome *outcome, struct bp_error *err)
-{
-    enum bp_health_event event;
-    struct bp_outcome probe;
-    bool suspects = bp_attempts_suspects(stage, outcome->verdict, &event);
-    if (suspects)
-        bp_guard_suspect(session, event, outcome->message);
-    if (unreaped)
-        bp_guard_suspect(session, BP_HEALTH_EVENT_unreaped,
-                         "a child is not gone a second after SIGKILL");
-    if (bp_guard_clear(session, &probe, err) < 0)
-        return -1;
-    if (suspects && probe.verdict != BP_VERDICT_PASS)
-        bp_attempts_blame_device(outcome, probe.message);
-    return 0;
-}
-
 static int fly(struct bp_session *session, struct bp_flight *flight, struct bp_error *err)
 {
     if (flight->outcome.verdict == BP_VERDICT_PASS && bp_gates_pass(session, flight, err) < 0)
@@ -304,7 +259,7 @@ static int fly(struct bp_session *session, struct bp_flight *flight, struct bp_e
         return 0;
     if (bp_flight_try(session, flight, err) < 0)
         return -1;
-    return check_device(session, flight->stage, flight->unreaped, &flight->outcome, err);
+    return bp_retry_check_device(session, flight->stage, flight->unreaped, &flight->outcome, err);
 }
 
 static void add_attempt(struct bp_flight *flight, double before_ms)
@@ -323,7 +278,7 @@ static enum bp_attempts_next next_of(const struct bp_session *session,
                                      const struct bp_evaluation *evaluation)
 {
     enum bp_verdict outcomes[BP_MAX_ATTEMPTS];
-    struct bp_attempts_policy policy = policy_of(session);
+    struct bp_attempts_policy policy = bp_retry_policy(session);
     for (uint32_t i = 0; i < evaluation->attempt_count; i++)
         outcomes[i] = evaluation->attempts[i].outcome;
     return bp_attempts_next(&policy, outcomes, evaluation->attempt_count);
@@ -338,7 +293,8 @@ static int retry(struct bp_session *session, struct bp_flight *flight, struct bp
         bp_log(BP_LOG_WARNING, "session", "evaluation %u, attempt %u: %s: %s; trying again",
                evaluation->number, evaluation->attempt_count, bp_verdict_name(evaluation->verdict),
                evaluation->message);
-        if (next == BP_ATTEMPTS_BACK_OFF && back_off(session, evaluation->attempt_count, err) < 0)
+        if (next == BP_ATTEMPTS_BACK_OFF &&
+            bp_retry_back_off(session, evaluation->attempt_count, err) < 0)
             return -1;
         double before_ms = evaluation->duration.total_ms;
         bp_flight_close(session, flight);
@@ -404,7 +360,7 @@ static void take_object(struct bp_candidate *candidate, struct bp_candidate *aga
 static int compile_again(struct bp_session *session, struct bp_candidate *candidate,
                          struct bp_outcome *outcome, struct bp_error *err)
 {
-    struct bp_attempts_policy policy = policy_of(session);
+    struct bp_attempts_policy policy = bp_retry_policy(session);
     enum bp_verdict outcomes[BP_MAX_ATTEMPTS];
     for (uint32_t count = 1; count <= BP_MAX_ATTEMPTS; count++) {
         struct bp_flight flight;
@@ -418,7 +374,7 @@ static int compile_again(struct bp_session *session, struct bp_candidate *candid
         if (candidate->object_fd >= 0 ||
             bp_attempts_next(&policy, outcomes, count) != BP_ATTEMPTS_BACK_OFF)
             break;
-        if (back_off(session, count, err) < 0)
+        if (bp_retry_back_off(session, count, err) < 0)
             return -1;
     }
     return 0;
@@ -454,24 +410,16 @@ static void fill_contender(const struct bp_candidate *candidate, struct bp_conte
         contender->per_call_ms[i] = evaluation->timings[i].median_ms;
 }
 
-/* A challenger that failed a match: the match's evidence takes the place of the trial's, but for the
- * object and where its evaluation began. */
+/* A challenger that failed a match: the match's evidence takes the place of the trial's. */
 static void keep_match_evidence(const struct bp_candidate *candidate, struct bp_match *match,
                                 const struct bp_secret_position *began)
 {
     struct bp_evidence *evidence = bp_match_take_evidence(match);
-    struct bp_evaluation *evaluation = candidate->evaluation;
-    if (evidence && evaluation->evidence) {
-        evidence->position = evaluation->evidence->position;
-        memcpy(evidence->compile_command, evaluation->evidence->compile_command,
-               sizeof evidence->compile_command);
-        evidence->object_fd = bp_steal_fd(&evaluation->evidence->object_fd);
-        evidence->in_match = true;
-        evidence->match = *began;
-        bp_evidence_free(evaluation->evidence);
-        evaluation->evidence = bp_steal_pointer(&evidence);
-    }
-    bp_evidence_free(evidence);
+    if (!evidence)
+        return;
+    evidence->in_match = true;
+    evidence->match = *began;
+    bp_flight_replace_evidence(candidate->evaluation, evidence);
 }
 
 /* Once; what goes wrong is the result's outcome. */
@@ -503,17 +451,19 @@ static int play(struct bp_session *session, struct bp_match_options *options,
     if (result->outcome.verdict != BP_VERDICT_PASS && result->failed_side == BP_RING_A)
         keep_match_evidence(challenger, match, &began);
     bp_match_free(&match);
-    return status < 0 ? -1 : check_device(session, BP_STAGE_time, unreaped, &result->outcome, err);
+    return status < 0
+               ? -1
+               : bp_retry_check_device(session, BP_STAGE_time, unreaped, &result->outcome, err);
 }
 
 /* Whether it is to be played again, after the pause if one is due: 1, 0 or -1. */
 static int play_again(struct bp_session *session, const enum bp_verdict *outcomes, uint32_t count,
                       bool another_chance, struct bp_error *err)
 {
-    struct bp_attempts_policy policy = policy_of(session);
+    struct bp_attempts_policy policy = bp_retry_policy(session);
     switch (bp_attempts_next(&policy, outcomes, count)) {
     case BP_ATTEMPTS_BACK_OFF:
-        return back_off(session, count, err) < 0 ? -1 : 1;
+        return bp_retry_back_off(session, count, err) < 0 ? -1 : 1;
     case BP_ATTEMPTS_AGAIN:
         return 1;
     case BP_ATTEMPTS_STAND:
@@ -535,7 +485,7 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
         .stop_early = rules->stop_early,
         .draws = &session->draws,
     };
-    enum bp_verdict outcomes[BP_MAX_ATTEMPTS];
+    enum bp_verdict outcomes[2][BP_MAX_ATTEMPTS]; /* by side, PASS for what the other did */
     uint32_t failures[2] = {0};
     bp_session_now(session, "match of #%u and #%u", a->evaluation->number, b->evaluation->number);
     fill_contender(a, &options.sides[BP_RING_A]);
@@ -545,11 +495,13 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
             return -1;
         enum bp_verdict outcome = result->outcome.verdict;
         enum bp_ring_side side = result->failed_side;
-        if (count <= BP_MAX_ATTEMPTS) /* no policy has more */
-            outcomes[count - 1] = outcome;
-        bool own = bp_verdict_blame(outcome) == BP_BLAME_CANDIDATE;
+        bool own = bp_attempts_is_failure(outcome);
+        if (count <= BP_MAX_ATTEMPTS) { /* no policy has more */
+            outcomes[!side][count - 1] = own ? BP_VERDICT_PASS : outcome;
+            outcomes[side][count - 1] = outcome;
+        }
         bool another_chance = own && ++failures[side] < rules->chances[side];
-        int again = play_again(session, outcomes, count, another_chance, err);
+        int again = play_again(session, outcomes[side], count, another_chance, err);
         if (again <= 0)
             return again;
         bp_log(BP_LOG_WARNING, "session", "match %u, play %u: %s: %s; once more",

@@ -80,6 +80,17 @@ static void set_final(const struct bp_standings *standings, struct bp_run_summar
              row->ci_low <= 1 ? "; not distinguishable from the baseline" : "");
 }
 
+static void set_no_final(const struct bp_standings *standings, struct bp_result_row *row)
+{
+    if (standings->evolved->number == standings->baseline->number)
+        snprintf(row->note, sizeof row->note, "nothing beat the baseline");
+    else if (standings->failure)
+        snprintf(row->note, sizeof row->note, "the final comparison failed: %s",
+                 standings->failure);
+    else
+        snprintf(row->note, sizeof row->note, "not compared in fresh rounds");
+}
+
 void bp_standings_fill(const struct bp_standings *standings, struct bp_run_summary *summary)
 {
     const struct bp_match_result *final = standings->final;
@@ -96,10 +107,7 @@ void bp_standings_fill(const struct bp_standings *standings, struct bp_run_summa
     if (final)
         set_final(standings, summary, &rows[2]);
     else if (rows[2].measured)
-        snprintf(rows[2].note, sizeof rows[2].note, "%s",
-                 standings->evolved->number == standings->baseline->number
-                     ? "nothing beat the baseline"
-                     : "not compared in fresh rounds");
+        set_no_final(standings, &rows[2]);
 }
 
 void bp_standings_mask(const struct bp_suite *suite, char *text, size_t size)

@@ -15,6 +15,7 @@ double bp_standings_geomean_ms(const struct bp_evaluation *evaluation);
 struct bp_standings {
     const struct bp_evaluation *eager, *baseline, *evolved;
     const struct bp_match_result *final;
+    const char *failure; /* why it has no result, though it was begun */
     const struct bp_suite *suite;
     double tuning_time_s;
 };

@@ -62,6 +62,15 @@ static json_t *case_json(const struct bp_evaluation *evaluation, uint32_t i)
                      "rows", bp_json_unsigned(result->rows));
 }
 
+static json_t *unseen_json(const struct bp_evaluation *evaluation, uint32_t i)
+{
+    const struct bp_unseen_shape *one = &evaluation->unseen.shapes[i];
+    return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o}", "shape", bp_json_text(one->shape), "verdict",
+                     bp_verdict_name(one->verdict), "stage", bp_stage_name(one->stage), "message",
+                     bp_json_text(one->message), "rows", bp_json_unsigned(one->rows), "max_ratio",
+                     bp_json_real(one->max_ratio));
+}
+
 static json_t *device_json(const struct bp_evaluation *e)
 {
     return json_pack("{s:o, s:o, s:o, s:o}", "name", bp_json_text(e->device_name), "kind",
@@ -144,11 +153,12 @@ static json_t *gate_json(const struct bp_gate_note *note)
 
 static json_t *details_json(const struct bp_evaluation *e)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "attempts",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "attempts",
                      array_of(e->attempt_count, attempt_json, e), "profile",
                      bp_json_profile(&e->profile), "gate", gate_json(&e->gate), "plan",
                      bp_json_plan(e), "timing", array_of(e->timing_count, timing_json, e),
-                     "correctness", array_of(e->case_count, case_json, e), "safety",
+                     "correctness", array_of(e->case_count, case_json, e), "unseen",
+                     array_of(e->unseen.count, unseen_json, e), "safety",
                      bp_safety_json(&e->safety), "duration_ms", durations_json(&e->duration),
                      "diagnostics", bp_json_text_or_null(e->diagnostics), "finished_wall_ms",
                      (json_int_t)e->finished_wall_ms);

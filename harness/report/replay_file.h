@@ -42,6 +42,7 @@ struct bp_replay {
     struct bp_define knobs[BP_MAX_DEFINES];
     bool has_position; /* false: nothing was attempted */
     struct bp_secret_position position;
+    bool in_unseen; /* it failed on an unseen shape, after a PASS */
     bool in_match;
     struct bp_secret_position match;
 };

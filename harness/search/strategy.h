@@ -14,7 +14,8 @@ struct bp_strategy {
     const char *name; /* as in the config */
     const char *doc;  /* one line for --help and the reference page */
     /* Fills *proposal from randomness derived from (seed_key, decision). Should avoid points already
-     * observed while others are left, and must not cost more the longer the history is. 1: proposed; 0: the space is exhausted; -1: error. */
+     * observed while others are left, and must not cost more the longer the history is. 1: proposed;
+     * 0: the space is exhausted; -1: error. */
     int (*propose)(const struct bp_history *history, const struct bp_key *seed_key,
                    uint64_t decision, struct bp_proposal *proposal, struct bp_error *err);
 };

@@ -16,7 +16,8 @@ struct bp_store_census {
     uint32_t verdicts[BP_VERDICT_COUNT];
 };
 
-/* Without a run.db, or one without tables yet, the census is empty. BP_ERR_SYSTEM when run.db cannot be opened or is damaged. */
+/* Without a run.db, or one without tables yet, the census is empty. BP_ERR_SYSTEM when run.db cannot be
+ * opened or is damaged. */
 int bp_store_check(const char *dir, struct bp_store_census *census, struct bp_error *err)
     BP_MUST_CHECK;
 

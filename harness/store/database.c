@@ -65,6 +65,10 @@ static const char schema[] =
     " agpr INTEGER NOT NULL, sgpr INTEGER NOT NULL, spills INTEGER NOT NULL,"
     " sgpr_spills INTEGER NOT NULL, lds_bytes INTEGER NOT NULL, scratch_bytes INTEGER NOT NULL,"
     " block_threads INTEGER, occupancy INTEGER NOT NULL, occupancy_max INTEGER NOT NULL, mix TEXT,"
+    " PRIMARY KEY(evaluation, ordinal)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE unseen(evaluation INTEGER NOT NULL REFERENCES evaluation,"
+    " ordinal INTEGER NOT NULL, shape TEXT NOT NULL, verdict TEXT NOT NULL, stage TEXT NOT NULL,"
+    " message TEXT NOT NULL, rows INTEGER NOT NULL, max_ratio REAL,"
     " PRIMARY KEY(evaluation, ordinal)) STRICT, WITHOUT ROWID;";
 
 /* Values in the order of the columns above. */
@@ -84,6 +88,7 @@ static const char *const insert_sql[BP_INSERT_COUNT] = {
     [BP_INSERT_CORRECTNESS] = "INSERT INTO correctness VALUES(?,?,?,?,?,?,?,?,?,?)",
     [BP_INSERT_GATE] = "INSERT INTO gate VALUES(?,?,?,?,?,?)",
     [BP_INSERT_PROFILE] = "INSERT INTO profile VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [BP_INSERT_UNSEEN] = "INSERT INTO unseen VALUES(?,?,?,?,?,?,?,?)",
 };
 
 /* Journal mode is an answer, not a status: a file system without shared memory leaves it as it was.

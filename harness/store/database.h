@@ -22,6 +22,7 @@ enum bp_insert {
     BP_INSERT_CORRECTNESS,
     BP_INSERT_GATE,
     BP_INSERT_PROFILE,
+    BP_INSERT_UNSEEN,
     BP_INSERT_COUNT
 };
 

@@ -117,6 +117,15 @@ enum bp_blame bp_evaluation_blame(const struct bp_evaluation *evaluation)
     return blame_of(evaluation, evaluation->verdict);
 }
 
+const struct bp_unseen_shape *bp_unseen_failure(const struct bp_unseen *unseen)
+{
+    if (unseen->count == 0)
+        return NULL;
+    const struct bp_unseen_shape *last = &unseen->shapes[unseen->count - 1];
+    bool harmless = last->verdict == BP_VERDICT_PASS || last->verdict == BP_VERDICT_UNSUPPORTED;
+    return harmless ? NULL : last;
+}
+
 /* Counts one outcome in its class and returns what it costs of the 100 points. A switch without a
  * default, so that the compiler names a verdict that was forgotten here. */
 static double count_outcome(struct bp_safety *safety, enum bp_verdict outcome)

@@ -35,6 +35,23 @@ struct bp_gate_note {
     double compile_ms, run_ms;
 };
 
+/* One shape that a candidate had never seen before (evolve/unseen.h). */
+struct bp_unseen_shape {
+    char shape[BP_SHAPE_NAME];
+    enum bp_verdict verdict; /* UNSUPPORTED: its plan refused the shape */
+    enum bp_stage stage;
+    char message[BP_TEXT_LINE];
+    uint64_t rows; /* judged */
+    double max_ratio;
+};
+
+#define BP_MAX_UNSEEN 8
+
+struct bp_unseen {
+    uint32_t count; /* 0: none was tried */
+    struct bp_unseen_shape shapes[BP_MAX_UNSEEN];
+};
+
 struct bp_durations {
     double prepare_ms, compile_ms, run_ms, judge_ms, time_ms, overhead_ms, total_ms;
 };
@@ -94,6 +111,7 @@ struct bp_evaluation {
     struct bp_timing timings[BP_SUITE_MAX_TIMED];
     uint32_t case_count;
     struct bp_case_result *cases; /* owned */
+    struct bp_unseen unseen;      /* before it could become the best */
     char *diagnostics;            /* owned, the compiler's text; null when none */
     struct bp_evidence *evidence; /* owned, of the last attempt; null when nothing was attempted */
     struct bp_durations duration;
@@ -137,6 +155,9 @@ bool bp_origin_parse(const char *name, enum bp_origin *origin);
 /* Whose failure the verdict is: the verdict's own blame, but the candidate's for a suspected fault of
  * the device that the same candidate repeated after a probe had passed. */
 enum bp_blame bp_evaluation_blame(const struct bp_evaluation *evaluation);
+
+/* The failure among unseen shapes: the last one's, if it has any; null when all were passed or refused. */
+const struct bp_unseen_shape *bp_unseen_failure(const struct bp_unseen *unseen);
 
 /* The safety block of one evaluation from its attempts' outcomes, and from its verdict where that is
  * not the last one's; docs/results.md has the formula. */

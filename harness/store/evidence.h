@@ -46,6 +46,7 @@ struct bp_evidence {
 
     char compile_command[BP_COMPILE_COMMAND]; /* with every option; empty: not compiled */
     struct bp_secret_position position;
+    bool in_unseen;                  /* the failure came on an unseen shape, after a PASS */
     bool in_match;                   /* the failure came in a match, after a PASS */
     struct bp_secret_position match; /* then: where the secrets stood as it began */
 };

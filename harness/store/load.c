@@ -100,20 +100,16 @@ static bool fill_short(sqlite3_stmt *row, struct bp_recorded *one, struct bp_def
            parse_knobs(bp_column_text(row, 24), knobs, &one->knob_count);
 }
 
-int bp_reader_evaluations(struct bp_reader *reader, enum bp_reader_order order,
-                          bp_store_visit_recorded visit, void *context, struct bp_error *err)
+int bp_reader_evaluations(struct bp_reader *reader, bp_store_visit_recorded visit, void *context,
+                          struct bp_error *err)
 {
-    static const char *const sql[] = {
-        [BP_READER_FORWARDS] = "SELECT " SHORT_COLUMNS " FROM evaluation e JOIN candidate c"
-                               " USING(source_hash) ORDER BY e.event",
-        [BP_READER_BACKWARDS] = "SELECT " SHORT_COLUMNS " FROM evaluation e JOIN candidate c"
-                                " USING(source_hash) ORDER BY e.event DESC",
-    };
+    static const char sql[] = "SELECT " SHORT_COLUMNS " FROM evaluation e JOIN candidate c"
+                              " USING(source_hash) ORDER BY e.event";
     struct bp_connection *connection = &reader->connection;
     struct bp_define knobs[BP_MAX_DEFINES];
     struct bp_recorded one;
     sqlite3_stmt *row = NULL;
-    if (bp_connection_prepare(connection, sql[order], &row, err) < 0)
+    if (bp_connection_prepare(connection, sql, &row, err) < 0)
         return -1;
     int got, told = 0;
     while (told == 0 && (got = bp_connection_step(connection, row, err)) != 0) {
@@ -341,6 +337,19 @@ static bool fill_kernel(sqlite3_stmt *row, struct bp_evaluation *e)
     return !kernel->has_mix || parse_mix(bp_column_text(row, 11), kernel->mix);
 }
 
+static bool fill_unseen(sqlite3_stmt *row, struct bp_evaluation *e)
+{
+    if (e->unseen.count == BP_MAX_UNSEEN)
+        return false;
+    struct bp_unseen_shape *one = &e->unseen.shapes[e->unseen.count++];
+    copy_text(one->shape, sizeof one->shape, row, 0);
+    copy_text(one->message, sizeof one->message, row, 3);
+    one->rows = (uint64_t)sqlite3_column_int64(row, 4);
+    one->max_ratio = real_of(row, 5);
+    return bp_verdict_parse(bp_column_text(row, 1), &one->verdict) &&
+           bp_stage_parse(bp_column_text(row, 2), &one->stage);
+}
+
 /* The tables that make up an evaluation, each with what takes one row of it. */
 static const struct part {
     const char *sql;
@@ -364,6 +373,9 @@ static const struct part {
      " block_threads, occupancy, occupancy_max, mix FROM profile WHERE evaluation = ?"
      " ORDER BY ordinal",
      fill_kernel},
+    {"SELECT shape, verdict, stage, message, rows, max_ratio FROM unseen WHERE evaluation = ?"
+     " ORDER BY ordinal",
+     fill_unseen},
 };
 
 static int load_part(struct bp_reader *reader, const struct part *part, uint32_t number,

@@ -19,10 +19,8 @@ int bp_reader_text(struct bp_reader *reader, const char *name, char *text, size_
 int bp_reader_events(struct bp_reader *reader, const char *kind, int64_t from,
                      bp_store_visit_event visit, void *context, struct bp_error *err) BP_MUST_CHECK;
 
-enum bp_reader_order { BP_READER_FORWARDS, BP_READER_BACKWARDS };
-int bp_reader_evaluations(struct bp_reader *reader, enum bp_reader_order order,
-                          bp_store_visit_recorded visit, void *context, struct bp_error *err)
-    BP_MUST_CHECK;
+int bp_reader_evaluations(struct bp_reader *reader, bp_store_visit_recorded visit, void *context,
+                          struct bp_error *err) BP_MUST_CHECK;
 int bp_reader_evaluation(struct bp_reader *reader, uint32_t number,
                          struct bp_evaluation **evaluation, struct bp_error *err) BP_MUST_CHECK;
 

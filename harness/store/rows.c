@@ -187,6 +187,22 @@ static int add_kernel(struct bp_database *database, uint32_t number, uint32_t or
     return bp_database_insert(database, BP_INSERT_PROFILE, CELLS(row), err);
 }
 
+static int add_unseen(struct bp_database *database, uint32_t number, uint32_t ordinal,
+                      const struct bp_unseen_shape *one, struct bp_error *err)
+{
+    const struct bp_cell row[] = {
+        bp_cell_integer(number),
+        bp_cell_integer(ordinal),
+        bp_cell_text(one->shape),
+        bp_cell_text(bp_verdict_name(one->verdict)),
+        bp_cell_text(bp_stage_name(one->stage)),
+        bp_cell_text(one->message),
+        bp_cell_integer((int64_t)one->rows),
+        bp_cell_real(one->max_ratio),
+    };
+    return bp_database_insert(database, BP_INSERT_UNSEEN, CELLS(row), err);
+}
+
 int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
                                const struct bp_evaluation *evaluation, struct bp_error *err)
 {
@@ -207,6 +223,9 @@ int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
             return -1;
     for (uint32_t i = 0; i < e->profile.kernel_count; i++)
         if (add_kernel(database, e->number, i, &e->profile.kernels[i], err) < 0)
+            return -1;
+    for (uint32_t i = 0; i < e->unseen.count; i++)
+        if (add_unseen(database, e->number, i, &e->unseen.shapes[i], err) < 0)
             return -1;
     return e->gate.gates ? add_gate(database, e, err) : 0;
 }

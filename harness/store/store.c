@@ -568,15 +568,7 @@ int bp_store_load_evaluations(struct bp_store *store, bp_store_visit_recorded vi
 {
     if (need_reader(store, err) < 0)
         return -1;
-    return bp_reader_evaluations(&store->reader, BP_READER_FORWARDS, visit, context, err);
-}
-
-int bp_store_load_evaluations_backwards(struct bp_store *store, bp_store_visit_recorded visit,
-                                        void *context, struct bp_error *err)
-{
-    if (need_reader(store, err) < 0)
-        return -1;
-    return bp_reader_evaluations(&store->reader, BP_READER_BACKWARDS, visit, context, err);
+    return bp_reader_evaluations(&store->reader, visit, context, err);
 }
 
 int bp_store_load_evaluation(struct bp_store *store, uint32_t number,

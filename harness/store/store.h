@@ -109,9 +109,6 @@ typedef int (*bp_store_visit_recorded)(void *context, const struct bp_recorded *
  * some were answered at once. */
 int bp_store_load_evaluations(struct bp_store *store, bp_store_visit_recorded visit, void *context,
                               struct bp_error *err) BP_MUST_CHECK;
-/* The same from the last one back. */
-int bp_store_load_evaluations_backwards(struct bp_store *store, bp_store_visit_recorded visit,
-                                        void *context, struct bp_error *err) BP_MUST_CHECK;
 
 /* All that was recorded of one evaluation, the caller's. BP_ERR_USAGE: no such number. */
 int bp_store_load_evaluation(struct bp_store *store, uint32_t number,

@@ -69,7 +69,8 @@ int bp_child_request(struct bp_child *child, enum bp_message_type type, const vo
                      const int *fds, uint32_t fd_count, double timeout_ms, struct bp_error *err)
     BP_MUST_CHECK;
 
-/* From now on others are told what it answers and that it ended. Only while no answer but "ready" was due. */
+/* From now on others are told what it answers and that it ended. Only while no answer but "ready" was
+ * due. */
 void bp_child_hand_over(struct bp_child *child, const struct bp_child_handlers *handlers,
                         void *context);
 

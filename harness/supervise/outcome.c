@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/text.h"
 #include "base/weaken.h"
 
 #define BIT(name) (1u << BP_VERDICT_##name)
@@ -30,34 +31,11 @@ static bool is_candidate_stage(enum bp_stage stage)
            stage == BP_STAGE_time;
 }
 
-/* U+202A to U+202E and U+2066 to U+2069: text behind one reads backwards. */
-static bool turns_text(const unsigned char *at)
-{
-    return at[0] == 0xe2 && ((at[1] == 0x80 && at[2] >= 0xaa && at[2] <= 0xae) ||
-                             (at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
-}
-
-/* A message may be a candidate's own words, and ends on terminals and in logs: no control bytes, and
- * no second line that looks like ours. Control characters too are U+0080 to U+009f (0xc2 before their
- * number), for some terminals also as single bytes. */
-static void clean(char *text)
-{
-    bool within = false;
-    for (unsigned char *at = (unsigned char *)text; *at; at++) {
-        bool continues = *at >= 0x80 && *at < 0xc0;
-        bool is_control =
-            *at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0) || turns_text(at);
-        if (is_control || (continues && !within))
-            *at = '?';
-        within = *at >= 0xc2 || (within && continues);
-    }
-}
-
 static void set(struct bp_outcome *outcome, enum bp_verdict verdict, const char *text)
 {
     outcome->verdict = verdict;
     snprintf(outcome->message, sizeof outcome->message, "%s", text);
-    clean(outcome->message);
+    bp_text_clean(outcome->message);
 }
 
 static void of_signal(enum bp_stage stage, int number, bool out_of_memory,

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/weaken.h"
 
 #define ROW_MAX_BYTES (BP_MAX_HEAD_DIM * sizeof(float))
 #define MAX_UNDERCUTS 3
@@ -29,7 +30,7 @@ enum bp_floor bp_stopwatch_check_floor(struct bp_stopwatch *watch, double per_ca
                                        struct bp_outcome *outcome)
 {
     double floor_ms = watch->floor_ms[watch->timed];
-    if (per_call_ms >= floor_ms) {
+    if (per_call_ms >= floor_ms || bp_weakened(BP_DEFENCE_floor)) {
         watch->undercuts = 0;
         return BP_FLOOR_KEPT;
     }

@@ -25,6 +25,7 @@ libjansson-dev    | pc jansson       | JSON artifacts
 libarchive-dev    | pc libarchive    | failure bundles packed into one file
 libsodium-dev     | pc libsodium     | hashes and keyed randomness
 libsystemd-dev    | pc libsystemd    | telling a service manager that the run is alive
+libhsa-runtime-dev | -               | headers of what the emulated AMD GPU replaces
 '
 
 BP_TEST_PACKAGES='

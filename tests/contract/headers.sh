@@ -20,10 +20,19 @@ check() { # check LABEL COMMAND...
     fi
 }
 
+has_hsa=no
+if "$cc" -fsyntax-only -x c - <<<'#include <hsa/hsa_ext_amd.h>' 2>/dev/null; then
+    has_hsa=yes
+fi
+
 while IFS= read -r header; do
     case $header in
         */gqa.h | */gqa_simt.h) continue ;;
     esac
+    if [ $has_hsa = no ] && grep -q '^#include <hsa/' "$header"; then
+        echo "not compiled, for want of AMD's headers (libhsa-runtime-dev): $header"
+        continue
+    fi
     # Included from a file of one line, as its users do; twice, to try the guard.
     include="#include \"${header#"$root"/}\""
     check "$header" "$cc" -std=gnu17 -D_GNU_SOURCE "${warnings[@]}" -fsyntax-only -I "$root" \

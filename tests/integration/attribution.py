@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 
+import unseen
 from canary import names
 
 BULLETPROOF = os.path.abspath(sys.argv[1])
@@ -46,6 +47,7 @@ class Row:
     without: str
     beside: str = ""
     see: str = "verdict"    # how an evaluation is summed up: a name of SEEING
+    suite: str = "odd_17"
     tries: int = 1          # where attack and defence race
     compiled: str = ""      # why a build with sanitizers has not got the defence
 
@@ -80,15 +82,20 @@ ROWS = [
     Row("claims", "forged_infra", "PROTOCOL", "INFRA"),
     Row("freeze", "forged_goes_on", "WRONG_RESULT", "TAMPER", tries=4),
     Row("second_call", "again_address", "NONDETERMINISTIC", "PASS"),
-    Row("scrub", "attacks/stale", "WRONG_RESULT", "PASS", beside="output_poison,permutation,second_call"),
-    Row("output_poison", "attacks/stale", "WRONG_RESULT", "PASS", beside="scrub,permutation,second_call"),
+    Row("scrub", "attacks/stale", "WRONG_RESULT", "PASS",
+        beside="output_poison,permutation,second_call,unseen"),
+    Row("output_poison", "attacks/stale", "WRONG_RESULT", "PASS",
+        beside="scrub,permutation,second_call,unseen"),
     Row("output_poison", "wrong_masked_rows_left", "WRONG_RESULT", "PASS"),
-    Row("permutation", "attacks/stale", "WRONG_RESULT", "PASS", beside="scrub,output_poison,second_call"),
+    Row("permutation", "attacks/stale", "WRONG_RESULT", "PASS",
+        beside="scrub,output_poison,second_call,unseen"),
     Row("workspace_poison", "wrong_workspace", "NONFINITE or WRONG_RESULT", "PASS"),
     Row("guards", "tamper_past_output", "TAMPER", "PASS"),
     Row("inputs_unchanged", "tamper_input_judged", "TAMPER", "PASS", beside="second_call"),
     Row("fresh_inputs", "later_learns", "WRONG_RESULT", "PASS", beside="second_call"),
     Row("judged_row", "later_garbage", "WRONG_RESULT", "PASS"),
+    Row("floor", "later_idle", "TAMPER", "PASS", beside="judged_row", suite="odd_333"),
+    Row("unseen", "special_lengths", "WRONG_RESULT", "PASS, the best"),
     Row("finite", "wrong_nan", "NONFINITE", "WRONG_RESULT"),
     Row("rule_max", "wrong_one_element", "WRONG_RESULT", "PASS"),
     Row("rule_rms", "wrong_noise", "WRONG_RESULT", "PASS"),
@@ -164,7 +171,7 @@ def evaluate_kernel(row, off):
     path = ROOT / "tests/badkernels" / f"{row.attack}.hip"
     own = re.search(r"^// options: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     seconds = 1.0 * SLOWNESS
-    options = ["--suite", "odd_17", "--run-seconds", str(seconds), "--json", "--allow-degraded"]
+    options = ["--suite", row.suite, "--run-seconds", str(seconds), "--json", "--allow-degraded"]
     if row.attack == "compile_fill":
         options += ["--compile-seconds", str(seconds)]
     elif own:
@@ -189,6 +196,17 @@ def evolve_stale(_, off):
         return json.loads((directory / "run/eval_00002.json").read_text())["verdict"]
 
 
+def evolve_special(_, off):
+    with tempfile.TemporaryDirectory(prefix="bulletproof-attribution-") as name:
+        directory = pathlib.Path(name)
+        unseen.start(ROOT, directory)
+        run, ended = unseen.evolve(BULLETPROOF, directory, "run", off=off)
+        if ended.returncode != 0:
+            return f"exit status {ended.returncode}: {ended.stderr}"
+        best, special = unseen.champion(run)
+        return special["verdict"] + (", the best" if best == special["number"] else "")
+
+
 def judge_rules(row, off):
     run = Run([RULES_TEST], "", ENDS_S)
     seen = re.search(rf"^{row.defence}: [^:]*: (\w+): (\w+)$", run.output, re.MULTILINE)
@@ -197,7 +215,8 @@ def judge_rules(row, off):
     return seen[2 if row.defence in off else 1]
 
 
-WAYS = {"attacks/stale": evolve_stale, "judge/weakened": judge_rules}
+WAYS = {"attacks/stale": evolve_stale, "special_lengths": evolve_special,
+        "judge/weakened": judge_rules}
 
 
 def look(row, off):

@@ -137,6 +137,19 @@ class Refusal(unittest.TestCase):
         if os.geteuid() == 0:
             self.refuses(without_landlock, "this kernel has no Landlock", user=65534)
 
+    def test_a_layer_that_is_required(self):
+        layers = json.loads(run("doctor", "--json").stdout)["sandbox"]["layers"]
+        present = [row["layer"] for row in layers if row["state"] == "present"]
+        done = evaluate(None, *[word for name in present for word in ("--sandbox-require", name)])
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = evaluate(None, "--sandbox-require", "pidn")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("unknown layer 'pidn'", done.stderr)
+        for name in set(row["layer"] for row in layers) - set(present):
+            done = evaluate(None, "--sandbox-require", name)
+            self.assertEqual(done.returncode, 20, done.stderr)
+            self.assertIn(f"sandbox.require: layer {name} is not to be had", done.stderr)
+
     def test_degraded_on_request(self):
         if not WEAKENING:
             self.skipTest("this build has no switches (-Dweakening=true)")

@@ -27,8 +27,8 @@ ROOT = pathlib.Path()
 
 OPTIONS = {
     "eval": ["--knob", "--dtype", "--device", "--suite", "--gates", "--threads", "--compile-seconds",
-             "--gate-seconds", "--run-seconds", "--ring-mb", "--compile-only", "--target", "--bundle",
-             "--allow-degraded", "--json", "--verbose", "--help"],
+             "--gate-seconds", "--run-seconds", "--ring-mb", "--compile-only", "--target", "--unseen",
+             "--bundle", "--sandbox-require", "--allow-degraded", "--json", "--verbose", "--help"],
     "evolve": ["--out", "--resume", "--replay-results", "--max-evaluations", "--max-seconds",
                "--seed", "--device",
                "--allow-degraded", "--json",

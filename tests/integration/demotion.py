@@ -28,11 +28,11 @@ BASELINE = 2
 # Of evaluation: how fast it is beside the baseline, by its own times.
 SPEED = {1: 0.5, 2: 1.0, 3: 1.5, 4: 1.6, 5: 1.7, 6: 1.0, 7: 1.65, 8: 1.72}
 # Challenger, incumbent, how it ends: a ratio, or the side that fails and its verdict.
-MATCHES = [(3, 2, 1.5), (4, 3, 1.1), (5, 4, ("incumbent", "CRASH")), (5, 3, ("incumbent", "TAMPER")),
+MATCHES = [(3, 2, 1.5), (4, 3, 1.1), (5, 4, ("incumbent", "CRASH")), (5, 3, ("incumbent", "GPU_FAULT")),
            (5, 2, 1.7), (7, 5, ("incumbent", "INFRA")), (8, 5, ("challenger", "CRASH"))]
 FINALS = [(5, 2, ("challenger", "CRASH"))]
 DEMOTED = [{"evaluation": 4, "verdict": "CRASH", "since": 5, "champion": 3, "score": 1.5},
-           {"evaluation": 3, "verdict": "TAMPER", "since": 5, "champion": 2, "score": 1.0},
+           {"evaluation": 3, "verdict": "GPU_FAULT", "since": 5, "champion": 2, "score": 1.0},
            {"evaluation": 5, "verdict": "CRASH", "since": 9, "champion": 2, "score": 1.0}]
 BEST_SO_FAR = [0, 1, 1.5, 1.65, 1.7, 1.7, 1.7, 1.7]
 OPTIONS = argparse.Namespace()

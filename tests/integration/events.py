@@ -7,7 +7,7 @@ import os
 import sqlite3
 import sys
 
-KINDS = ("batch", "evaluation", "match", "demoted", "final")
+KINDS = ("batch", "evaluation", "unseen", "match", "demoted", "final")
 COLUMNS = ("number", "origin", "strategy", "parent", "source_hash", "object_hash", "verdict", "stage",
            "message", "score", "promoted", "duplicate", "duplicate_of")
 

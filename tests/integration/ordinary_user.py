@@ -27,6 +27,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 NAMESPACE_LAYERS = ["pidns", "mntns", "netns", "ipcns", "root", "readonly"]
 NOT_GRANTED = {"--user": ["user"], "--bare": NAMESPACE_LAYERS + ["user"]}
 
+GRANTED = ["landlock", "seccomp", "candidate_filter"] + (NAMESPACE_LAYERS if MODE == "--user" else [])
+
 # Whatever namespaces, mounts and another user would do the work of.
 KERNELS = """call_32_bit call_clone call_execve call_fork call_io_uring call_kill_all call_kill_parent
 call_openat call_process_vm_readv call_ptrace call_setsid call_socket call_stop_self call_unshare
@@ -96,12 +98,26 @@ class OrdinaryUser(unittest.TestCase):
         self.assertEqual(status, 0, errors)
         self.assertEqual(summary["status"], "finished")
 
+    def evaluate(self, *options):
+        return subprocess.run([BULLETPROOF, "eval", str(ROOT / "tests/bench/trivial.hip"), "--suite",
+                               "odd_17", "--json", *options], capture_output=True, text=True,
+                              timeout=100, check=False)
+
     def test_what_is_required_and_not_granted(self):
         for layer in NOT_GRANTED[MODE]:
             with self.subTest(layer=layer):
                 status, errors, _ = self.evolve(layer)
                 self.assertEqual(status, 20, errors)
                 self.assertIn(f"sandbox.require: layer {layer} is not to be had", errors)
+                done = self.evaluate("--sandbox-require", layer)
+                self.assertEqual(done.returncode, 20, done.stderr)
+                self.assertIn(f"sandbox.require: layer {layer} is not to be had", done.stderr)
+                self.assertIn("refusing to start", done.stderr)
+                self.assertEqual(done.stdout, "")
+                done = self.evaluate("--sandbox-require", layer, "--allow-degraded")
+                self.assertEqual(done.returncode, 0, done.stderr)
+        required = [word for layer in GRANTED for word in ("--sandbox-require", layer)]
+        self.assertEqual(self.evaluate(*required).returncode, 0)
         if MODE == "--user":
             self.assertEqual(self.evolve(", ".join(NAMESPACE_LAYERS))[0], 0)
 

@@ -5,7 +5,8 @@ usage: planted.py BULLETPROOF SOURCE_ROOT [--weakening]
 
 Every way is evaluated by `eval --json` and by an `evolve` whose baseline it is. Then standard output,
 standard error and every byte of the run directory are searched for the secret, as text, reversed and as
-UTF-16. A kernel that only asks whether the file exists must be told that it does not. With --weakening the program is one that can be weakened (-Dweakening=true):
+UTF-16. A kernel that only asks whether the file exists must be told that it does not. With --weakening
+the program is one that can be weakened (-Dweakening=true):
 without the layers that hold files the same search must find the secret.
 """
 

@@ -104,7 +104,7 @@ static inline float result_of(float sum, float total)
 #elif MODE == NOT_FINITE
     return __builtin_nanf("") * sum;
 #else
-    return sum / total;
+    return total > 0.0f ? sum / total : 0.0f;
 #endif
 }
 

@@ -66,6 +66,14 @@ static void only_device_and_harness_are_retried(void **state)
     }
 }
 
+static void only_a_pass_and_ours_are_no_failure(void **state)
+{
+    (void)state;
+    for (int i = 0; i < BP_VERDICT_COUNT; i++)
+        assert_int_equal(bp_attempts_is_failure((enum bp_verdict)i),
+                         i != BP_VERDICT_PASS && i != BP_VERDICT_INFRA);
+}
+
 static void pauses_grow_to_the_cap(void **state)
 {
     (void)state;
@@ -110,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sequences),
         cmocka_unit_test(only_device_and_harness_are_retried),
+        cmocka_unit_test(only_a_pass_and_ours_are_no_failure),
         cmocka_unit_test(pauses_grow_to_the_cap),
         cmocka_unit_test(who_is_suspected),
         cmocka_unit_test(a_failed_probe_takes_the_blame),

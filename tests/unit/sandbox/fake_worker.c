@@ -1,7 +1,7 @@
 /* fake_worker: launched by the sandbox tests in the worker's place: enters and confines itself as
- * the worker does, then tries the act, or makes the call of abuse.h, that its stage names. "early.ACT" acts before confinement,
- * "candidate.ACT" behind the candidate's filter, "thread.ACT" there too, but on a thread that was
- * there before. */
+ * the worker does, then tries the act, or makes the call of abuse.h, that its stage names.
+ * "early.ACT" acts before confinement, "candidate.ACT" behind the candidate's filter, "thread.ACT" there
+ * too, but on a thread that was there before. */
 #include "tests/unit/sandbox/fake_worker.h"
 
 #include <errno.h>

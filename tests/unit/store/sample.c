@@ -48,6 +48,13 @@ static void fill_lists(struct bp_evaluation *e)
         e->attempts[i].duration_ms = 10.5 + i;
         snprintf(e->attempts[i].message, BP_TEXT_LINE, "attempt %u", i);
     }
+    e->unseen.count = 2;
+    e->unseen.shapes[0] = (struct bp_unseen_shape){.shape = "unseen_prefill",
+                                                   .verdict = BP_VERDICT_UNSUPPORTED,
+                                                   .stage = BP_STAGE_run,
+                                                   .message = "the plan refuses it, reason 3"};
+    e->unseen.shapes[1] = (struct bp_unseen_shape){
+        .shape = "unseen_decode", .stage = BP_STAGE_judge, .rows = 123, .max_ratio = 0.25};
     e->timing_count = SAMPLE_TIMINGS;
     for (uint32_t i = 0; i < SAMPLE_TIMINGS; i++) {
         e->timings[i] = (struct bp_timing){.median_ms = 8.36 + i,

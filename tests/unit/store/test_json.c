@@ -60,6 +60,9 @@ static void check_parts(json_t *object)
     unpack(item, "{s:s, s:s, s:s, s:F, s:F, s:F, s:F, s:I}", "shape", &text, "family", &text,
            "verdict", &text, "max_ratio", &x, "rms_ratio", &x, "pooled", &x, "alpha", &x, "rows",
            &n);
+    item = json_array_get(json_object_get(object, "unseen"), 1);
+    unpack(item, "{s:s, s:s, s:s, s:s, s:I, s:F}", "shape", &text, "verdict", &text, "stage", &text,
+           "message", &text, "rows", &n, "max_ratio", &x);
     unpack(json_object_get(object, "plan"), "[{s:s, s:[o, o], s:I}]", "shape", &text, "launches",
            &item, &launch, "workspace_bytes", &n);
     unpack(launch, "{s:[I,I,I], s:[I,I,I], s:I}", "grid", &n, &n, &n, "block", &n, &n, &n,
@@ -100,14 +103,14 @@ static void every_verdict(void **state)
         json_int_t number, parent, wall_ms, bm;
         unpack(object,
                "{s:s, s:s, s:s, s:s, s:F, s:[], s:n, s:I, s:s, s:s, s:I, s:s, s:s, s:{s:I, s:s},"
-               " s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:s, s:I}",
+               " s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I}",
                "verdict", &verdict, "blame", &text, "stage", &stage, "message", &text, "score",
                &score, "flags", "duplicate_of", "number", &number, "origin", &text, "strategy",
                &text, "parent", &parent, "kernel", &text, "dtype", &text, "knobs", "BM", &bm,
                "PATH", &knob, "source_hash", &text, "object_hash", &text, "device", &part, "suite",
                &text, "sandbox", &text, "attempts", &list, "profile", &profile, "gate", "plan",
-               &list, "timing", &list, "correctness", &list, "safety", &part, "duration_ms", &part,
-               "diagnostics", &text, "finished_wall_ms", &wall_ms);
+               &list, "timing", &list, "correctness", &list, "unseen", &list, "safety", &part,
+               "duration_ms", &part, "diagnostics", &text, "finished_wall_ms", &wall_ms);
         assert_string_equal(verdict, bp_verdict_name((enum bp_verdict)i));
         assert_string_equal(stage, i == BP_VERDICT_PASS ? "time" : "run");
         assert_float_equal(score, i == BP_VERDICT_PASS ? 1.042 : 0, 1e-9);
@@ -136,7 +139,8 @@ static void nothing_happened_yet(void **state)
                                         "profile", "diagnostics", "duplicate_of", "gate"};
     for (size_t i = 0; i < sizeof nulls / sizeof nulls[0]; i++)
         assert_true(json_is_null(json_object_get(object, nulls[i])));
-    static const char *const empty[] = {"attempts", "timing", "correctness", "plan", "flags"};
+    static const char *const empty[] = {"attempts", "timing", "correctness",
+                                        "unseen",   "plan",   "flags"};
     for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
         assert_true(json_is_array(json_object_get(object, empty[i])));
         assert_int_equal(json_array_size(json_object_get(object, empty[i])), 0);
