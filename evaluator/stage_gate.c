@@ -130,9 +130,9 @@ static void fill_inputs(const struct bp_shape *shape, enum bp_dtype dtype,
 
 /* ---- calls ---- */
 
-static enum bp_verdict call_once(struct gate_run *run, const struct bp_shape *shape,
-                                 const struct gqa_launch_plan *plan, const struct tensors *tensors,
-                                 struct bp_error *err)
+static enum bp_verdict call_and_watch(struct gate_run *run, const struct bp_shape *shape,
+                                      const struct gqa_launch_plan *plan,
+                                      const struct tensors *tensors, struct bp_error *err)
 {
     const struct bp_gate_call *call = &tensors->call;
     struct gqa_shape abi;
@@ -175,7 +175,7 @@ static enum bp_verdict try_shape(struct gate_run *run, const struct bp_shape *sh
     for (size_t i = 0; verdict == BP_VERDICT_PASS && i < sizeof orders / sizeof *orders; i++) {
         fill_inputs(shape, run->request->dtype, &tensors);
         bp_simt_set_order(orders[i]);
-        verdict = call_once(run, shape, &plan, &tensors, err);
+        verdict = call_and_watch(run, shape, &plan, &tensors, err);
     }
     if (tensors.base)
         munmap(tensors.base, tensors.size);

@@ -1,5 +1,6 @@
 #include "sandbox/calls.h"
 
+#include <asm/termbits.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -91,14 +92,32 @@ SET(frames);
 
 /* Work on descriptors already held. */
 static const struct bp_call_rule descriptors_rules[] = {
-    ALL(read), ALL(readv), ALL(pread64), ALL(write), ALL(writev), ALL(pwrite64), ALL(lseek),
-    ALL(poll), ALL(ppoll), ALL(recvmsg), ALL(ftruncate), ALL(fallocate), ALL(fstat),
+    ALL(read),
+    ALL(readv),
+    ALL(pread64),
+    ALL(write),
+    ALL(writev),
+    ALL(pwrite64),
+    ALL(lseek),
+    ALL(poll),
+    ALL(ppoll),
+    ALL(recvmsg),
+    ALL(ftruncate),
+    ALL(fallocate),
+    ALL(fstat),
     ARG(newfstatat, 3, AT_EMPTY_PATH, AT_EMPTY_PATH), /* fstat() of glibc 2.33 and later */
     ARG(sendmsg, 0, INT, BP_FD_CONTROL),
     /* No F_SETOWN and F_SETSIG, which send signals. */
-    ARG(fcntl, 1, INT, F_GETFD), ARG(fcntl, 1, INT, F_SETFD), ARG(fcntl, 1, INT, F_GETFL),
-    ARG(fcntl, 1, INT, F_SETFL), ARG(fcntl, 1, INT, F_ADD_SEALS), ARG(fcntl, 1, INT, F_GET_SEALS),
-    ARG(fcntl, 1, INT, F_DUPFD_CLOEXEC), ARG(ioctl, 1, INT, TCGETS), /* isatty() */
+    ARG(fcntl, 1, INT, F_GETFD),
+    ARG(fcntl, 1, INT, F_SETFD),
+    ARG(fcntl, 1, INT, F_GETFL),
+    ARG(fcntl, 1, INT, F_SETFL),
+    ARG(fcntl, 1, INT, F_ADD_SEALS),
+    ARG(fcntl, 1, INT, F_GET_SEALS),
+    ARG(fcntl, 1, INT, F_DUPFD_CLOEXEC),
+    /* isatty(), which from glibc 2.42 on asks in the second way */
+    ARG(ioctl, 1, INT, TCGETS),
+    ARG(ioctl, 1, INT, TCGETS2),
 };
 SET(descriptors);
 

@@ -192,9 +192,11 @@ template <int N> __device__ static inline void gqa_load_many(const gqa_t *p, flo
 /* Keys of sequence b. */
 __device__ static inline gqa_i32 gqa_kv_len(const gqa_shape &shape, gqa_i32 b)
 {
-    /* volatile, because hipRTC otherwise merges the two loads into one from either address, and so
-     * that shape has an address keeps it in scratch or LDS. */
-    return shape.kv_lens ? *(const volatile gqa_i32 *)(shape.kv_lens + b) : shape.kv_len;
+    /* volatile and no ?:, because hipRTC otherwise makes one load from either address of the two: then
+     * shape has an address, which keeps it in scratch or LDS. */
+    if (shape.kv_lens)
+        return *(const volatile gqa_i32 *)(shape.kv_lens + b);
+    return shape.kv_len;
 }
 /* Keys visible to query token i of a sequence with kv_len keys: [begin, end), perhaps empty. */
 __device__ static inline gqa_i32 gqa_key_end(const gqa_shape &shape, gqa_i32 kv_len, gqa_i32 i)

@@ -36,6 +36,10 @@ sqlite3           | cmd sqlite3      | queries run.db in integration tests
 jq                | cmd jq           | reads JSON in integration tests and the test summary
 '
 
+BP_ROCM7_PACKAGES='
+debootstrap       | cmd debootstrap  | makes the root of scripts/rocm7
+'
+
 # The fields of a line, trimmed, in BP_PACKAGE, BP_PROBE and BP_PURPOSE; false for an empty line.
 bp_package_fields() {
     local line=$1

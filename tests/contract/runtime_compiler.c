@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,7 @@
 typedef void *program;
 
 struct bp_runtime_compiler {
-    const char *arch;
-    const char *arch_option;
+    enum bp_runtime runtime;
     int (*create)(program *, const char *source, const char *name, int headers,
                   const char *const *contents, const char *const *names);
     int (*compile)(program, int options, const char *const *);
@@ -26,15 +26,17 @@ struct bp_runtime_compiler {
 /* ROCm up to 5 keeps hipRTC inside libamdhip64. */
 static const struct {
     const char *libraries[4];
-    const char *arch, *arch_option, *missing;
+    const char *arch_option;
+    const char *archs[2]; /* by enum bp_runtime_units; every version knows them */
+    const char *missing;
 } runtimes[] = {
     [BP_RUNTIME_HIPRTC] = {{"libhiprtc.so.7", "libhiprtc.so.6", "libamdhip64.so.5"},
-                           "gfx1030",
-                           "--offload-arch=gfx1030",
+                           "--offload-arch=",
+                           {"gfx1030", "gfx90a"},
                            "no hipRTC (on Debian 12: apt install libamdhip64-5)"},
     [BP_RUNTIME_NVRTC] = {{"libnvrtc.so.13", "libnvrtc.so.12", "/usr/local/cuda/lib64/libnvrtc.so"},
-                          "sm_90",
-                          "--gpu-architecture=sm_90",
+                          "--gpu-architecture=",
+                          {"sm_90", "sm_90"},
                           "no NVRTC (it comes with the CUDA toolkit, 12 or 13)"},
 };
 
@@ -62,8 +64,7 @@ const struct bp_runtime_compiler *bp_runtime_open(enum bp_runtime runtime, const
     *reason = runtimes[runtime].missing;
     if (!library)
         return NULL;
-    compiler.arch = runtimes[runtime].arch;
-    compiler.arch_option = runtimes[runtime].arch_option;
+    compiler.runtime = runtime;
     for (size_t n = 0; n < sizeof(entries) / sizeof(entries[0]); n++) {
         void *function = dlsym(library, entries[n].names[runtime]);
         if (!function)
@@ -73,9 +74,9 @@ const struct bp_runtime_compiler *bp_runtime_open(enum bp_runtime runtime, const
     return &compiler;
 }
 
-const char *bp_runtime_arch(const struct bp_runtime_compiler *compiler)
+const char *bp_runtime_arch(enum bp_runtime runtime, enum bp_runtime_units units)
 {
-    return compiler->arch;
+    return runtimes[runtime].archs[units];
 }
 
 /* Appends what a pair of "size of" and "copy out" functions gives. */
@@ -92,10 +93,10 @@ static bool append(program p, int (*size_of)(program, size_t *), int (*copy)(pro
     return copied;
 }
 
-bool bp_runtime_compile(const struct bp_runtime_compiler *compiler, const char *source,
-                        const struct bp_runtime_header *headers, size_t header_count,
-                        const char *const *options, size_t option_count, struct bp_buffer *code,
-                        struct bp_buffer *log)
+bool bp_runtime_compile(const struct bp_runtime_compiler *compiler, const char *arch,
+                        const char *source, const struct bp_runtime_header *headers,
+                        size_t header_count, const char *const *options, size_t option_count,
+                        struct bp_buffer *code, struct bp_buffer *log)
 {
     const char *contents[MAX_HEADERS], *names[MAX_HEADERS], *all[MAX_OPTIONS];
     if (header_count > MAX_HEADERS || option_count + 1 > MAX_OPTIONS)
@@ -104,7 +105,10 @@ bool bp_runtime_compile(const struct bp_runtime_compiler *compiler, const char *
         contents[n] = headers[n].contents;
         names[n] = headers[n].name;
     }
-    all[0] = compiler->arch_option;
+    char arch_option[64];
+    snprintf(arch_option, sizeof(arch_option), "%s%s", runtimes[compiler->runtime].arch_option,
+             arch);
+    all[0] = arch_option;
     memcpy(all + 1, options, option_count * sizeof(options[0]));
 
     program p = NULL;
