@@ -62,9 +62,6 @@ static void fill_lists(enum bp_message_type type, void *message)
     case BP_MESSAGE_plan_result:
         ((struct bp_msg_plan_result *)message)->plan_count = BP_MAX_PLANS;
         break;
-    case BP_MESSAGE_compile_result:
-        ((struct bp_msg_compile_result *)message)->profile.kernel_count = BP_PROFILE_KERNELS;
-        break;
     case BP_MESSAGE_judge_request:
         ((struct bp_msg_judge_request *)message)->item_count = BP_SUITE_MAX_CASES;
         break;
