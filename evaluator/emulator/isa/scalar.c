@@ -89,6 +89,14 @@ EMU_SCALAR_NONZERO(lshr32, uint32_t, A32 >> (b & 31))
 EMU_SCALAR_NONZERO(lshr64, uint64_t, a >> (b & 63))
 EMU_SCALAR_NONZERO(ashr32, uint32_t, SIGNED(a) >> (b & 31))
 EMU_SCALAR_NONZERO(ashr64, uint64_t, (int64_t)a >> (b & 63))
+static uint64_t signed_field(int64_t value, uint64_t offset, uint64_t width)
+{
+    if (width == 0)
+        return 0;
+    const uint64_t unused = width >= 64 ? 0 : 64 - width;
+    return (uint64_t)((int64_t)((uint64_t)(value >> offset) << unused) >> unused);
+}
+
 EMU_SCALAR_NONZERO(bfe_u32, uint32_t,
                    (b >> 16 & 127) >= 32 ? A32 >> (b & 31) : emu_bits_of(A32, B32, b >> 16 & 127))
 EMU_SCALAR_NONZERO(bfe_i32, uint32_t,
@@ -97,6 +105,7 @@ EMU_SCALAR_NONZERO(bfe_i32, uint32_t,
 EMU_SCALAR_NONZERO(bfe_u64, uint64_t,
                    (a >> (b & 63)) & ((b >> 16 & 127) >= 64 ? ~UINT64_C(0)
                                                             : (UINT64_C(1) << (b >> 16 & 127)) - 1))
+EMU_SCALAR_NONZERO(bfe_i64, uint64_t, signed_field((int64_t)a, b & 63, b >> 16 & 127))
 EMU_SCALAR_KEEP(bfm32, ((1u << (a & 31)) - 1) << (b & 31))
 EMU_SCALAR_KEEP(bfm64, ((UINT64_C(1) << (a & 63)) - 1) << (b & 63))
 EMU_SCALAR_KEEP(brev32, emu_reverse_bits(A32))
@@ -191,6 +200,7 @@ static const struct emu_row rows[] = {
     ROW("s_bfe_u32", "b=bb", bfe_u32),
     ROW("s_bfe_i32", "b=bb", bfe_i32),
     ROW("s_bfe_u64", "q=qb", bfe_u64),
+    ROW("s_bfe_i64", "q=qb", bfe_i64),
     ROW("s_bfm_b32", "b=bb", bfm32),
     ROW("s_bfm_b64", "q=bb", bfm64),
     ROW("s_brev_b32", "b=b", brev32),
