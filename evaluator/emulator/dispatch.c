@@ -340,6 +340,8 @@ static int prepare(struct run *run, const struct emu_dispatch *dispatch,
     machine->private_bytes = run->descriptor.private_bytes > dispatch->private_bytes
                                  ? run->descriptor.private_bytes
                                  : dispatch->private_bytes;
+    if (machine->private_bytes > EMU_MAX_PRIVATE_BYTES)
+        return refuse(outcome, "more scratch than a work-item can have");
     return allocate(run) ? refuse(outcome, "no memory for waves and scratch") : 0;
 }
 

@@ -306,6 +306,14 @@ static void refused(void **state)
     dispatch = dispatch_of(2048, 1, 2048, 1);
     assert_int_equal(emu_dispatch_run(&dispatch, &outcome), -1);
     dispatch = dispatch_of(32, 1, 32, 1);
+    dispatch.private_bytes = UINT32_MAX;
+    assert_int_equal(emu_dispatch_run(&dispatch, &outcome), -1);
+    assert_non_null(strstr(outcome.what, "scratch"));
+    dispatch = dispatch_of(32, 1, 32, 1);
+    memset(kernel.descriptor + 4, 0xff, 4);
+    assert_int_equal(emu_dispatch_run(&dispatch, &outcome), -1);
+    assert_non_null(strstr(outcome.what, "scratch"));
+    memset(kernel.descriptor + 4, 0, 4);
     kernel.descriptor[57] = 0; /* no longer wave32 */
     must_end(&dispatch, EMU_UNIMPLEMENTED, &outcome);
     assert_string_equal(outcome.what, "waves of 64 lanes");
