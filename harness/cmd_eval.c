@@ -112,8 +112,11 @@ static void print_unseen(const struct bp_unseen *unseen)
 static void print_text(const struct bp_evaluation *evaluation)
 {
     printf("%s  %s", bp_verdict_name(evaluation->verdict), evaluation->kernel_name);
-    printf(" (%s, %s, suite %s)\n", bp_dtype_name(evaluation->dtype), evaluation->device_name,
-           evaluation->suite);
+    if (evaluation->device_name[0])
+        printf(" (%s, %s, suite %s)\n", bp_dtype_name(evaluation->dtype), evaluation->device_name,
+               evaluation->suite);
+    else /* --compile-only */
+        printf(" (%s)\n", bp_dtype_name(evaluation->dtype));
     if (evaluation->verdict != BP_VERDICT_PASS)
         printf("  stage %s: %s\n", bp_stage_name(evaluation->stage), evaluation->message);
     if (evaluation->stage != BP_STAGE_gate)
