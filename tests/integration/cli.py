@@ -167,6 +167,10 @@ class CommandLine(Case):
         self.refused(r"no device is named 'gpu' \(valid: auto, cpu, hip:N, cuda:N, emu:ARCH", "evolve",
                      ROOT / "configs/quickstart.yaml", "--device", "gpu")
 
+    def test_a_bundle_that_cannot_be_made(self):
+        self.refused(r"eval: --bundle .*/none/bundle cannot be made: No such file or directory", "eval",
+                     self.seed, "--bundle", self.dir / "none/bundle")
+
     def test_options_that_need_others(self):
         self.refused(r"doctor: --out needs --measure", "doctor", "--out", self.dir / "ceilings")
         self.refused(r"--compile-only and --target need each other", "eval", self.seed, "--target",
