@@ -52,6 +52,15 @@ const struct bp_gpu_arch *bp_gpu_arch_at(size_t index)
     return index < COUNT ? &table[index] : NULL;
 }
 
+bool bp_gpu_arch_is_emulated(const char *name)
+{
+    static const char *const emulated[] = {"gfx1030", "gfx1100", "gfx1200", "gfx1201"};
+    for (size_t i = 0; i < sizeof emulated / sizeof *emulated; i++)
+        if (strcmp(emulated[i], name) == 0)
+            return true;
+    return false;
+}
+
 void bp_gpu_arch_names(char *text, size_t size)
 {
     size_t used = 0;

@@ -7,6 +7,7 @@
 #ifndef BP_EVALUATOR_GPU_ARCH_H
 #define BP_EVALUATOR_GPU_ARCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ const struct bp_gpu_arch *bp_gpu_arch_find(const char *name);
 
 /* The index-th of the table, null behind the last. */
 const struct bp_gpu_arch *bp_gpu_arch_at(size_t index);
+
+/* Whether emulator/target.c has it too: what a device "emu:NAME" can be. */
+bool bp_gpu_arch_is_emulated(const char *name);
 
 /* Every name, comma separated. */
 void bp_gpu_arch_names(char *text, size_t size);

@@ -73,10 +73,8 @@ int bp_gpu_preload(enum bp_policy_id policy, struct bp_error *err)
 }
 
 /* The libraries read their environment when they start, not when they are opened. */
-static void set_environment(const struct bp_device_name *name)
+static void set_environment(const struct bp_device_name *name, const char *index)
 {
-    char index[16];
-    snprintf(index, sizeof index, "%u", (unsigned)name->index);
     setenv(libraries[name->kind].visible, index, 1);
     if (name->kind == BP_DEVICE_KIND_EMULATED)
         setenv("BULLETPROOF_EMULATE", name->arch, 1);
@@ -86,12 +84,15 @@ const struct bp_gpu_api *bp_gpu_open(const struct bp_device_name *name, struct b
 {
     struct bp_gpu_api *api = &driver.api;
     int count = 0, device;
+    char index[16];
+    snprintf(index, sizeof index, "%u", (unsigned)name->index);
+    const char *which = name->kind == BP_DEVICE_KIND_EMULATED ? name->arch : index;
     if (!driver.opened || api->kind != libraries[name->kind].kind) {
         bp_fail(err, BP_ERR_STATE, "this process was not started for a device of kind %s",
                 bp_device_kind_name(name->kind));
         return NULL;
     }
-    set_environment(name);
+    set_environment(name, index);
     int status = api->init(0);
     if (status == 0)
         status = api->device_count(&count);
@@ -99,8 +100,8 @@ const struct bp_gpu_api *bp_gpu_open(const struct bp_device_name *name, struct b
         status = bp_gpu_use(api, 0, &device);
     if (status == 0 && count > 0)
         return api;
-    bp_fail(err, BP_ERR_UNAVAILABLE, "no device %s:%u: %s (%d), %d visible",
-            bp_device_kind_name(name->kind), (unsigned)name->index, bp_gpu_error_name(api, status),
-            status, count);
+    bp_fail(err, BP_ERR_UNAVAILABLE, "no device %s:%s: %s shows %d (%s, %d)",
+            bp_device_kind_name(name->kind), which, api->driver_library, count,
+            bp_gpu_error_name(api, status), status);
     return NULL;
 }

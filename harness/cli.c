@@ -148,8 +148,9 @@ int bp_cli_parse(const struct bp_cli_verb *verb, int argc, char **argv, const ch
             if (take_option(verb, argc, argv, &i, err) < 0)
                 return -1;
         } else if (count == verb->max_positionals) {
-            return bp_fail(err, BP_ERR_USAGE, "%s: unexpected argument '%s' (usage: %s %s)",
-                           verb->name, text, verb->name, verb->usage);
+            return bp_fail(err, BP_ERR_USAGE,
+                           "%s: unexpected argument '%s' (usage: bulletproof %s %s)", verb->name,
+                           text, verb->name, verb->usage);
         } else {
             positionals[count++] = text;
         }

@@ -232,9 +232,10 @@ int bp_cmd_doctor(int argc, char **argv)
         .usage = "[options]",
         .summary =
             "Says what of this machine can be used: every layer of the sandbox, each device.",
-        .details = "A layer is 'missing' when a confined child could do what it must prevent; eval "
-                   "and\nevolve then refuse to start. 'not granted' layers are used where the "
-                   "machine allows\n(docs/sandbox.md).\n\nexit status: 0 ready, 20 not ready\n",
+        .details =
+            "A layer is 'missing' when a confined child could do what it must prevent; eval "
+            "and\nevolve then refuse to start. 'not granted' layers are used where the "
+            "machine allows\n(docs/sandbox.md).\n\nexit status: 0 ready, 20 not ready, 2 usage\n",
         .options = options,
         .option_count = sizeof options / sizeof *options,
     };
@@ -243,6 +244,8 @@ int bp_cmd_doctor(int argc, char **argv)
     if (got == -2)
         return BP_EXIT_OK;
     bp_log_set_level(BP_LOG_ERROR);
+    if (got >= 0 && wishes.out && !wishes.measure)
+        got = bp_fail(&err, BP_ERR_USAGE, "doctor: --out needs --measure");
     int status = got < 0 ? -1 : diagnose(&wishes, &err);
     if (status >= 0)
         return status;

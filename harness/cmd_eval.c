@@ -1,5 +1,7 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,8 +114,11 @@ static void print_unseen(const struct bp_unseen *unseen)
 static void print_text(const struct bp_evaluation *evaluation)
 {
     printf("%s  %s", bp_verdict_name(evaluation->verdict), evaluation->kernel_name);
-    printf(" (%s, %s, suite %s)\n", bp_dtype_name(evaluation->dtype), evaluation->device_name,
-           evaluation->suite);
+    if (evaluation->device_name[0])
+        printf(" (%s, %s, suite %s)\n", bp_dtype_name(evaluation->dtype), evaluation->device_name,
+               evaluation->suite);
+    else /* --compile-only */
+        printf(" (%s)\n", bp_dtype_name(evaluation->dtype));
     if (evaluation->verdict != BP_VERDICT_PASS)
         printf("  stage %s: %s\n", bp_stage_name(evaluation->stage), evaluation->message);
     if (evaluation->stage != BP_STAGE_gate)
@@ -297,12 +302,20 @@ static int evaluate(struct bp_session *session, const struct bp_config *config,
     return result;
 }
 
-/* Before anything is done for it: nothing that is there is replaced by a name mistyped. */
+/* Before anything is done for it: nothing that is there is replaced by a name mistyped, and no evaluation
+ * is lost for a folder that is not there. */
 static int check_bundle(const struct arguments *arguments, struct bp_error *err)
 {
-    if (arguments->bundle && access(arguments->bundle, F_OK) == 0)
+    char folder[PATH_MAX];
+    if (!arguments->bundle)
+        return 0;
+    if (access(arguments->bundle, F_OK) == 0)
         return bp_fail(err, BP_ERR_USAGE, "eval: --bundle %.200s is there already",
                        arguments->bundle);
+    snprintf(folder, sizeof folder, "%s", arguments->bundle);
+    if (access(dirname(folder), W_OK | X_OK) < 0)
+        return bp_fail(err, BP_ERR_USAGE, "eval: --bundle %.200s cannot be made: %s",
+                       arguments->bundle, strerror(errno));
     return 0;
 }
 

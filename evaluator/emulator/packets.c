@@ -13,6 +13,7 @@
 #include "evaluator/emulator/signals.h"
 
 #define DESCRIPTOR_BYTES 64u
+#define DESCRIPTOR_PRIVATE_BYTES 4 /* where it has its scratch */
 
 static uint64_t max_instructions;
 
@@ -67,6 +68,16 @@ static hsa_status_t strike(const struct emu_fault *fault, volatile bool *stop)
     return HSA_STATUS_SUCCESS;
 }
 
+/* Kernels can write to descriptors, as to all of a code object that is loaded. */
+static bool scratch_fits(const hsa_kernel_dispatch_packet_t *packet)
+{
+    uint32_t private_bytes;
+    memcpy(&private_bytes, (const char *)packet->kernel_object + DESCRIPTOR_PRIVATE_BYTES,
+           sizeof private_bytes);
+    return private_bytes <= EMU_MAX_PRIVATE_BYTES &&
+           packet->private_segment_size <= EMU_MAX_PRIVATE_BYTES;
+}
+
 /* What a packet processor refuses before a wave is started. */
 static hsa_status_t check_dispatch(const hsa_kernel_dispatch_packet_t *packet,
                                    struct emu_reach *reach)
@@ -82,7 +93,7 @@ static hsa_status_t check_dispatch(const hsa_kernel_dispatch_packet_t *packet,
         return HSA_STATUS_ERROR_INVALID_ALLOCATION;
     if (!emu_reach_allows(reach, packet->kernel_object, DESCRIPTOR_BYTES, false))
         return HSA_STATUS_ERROR_INVALID_CODE_OBJECT;
-    return HSA_STATUS_SUCCESS;
+    return scratch_fits(packet) ? HSA_STATUS_SUCCESS : HSA_STATUS_ERROR_OUT_OF_RESOURCES;
 }
 
 /* Tells everybody who is to know how a dispatch ended that did not complete. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "evaluator/gpu_arch.h"
 #include "harness/supervise/policies.h"
 
 static const char *const drivers[BP_DEVICE_KIND_COUNT] = {
@@ -31,6 +32,19 @@ static int check_driver(const char *name, enum bp_device_kind kind, struct bp_er
                    name, missing, strerror(errno), drivers[kind]);
 }
 
+static int check_emulated(const struct bp_device_name *name, struct bp_error *err)
+{
+    char valid[200] = "";
+    const struct bp_gpu_arch *arch;
+    if (name->kind != BP_DEVICE_KIND_EMULATED || bp_gpu_arch_is_emulated(name->arch))
+        return 0;
+    for (size_t i = 0, used = 0; (arch = bp_gpu_arch_at(i)) && used < sizeof valid; i++)
+        if (bp_gpu_arch_is_emulated(arch->name))
+            used += (size_t)snprintf(valid + used, sizeof valid - used, "%semu:%s",
+                                     used ? ", " : "", arch->name);
+    return bp_fail(err, BP_ERR_USAGE, "no GPU '%s' is emulated (valid: %s)", name->arch, valid);
+}
+
 static int choose_first(const struct bp_config *config, struct bp_session_device *device,
                         struct bp_error *err)
 {
@@ -52,6 +66,7 @@ static int take_named(const struct bp_config *config, struct bp_session_device *
                       struct bp_error *err)
 {
     if (bp_device_name_parse(config->device, &device->parsed, err) < 0 ||
+        check_emulated(&device->parsed, err) < 0 ||
         !is_for(config, config->device, device->parsed.kind, err))
         return -1;
     snprintf(device->name, sizeof device->name, "%s", config->device);

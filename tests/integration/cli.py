@@ -167,6 +167,26 @@ class CommandLine(Case):
         self.refused(r"no device is named 'gpu' \(valid: auto, cpu, hip:N, cuda:N, emu:ARCH", "evolve",
                      ROOT / "configs/quickstart.yaml", "--device", "gpu")
 
+    def test_a_bundle_that_cannot_be_made(self):
+        self.refused(r"eval: --bundle .*/none/bundle cannot be made: No such file or directory", "eval",
+                     self.seed, "--bundle", self.dir / "none/bundle")
+
+    def test_options_that_need_others(self):
+        self.refused(r"doctor: --out needs --measure", "doctor", "--out", self.dir / "ceilings")
+        self.refused(r"--compile-only and --target need each other", "eval", self.seed, "--target",
+                     "gfx1030")
+
+    def test_a_knob_is_refused_without_a_device(self):
+        done = run("eval", ROOT / "kernels/seeds/tiled.hip", "--compile-only", "--target", "gfx1030",
+                   "--knob", "NONE=1")
+        self.assertEqual(done.returncode, 10, done.stderr)
+        self.assertEqual(done.stdout.splitlines()[0], "INVALID_CONFIG  tiled (f16)")
+
+    def test_an_architecture_that_nobody_emulates(self):
+        for wrong in ["gfx9999", "gfx90a"]:
+            self.refused(rf"no GPU '{wrong}' is emulated \(valid: emu:gfx1030, emu:gfx1100, ", "eval",
+                         ROOT / "kernels/seeds/tiled.hip", "--device", "emu:" + wrong)
+
     def test_a_reader_that_leaves_is_no_failure(self):
         write_kernel(self.dir / "kernel.hip")
         config = self.config(SETTINGS)

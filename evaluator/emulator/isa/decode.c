@@ -88,6 +88,12 @@ static void no_instruction(struct emu_wave *wave, const struct emu_instruction *
     emu_raise(wave, EMU_ILLEGAL_INSTRUCTION, op->address, "no instruction");
 }
 
+static void no_code(struct emu_wave *wave, const struct emu_instruction *op)
+{
+    emu_raise(wave, EMU_MEMORY_FAULT, op->address, "no code can be read at 0x%" PRIx64,
+              op->address);
+}
+
 /* How many bytes of code can be read, up to the longest instruction. */
 static size_t readable(struct emu_machine *machine, uint64_t address)
 {
@@ -115,10 +121,10 @@ static struct emu_instruction *decode_one(struct emu_machine *machine, uint64_t 
         op->bytes = emu_disassemble(program->disassembler, code, size, text, sizeof text);
     }
     if (op->bytes == 0) {
-        op->handler = no_instruction;
+        op->handler = size ? no_instruction : no_code;
         op->class = EMU_OTHER;
         op->text = "";
-        op->bytes = 4;
+        op->bytes = size ? 4 : 0;
     } else if (emu_parse(&program->arena, text, first_word, op)) {
         return NULL;
     }
@@ -130,7 +136,8 @@ static struct emu_instruction *decode_one(struct emu_machine *machine, uint64_t 
 
 static bool ends_run(const struct emu_instruction *op)
 {
-    return op->handler == no_instruction || (op->row && op->row->detail & EMU_IS_LAST);
+    return op->handler == no_instruction || op->handler == no_code ||
+           (op->row && op->row->detail & EMU_IS_LAST);
 }
 
 static uint64_t target_of(const struct emu_instruction *op)

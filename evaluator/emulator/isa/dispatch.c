@@ -66,10 +66,10 @@ static __attribute__((noreturn)) void end(struct emu_machine *machine, enum emu_
 {
     const struct emu_wave *wave = machine->running;
     struct emu_outcome *outcome = machine->outcome;
+    const char *text = wave && wave->at ? wave->at->text : "";
     outcome->end = end;
     outcome->address = address;
-    snprintf(outcome->what, sizeof outcome->what, "%s%s%s", reason, wave && wave->at ? ": " : "",
-             wave && wave->at ? wave->at->text : "");
+    snprintf(outcome->what, sizeof outcome->what, "%s%s%s", reason, *text ? ": " : "", text);
     siglongjmp(machine->escape, 1);
 }
 
@@ -340,6 +340,8 @@ static int prepare(struct run *run, const struct emu_dispatch *dispatch,
     machine->private_bytes = run->descriptor.private_bytes > dispatch->private_bytes
                                  ? run->descriptor.private_bytes
                                  : dispatch->private_bytes;
+    if (machine->private_bytes > EMU_MAX_PRIVATE_BYTES)
+        return refuse(outcome, "more scratch than a work-item can have");
     return allocate(run) ? refuse(outcome, "no memory for waves and scratch") : 0;
 }
 

@@ -9,6 +9,9 @@
 #define EMU_SHARED_APERTURE_HI UINT32_C(0x00010000)
 #define EMU_PRIVATE_APERTURE_HI UINT32_C(0x00020000)
 
+/* Scratch of one work-item, at most: what a wave of gfx12, the largest, has room for. */
+#define EMU_MAX_PRIVATE_BYTES (UINT32_C(2) << 20)
+
 /* What to run. All pointers stay the caller's and must live until emu_dispatch_run() returns. */
 struct emu_dispatch {
     const char *isa;               /* "gfx1030", without features */
@@ -16,7 +19,7 @@ struct emu_dispatch {
     uint32_t grid[3];              /* work-items */
     uint16_t workgroup[3];         /* work-items */
     uint32_t lds_bytes;            /* a workgroup's, static and dynamic */
-    uint32_t private_bytes;        /* scratch of one work-item */
+    uint32_t private_bytes; /* scratch of one work-item; the descriptor's, where that is more */
     const void *kernarg;
     const void *packet;        /* hsa_kernel_dispatch_packet_t, as the kernel may read it */
     const void *queue;         /* amd_queue_t, likewise */

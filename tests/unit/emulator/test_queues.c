@@ -321,6 +321,18 @@ static void spoil_lds(hsa_kernel_dispatch_packet_t *packet)
     packet->group_segment_size = 65537;
 }
 
+static void spoil_scratch(hsa_kernel_dispatch_packet_t *packet)
+{
+    packet->private_segment_size = (2u << 20) + 1;
+}
+
+/* As a kernel of the same object can do it. */
+static void spoil_descriptor(hsa_kernel_dispatch_packet_t *packet)
+{
+    const uint32_t private_bytes = UINT32_MAX;
+    memcpy((char *)packet->kernel_object + 4, &private_bytes, sizeof private_bytes);
+}
+
 static void spoil_kernel(hsa_kernel_dispatch_packet_t *packet)
 {
     packet->kernel_object = (uint64_t)memory + 4096 - 32;
@@ -339,6 +351,16 @@ static void refuses_an_empty_grid(void)
 static void refuses_too_much_lds(void)
 {
     refuses(spoil_lds, HSA_STATUS_ERROR_INVALID_ALLOCATION);
+}
+
+static void refuses_too_much_scratch(void)
+{
+    refuses(spoil_scratch, HSA_STATUS_ERROR_OUT_OF_RESOURCES);
+}
+
+static void refuses_a_descriptor_with_too_much(void)
+{
+    refuses(spoil_descriptor, HSA_STATUS_ERROR_OUT_OF_RESOURCES);
 }
 
 static void refuses_no_kernel(void)
@@ -471,6 +493,8 @@ static const struct {
     CASE(refuses_a_workgroup),
     CASE(refuses_an_empty_grid),
     CASE(refuses_too_much_lds),
+    CASE(refuses_too_much_scratch),
+    CASE(refuses_a_descriptor_with_too_much),
     CASE(refuses_no_kernel),
     CASE(refuses_a_packet),
     CASE(injected_memory_fault),

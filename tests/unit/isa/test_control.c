@@ -228,6 +228,18 @@ static bool not_the_output(void *ctx, uint64_t address, uint64_t size, bool writ
     return address + size <= (uintptr_t)output || address >= (uintptr_t)(output + WORDS);
 }
 
+static bool only_the_kernel(void *ctx, uint64_t address, uint64_t size, bool write)
+{
+    (void)ctx, (void)write;
+    const uint64_t own[][2] = {{(uintptr_t)&kernel, sizeof kernel},
+                               {(uintptr_t)kernarg, sizeof kernarg}};
+    for (size_t i = 0; i < 2; i++)
+        if (address >= own[i][0] && size <= own[i][1] - (address - own[i][0]) &&
+            address - own[i][0] <= own[i][1])
+            return true;
+    return false;
+}
+
 static void denied(void **state)
 {
     (void)state;
@@ -239,6 +251,28 @@ static void denied(void **state)
     must_end(&dispatch, EMU_MEMORY_FAULT, &outcome);
     assert_true(outcome.address == (uintptr_t)(output + 2));
     assert_int_equal(output[2], 0);
+}
+
+/* Code is asked for like memory: nothing of what may not be read is looked at. */
+static void no_code(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {
+        "s_load_dwordx2 s[4:5], s[0:1], 0x0\ns_waitcnt 0\ns_setpc_b64 s[4:5]\n",
+        "s_load_dwordx2 s[4:5], s[0:1], 0x0\ns_waitcnt 0\ns_swappc_b64 s[6:7], s[4:5]\n"
+        "s_endpgm\n",
+    };
+    static const uint64_t places[] = {0, 0x1000, 0xffffffff0000};
+    struct emu_outcome outcome;
+    for (size_t i = 0; i < 2 * sizeof places / sizeof places[0]; i++) {
+        assemble(ways[i % 2]);
+        kernarg[0] = places[i / 2];
+        struct emu_dispatch dispatch = dispatch_of(32, 1, 32, 1);
+        dispatch.may_access = only_the_kernel;
+        must_end(&dispatch, EMU_MEMORY_FAULT, &outcome);
+        assert_true(outcome.address == places[i / 2]);
+        assert_non_null(strstr(outcome.what, "no code"));
+    }
 }
 
 static void on_fault(int number, siginfo_t *info, void *context)
@@ -306,6 +340,14 @@ static void refused(void **state)
     dispatch = dispatch_of(2048, 1, 2048, 1);
     assert_int_equal(emu_dispatch_run(&dispatch, &outcome), -1);
     dispatch = dispatch_of(32, 1, 32, 1);
+    dispatch.private_bytes = UINT32_MAX;
+    assert_int_equal(emu_dispatch_run(&dispatch, &outcome), -1);
+    assert_non_null(strstr(outcome.what, "scratch"));
+    dispatch = dispatch_of(32, 1, 32, 1);
+    memset(kernel.descriptor + 4, 0xff, 4);
+    assert_int_equal(emu_dispatch_run(&dispatch, &outcome), -1);
+    assert_non_null(strstr(outcome.what, "scratch"));
+    memset(kernel.descriptor + 4, 0, 4);
     kernel.descriptor[57] = 0; /* no longer wave32 */
     must_end(&dispatch, EMU_UNIMPLEMENTED, &outcome);
     assert_string_equal(outcome.what, "waves of 64 lanes");
@@ -322,16 +364,10 @@ int main(void)
         return 77;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(loops_and_calls),
-        cmocka_unit_test(barriers),
-        cmocka_unit_test(turns),
-        cmocka_unit_test(partial_groups),
-        cmocka_unit_test(ends),
-        cmocka_unit_test(stopped),
-        cmocka_unit_test(denied),
-        cmocka_unit_test(unmapped),
-        cmocka_unit_test(replaced_code),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(loops_and_calls), cmocka_unit_test(barriers), cmocka_unit_test(turns),
+        cmocka_unit_test(partial_groups),  cmocka_unit_test(ends),     cmocka_unit_test(stopped),
+        cmocka_unit_test(denied),          cmocka_unit_test(no_code),  cmocka_unit_test(unmapped),
+        cmocka_unit_test(replaced_code),   cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
