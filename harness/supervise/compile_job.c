@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "harness/supervise/memory_kills.h"
 
 #define OBJECT_MAX_BYTES (64u << 20)
@@ -60,6 +61,15 @@ static bool was_killed_from_outside(const struct bp_compile_job *job,
     return result->killed && bp_memory_kills() == job->memory_kills;
 }
 
+/* The compiler has read the candidate's words: what it says of itself may hold them. */
+static void clean(struct bp_compile_job *job)
+{
+    bp_text_clean(job->compiler);
+    bp_text_clean(job->command);
+    for (uint32_t i = 0; i < job->profile.kernel_count; i++)
+        bp_text_clean(job->profile.kernels[i].name);
+}
+
 static void take_result(struct bp_compile_job *job, const struct bp_msg_compile_result *result)
 {
     struct bp_error err;
@@ -72,6 +82,7 @@ static void take_result(struct bp_compile_job *job, const struct bp_msg_compile_
     memcpy(job->compiler, result->compiler, sizeof job->compiler);
     memcpy(job->command, result->command, sizeof job->command);
     job->profile = result->profile;
+    clean(job);
     job->diagnostics = strdup(result->diagnostics);
     job->answered = true;
     /* Only a dead compiler can no longer change the object: it is sealed in `ended`. */
