@@ -65,6 +65,9 @@ struct bp_device {
     /* Until all that was started has ended: what went wrong in it, and beyond the workspace. */
     enum bp_verdict (*wait)(char message[BP_TEXT_LINE]);
 
+    /* What kernels have executed since the device was opened. Null: this device does not count. */
+    void (*count)(struct bp_counters *now);
+
     /* Unmaps the object; null is allowed. */
     void (*unload)(struct bp_device_module *module);
 };

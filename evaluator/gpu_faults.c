@@ -124,6 +124,16 @@ enum bp_verdict bp_gpu_faults_seen(char message[BP_TEXT_LINE])
     return BP_VERDICT_GPU_FAULT;
 }
 
+void bp_gpu_faults_counters(struct bp_counters *now)
+{
+    *now = (struct bp_counters){0};
+#define COPY(name) now->name = report->counters.name;
+    if (report) {
+        BP_COUNTER_LIST(COPY)
+    }
+#undef COPY
+}
+
 /* ---- statuses ---- */
 
 /* CUDA's numbers, which HIP shares; what is not listed is a fault of the moment's kind. */

@@ -197,6 +197,13 @@ RECORD(canary_request_record, bp_msg_canary_request, U32(bp_msg_canary_request, 
        U64(bp_msg_canary_request, ipc_ns));
 RECORD(canary_result_record, bp_msg_canary_result, U32(bp_msg_canary_result, error),
        U32(bp_msg_canary_result, missing), TEXT(bp_msg_canary_result, text));
+RECORD(counters_record, bp_counters, U64(bp_counters, salu), U64(bp_counters, valu),
+       U64(bp_counters, matrix), U64(bp_counters, lds), U64(bp_counters, vmem),
+       U64(bp_counters, smem), U64(bp_counters, wait), U64(bp_counters, branch),
+       U64(bp_counters, other));
+RECORD(count_request_record, bp_msg_count_request, U32(bp_msg_count_request, cases));
+RECORD(count_result_record, bp_msg_count_result,
+       NESTED(bp_msg_count_result, counters, counters_record));
 /* clang-format on */
 
 static const struct record *const records[BP_MESSAGE_COUNT] = {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/random.h"
+#include "evaluator/counters.h"
 #include "evaluator/frame.h"
 #include "evaluator/gates.h"
 #include "evaluator/profile.h"
@@ -60,7 +61,9 @@
     X(lines_request)   /* R, lines: source lines of code addresses */                              \
     X(lines_result)    /* A */                                                                     \
     X(canary_request)  /* R, canary */                                                             \
-    X(canary_result)   /* A */
+    X(canary_result)   /* A */                                                                     \
+    X(count_request)   /* R, run: what an emulated device executed in the cases */                 \
+    X(count_result)    /* A */
 
 enum bp_message_type {
 #define BP_MESSAGE_ENUM(name) BP_MESSAGE_##name,
@@ -402,6 +405,15 @@ struct bp_msg_canary_result {
     uint32_t error;   /* of the act: an errno value, 0 when it succeeded */
     uint32_t missing; /* layers, 1 << enum bp_layer */
     char text[BP_TEXT_LINE];
+};
+
+/* Behind both calls of every case. */
+struct bp_msg_count_request {
+    uint32_t cases; /* of run_request: all of them */
+};
+
+struct bp_msg_count_result {
+    struct bp_counters counters; /* of the first call of each */
 };
 
 /* Packs *message (the struct of this type) as a frame onto out. */
