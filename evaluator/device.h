@@ -81,6 +81,10 @@ extern const struct bp_device bp_device_gpu;
 /* By name (device_name.h), null when there is no such device. */
 const struct bp_device *bp_device_find(const char *name);
 
+/* Before open: the emulated GPU of this process is to commit these faults, a list as docs/emulator.md has
+ * it; empty for none. BP_ERR_PROTOCOL in a build without fault injection. */
+int bp_device_inject(const char *faults, struct bp_error *err) BP_MUST_CHECK;
+
 /* PASS, UNSUPPORTED (with the reason in message), RESOURCE_LIMIT (naming limit and value), or
  * LAUNCH_ERROR for a plan without launches or with an empty grid or block. */
 enum bp_verdict bp_plan_check(const struct gqa_launch_plan *plan,

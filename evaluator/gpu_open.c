@@ -99,8 +99,12 @@ const struct bp_gpu_api *bp_gpu_open(const struct bp_device_name *name, struct b
         status = bp_gpu_use(api, 0, &device);
     if (status == 0 && count > 0)
         return api;
-    bp_fail(err, BP_ERR_UNAVAILABLE, "no device %s:%u: %s (%d), %d visible",
-            bp_device_kind_name(name->kind), (unsigned)name->index, bp_gpu_error_name(api, status),
-            status, count);
+    const char *error = bp_gpu_error_name(api, status);
+    if (name->kind == BP_DEVICE_KIND_EMULATED)
+        bp_fail(err, BP_ERR_UNAVAILABLE, "no device emu:%s: %s (%d), %d visible", name->arch, error,
+                status, count);
+    else
+        bp_fail(err, BP_ERR_UNAVAILABLE, "no device %s:%u: %s (%d), %d visible",
+                bp_device_kind_name(name->kind), (unsigned)name->index, error, status, count);
     return NULL;
 }

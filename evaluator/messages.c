@@ -131,7 +131,7 @@ RECORD(fill_request_record, bp_msg_fill_request, BELOW(bp_msg_fill_request, scru
 RECORD(fill_result_record, bp_msg_fill_result, U64(bp_msg_fill_result, bytes));
 RECORD(run_request_record, bp_msg_run_request, TEXT(bp_msg_run_request, device),
        BELOW(bp_msg_run_request, dtype, BP_DTYPE_COUNT), U32(bp_msg_run_request, threads),
-       BELOW(bp_msg_run_request, hold, 2), U64(bp_msg_run_request, object_bytes), U64(bp_msg_run_request, workspace_max_bytes),
+       BELOW(bp_msg_run_request, hold, 2), TEXT(bp_msg_run_request, faults), U64(bp_msg_run_request, object_bytes), U64(bp_msg_run_request, workspace_max_bytes),
        LIST(bp_msg_run_request, cases, case_count, BP_SUITE_MAX_CASES, run_case_record),
        LIST(bp_msg_run_request, timed, timed_count, BP_SUITE_MAX_TIMED, run_timed_record));
 RECORD(plan_result_record, bp_msg_plan_result,
@@ -169,7 +169,7 @@ RECORD(device_result_record, bp_msg_device_result, TEXT(bp_msg_device_result, ti
        U64(bp_msg_device_result, memory_bytes), U64(bp_msg_device_result, free_bytes));
 RECORD(probe_request_record, bp_msg_probe_request, TEXT(bp_msg_probe_request, device),
        BELOW(bp_msg_probe_request, dtype, BP_DTYPE_COUNT), U32(bp_msg_probe_request, threads),
-       U64(bp_msg_probe_request, object_bytes));
+       U64(bp_msg_probe_request, object_bytes), TEXT(bp_msg_probe_request, faults));
 RECORD(probe_result_record, bp_msg_probe_result,
        BELOW(bp_msg_probe_result, verdict, BP_VERDICT_COUNT), F64(bp_msg_probe_result, max_ratio),
        F64(bp_msg_probe_result, launch_ms), TEXT(bp_msg_probe_result, message));

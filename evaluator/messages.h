@@ -200,6 +200,7 @@ struct bp_msg_run_request {
     uint32_t dtype;
     uint32_t threads; /* CPU device: pool size */
     uint32_t hold;    /* 1: wait for a debugger before the candidate's first instruction */
+    char faults[BP_TEXT_SHORT]; /* as of probe_request */
     uint64_t object_bytes;
     uint64_t workspace_max_bytes;
     uint32_t case_count;
@@ -331,6 +332,7 @@ struct bp_msg_probe_request {
     uint32_t dtype;
     uint32_t threads; /* CPU device: pool size */
     uint64_t object_bytes;
+    char faults[BP_TEXT_SHORT]; /* for an emulated GPU to commit (device.h); else empty */
 };
 
 struct bp_msg_probe_result {

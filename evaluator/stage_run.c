@@ -189,7 +189,8 @@ static int prepare(struct run *run, enum bp_verdict *verdict, struct bp_error *e
     if (!run->device)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "this worker has no device '%s'",
                        run->request->device);
-    if (run->device->open(run->request->device, run->request->threads, err) < 0 ||
+    if (bp_device_inject(run->request->faults, err) < 0 ||
+        run->device->open(run->request->device, run->request->threads, err) < 0 ||
         map_arenas(run, fds, err) < 0 || set_targets(run, err) < 0)
         return -1;
     return load_and_confine(run, fds[FD_OBJECT], verdict, err);
