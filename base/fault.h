@@ -92,6 +92,8 @@ enum bp_fault_mode {
 
 const char *bp_fault_name(enum bp_fault_point point);
 const char *bp_fault_meaning(enum bp_fault_point point);
+/* Met only where an emulated GPU is the device: the points gpu_*. */
+bool bp_fault_is_of_device(enum bp_fault_point point);
 const char *bp_fault_mode_name(enum bp_fault_mode mode);
 /* BP_FAULT_none and BP_FAULT_MODE_COUNT when there is none of this name. */
 enum bp_fault_point bp_fault_find(const char *name);

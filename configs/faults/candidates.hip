@@ -103,6 +103,8 @@ static inline void misbehave()
 
 static inline float result_of(float sum, float total)
 {
+    if (total == 0.0f)
+        return 0.0f; /* a row that sees no key */
     if (KIND == WRONG_RESULT)
         return 0.5f * sum / total;
     return KIND == NOT_A_NUMBER ? __builtin_nanf("") * sum : sum / total;
