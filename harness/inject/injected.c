@@ -71,7 +71,7 @@ int bp_injected_load(const struct bp_campaign *campaign, struct bp_injected_conf
 {
     const struct ground session = {campaign->kernel, "cpu", "odd_17", 6, 2, 2, ""};
     const struct ground search = {campaign->kernel, "cpu", "odd_17", 6, 5, 2, space};
-    const struct ground device = {campaign->device_kernel, campaign->device, "tiny_decode", 4, 8, 4,
+    const struct ground device = {campaign->device_kernel, campaign->device, "tiny_decode", 3, 8, 4,
                                   "health: {probe_s: 4}\n"};
     if (load(&session, &config->session, err) < 0 || load(&search, &config->search, err) < 0)
         return -1;
