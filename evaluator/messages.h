@@ -26,7 +26,8 @@
 #define BP_MAX_DEFINES 64
 #define BP_MAX_FILLS BP_SUITE_MAX_CASES
 
-/* Direction R: supervisor to worker. Direction A: worker to supervisor. */
+/* Direction R: supervisor to worker. Direction A: worker to supervisor. New ones go to the end: the forged
+ * frames of tests and the corpora of fuzzers have their numbers. */
 #define BP_MESSAGE_LIST(X)                                                                         \
     X(ready)           /* A, every stage: confined, waiting for the first request */               \
     X(failure)         /* A, every stage: the stage could not do its work; ends the child */       \
@@ -42,18 +43,12 @@
     X(plan_result)     /* A: the object is loaded, every shape has a plan */                       \
     X(cases_request)   /* R: call the kernel once for every case; twice asked */                   \
     X(cases_result)    /* A */                                                                     \
-    X(upload_request)  /* R: inputs and poison of a batch, to a device with memory of its own */   \
-    X(upload_result)   /* A */                                                                     \
     X(batch_request)   /* R: timed calls */                                                        \
     X(batch_result)    /* A */                                                                     \
-    X(fetch_request)   /* R: a part of a timed output, from such a device */                       \
-    X(fetch_result)    /* A */                                                                     \
     X(judge_request)   /* R */                                                                     \
     X(judge_result)    /* A */                                                                     \
     X(sample_request)  /* R, judge: a row of a timed output */                                     \
     X(sample_result)   /* A */                                                                     \
-    X(device_request)  /* R, probe: what the device is */                                          \
-    X(device_result)   /* A */                                                                     \
     X(probe_request)   /* R, probe: a known-good object on a device under suspicion */             \
     X(probe_result)    /* A */                                                                     \
     X(gate_request)    /* R, gate: an instrumented object through the gates */                     \
@@ -62,6 +57,12 @@
     X(lines_result)    /* A */                                                                     \
     X(canary_request)  /* R, canary */                                                             \
     X(canary_result)   /* A */                                                                     \
+    X(upload_request)  /* R: inputs and poison of a batch, to a device with memory of its own */   \
+    X(upload_result)   /* A */                                                                     \
+    X(fetch_request)   /* R: a part of a timed output, from such a device */                       \
+    X(fetch_result)    /* A */                                                                     \
+    X(device_request)  /* R, probe: what the device is */                                          \
+    X(device_result)   /* A */                                                                     \
     X(count_request)   /* R, run: what an emulated device executed in the cases */                 \
     X(count_result)    /* A */
 

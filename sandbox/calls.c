@@ -275,13 +275,21 @@ SET(startup);
 
 /* Of the threads of such a library, for ever. */
 static const struct bp_call_rule runtime_rules[] = {
-    ALL(nanosleep),       ALL(clock_nanosleep),
-    ALL(getcpu),          ALL(sched_setaffinity),
-    ALL(mbind),           ALL(set_mempolicy),
-    ALL(get_mempolicy),   ALL(mincore),
-    ALL(getrusage),       ALL(sysinfo),
-    ALL(set_robust_list), ALL(rseq),
-    ALL(epoll_wait),      ARG(prctl, 0, INT, PR_SET_NAME),
+    ALL(nanosleep),
+    ALL(clock_nanosleep),
+    ALL(getcpu),
+    ALL(sched_setaffinity),
+    ALL(mbind),
+    ALL(set_mempolicy),
+    ALL(get_mempolicy),
+    ALL(mincore),
+    ALL(getrusage),
+    ALL(sysinfo),
+    ALL(set_robust_list),
+    ALL(rseq),
+    ALL(epoll_wait),
+    ARG(prctl, 0, INT, PR_SET_NAME),
+    ARG(prlimit64, 2, ~0ULL, 0), /* reading only: whether giving up will leave a core file */
 };
 SET(runtime);
 

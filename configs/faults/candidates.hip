@@ -101,13 +101,13 @@ static inline void misbehave()
 #endif
 }
 
+/* The result of a row without keys is zero. */
 static inline float result_of(float sum, float total)
 {
-    if (total == 0.0f)
-        return 0.0f; /* a row that sees no key */
+    const float mean = total > 0.0f ? sum / total : 0.0f;
     if (KIND == WRONG_RESULT)
-        return 0.5f * sum / total;
-    return KIND == NOT_A_NUMBER ? __builtin_nanf("") * sum : sum / total;
+        return 0.5f * mean;
+    return KIND == NOT_A_NUMBER ? __builtin_nanf("") * mean : mean;
 }
 
 /* One thread a query row, one key after the other. */

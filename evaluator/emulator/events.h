@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "evaluator/emulator/dispatch.h"
+#include "evaluator/emulator/isa/dispatch.h"
 
 /* Each calls the handlers of hsa_amd_register_system_event_handler. Returns only if one of them
  * answered HSA_STATUS_SUCCESS; otherwise says on stderr what happened and aborts, as the real

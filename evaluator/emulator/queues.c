@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "evaluator/emulator/agents.h"
-#include "evaluator/emulator/dispatch.h"
+#include "evaluator/emulator/isa/dispatch.h"
 #include "evaluator/emulator/faults.h"
 #include "evaluator/emulator/packets.h"
 #include "evaluator/emulator/ranges.h"

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "evaluator/emulator/dispatch.h"
+#include "evaluator/emulator/isa/dispatch.h"
 
 #define EMU_ENV_TARGET "BULLETPROOF_EMULATE"
 #define EMU_ENV_FAULTS "BULLETPROOF_HSA_FAULTS"

@@ -277,6 +277,7 @@ static void finish(struct bp_child *child)
         return;
     child->ended = true;
     bp_conversation_end(&child->conversation);
+    child->end.asked = child->conversation.requested_ns > 0;
     child->end.candidate_ran = child->candidate_ran;
     if (was_killed(child))
         child->end.out_of_memory = bp_memory_kills_grew(&child->loop->memory_kills);

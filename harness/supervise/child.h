@@ -34,6 +34,7 @@ struct bp_child_end {
     struct bp_denial denial; /* with BP_CHILD_DENIED */
     bool unreaped;
     bool out_of_memory; /* a SIGKILL, and the kernel has killed for want of memory meanwhile */
+    bool asked;         /* it had got a request: what came before is not the candidate's */
     bool candidate_ran; /* the stage had installed the candidate's filter */
     char text[BP_TEXT_LINE];
 };

@@ -120,7 +120,7 @@ void bp_outcome_of_end(enum bp_stage stage, const struct bp_child_end *end, doub
                        struct bp_outcome *outcome)
 {
     of_cause(stage, end, timeout_ms, outcome);
-    bool saw_candidate = stage == BP_STAGE_compile || end->candidate_ran;
+    bool saw_candidate = stage == BP_STAGE_compile ? end->asked : end->candidate_ran;
     if (outcome->verdict == BP_VERDICT_INFRA || (is_candidate_stage(stage) && saw_candidate))
         return;
     char text[BP_TEXT_LINE];

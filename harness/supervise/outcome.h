@@ -10,7 +10,7 @@ struct bp_outcome {
 };
 
 /* The outcome of a child that ended although an answer was owed. A fault in prepare or judge, or in
- * a child that never saw the candidate, is INFRA. */
+ * a child that never saw the candidate (a compile child without a request), is INFRA. */
 void bp_outcome_of_end(enum bp_stage stage, const struct bp_child_end *end, double timeout_ms,
                        struct bp_outcome *outcome);
 

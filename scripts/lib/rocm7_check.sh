@@ -8,3 +8,7 @@ set -euo pipefail
 export AMD_COMGR_CACHE=0 # a compile that is tested is a compile
 bp_build /build --buildtype=release -Dtests=enabled
 meson test -C /build --no-rebuild --print-errorlogs --suite rocm
+for arch in gfx1100 gfx1201; do
+    echo "== kernels on emu:$arch"
+    python3 tests/integration/emulated.py /build/bulletproof . --arch "$arch"
+done

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "evaluator/emulator/dispatch.h"
+#include "evaluator/emulator/isa/dispatch.h"
 #include "tests/unit/isa/code.h"
 
 enum { DESCRIPTOR_BYTES = 64, CODE_BYTES = 4096, ROUNDS = 5, LOOPS = 4000 };

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Kernels on the emulated AMD GPU, under the libamdhip64 that is installed: bad ones get each its verdict,
-seeds pass, also behind the last of the faults, and tell how many instructions they executed.
+seeds pass, also behind the last of the faults, and tell how many instructions they executed. Matrix units
+are of gfx11 and later.
 
 Exits with 77 where there is no emulator or no libamdhip64.
 """
@@ -13,6 +14,7 @@ import sys
 
 EMULATOR = "libhsa-runtime64.so.1"
 CLASSES = {"salu", "valu", "matrix", "lds", "vmem", "smem", "wait", "branch", "other"}
+SEEDS, MATRIX_SEED = ["eager.hip", "tiled.hip"], "matrix_flash.hip"
 FOLDERS = ["evaluator/emulator", "emulator", "."]
 
 
@@ -57,7 +59,8 @@ def main():
     driver = [sys.executable, os.path.join(here, "badkernels.py"), arguments.program]
     common = ["--options", f"--device emu:{arguments.arch}"]
     common += ["--sanitized"] if arguments.sanitized else []
-    seeds = [os.path.join(arguments.root, "kernels/seeds", name) for name in ["eager.hip", "tiled.hip"]]
+    names = SEEDS + ([] if arguments.arch.startswith("gfx10") else [MATRIX_SEED])
+    seeds = [os.path.join(arguments.root, "kernels/seeds", name) for name in names]
     bad = os.path.join(arguments.root, "tests/badkernels-gpu")
     failed = subprocess.call(driver + [bad, "--suites", "tiny_decode"] + common)
     failed |= subprocess.call(driver + seeds + ["--suites", "tiny", "--expected", "PASS"] + common)

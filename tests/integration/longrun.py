@@ -116,7 +116,7 @@ class LongRunTest(unittest.TestCase):
         self.assertEqual(self.stop(program), EXIT_INTERRUPTED, program.errors)
         block = program.errors[program.errors.index("status:\n"):]
         for pattern in [rf"  run +{re.escape(self.directory)}\n",
-                        r"  now +(compiling #\d+ to #\d+|trying #\d+|match of #\d+ and #\d+)\n",
+                        r"  now +(compiling #\d+ to #\d+|trying #\d+( on unseen shapes)?|match of #\d+ and #\d+)\n",
                         rf"  evaluations +\d+ of {EVALUATIONS}  PASS \d+.*duplicates\)\n",
                         r"  best +\d+\.\d{3}x \(#\d+\)\n", r"  elapsed +\d+ s, ETA \d+ s\n",
                         r"  device +\S.*\n", r"  safety +score 100\.0 of 100; 0 errors;",

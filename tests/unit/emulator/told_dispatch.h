@@ -2,7 +2,7 @@
 #ifndef BP_TESTS_TOLD_DISPATCH_H
 #define BP_TESTS_TOLD_DISPATCH_H
 
-#include "evaluator/emulator/dispatch.h"
+#include "evaluator/emulator/isa/dispatch.h"
 
 extern struct emu_outcome told_outcome;   /* what every dispatch reports */
 extern volatile bool told_to_wait;        /* until *stop; then EMU_STOPPED */

@@ -1,5 +1,5 @@
 #include "tests/unit/isa/fixture.h"
-#include "evaluator/emulator/mode.h"
+#include "evaluator/emulator/isa/mode.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

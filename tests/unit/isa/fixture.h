@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "evaluator/emulator/lanes.h"
-#include "evaluator/emulator/parse.h"
+#include "evaluator/emulator/isa/lanes.h"
+#include "evaluator/emulator/isa/parse.h"
 
 enum { ISA_LDS_BYTES = 4096, ISA_SCRATCH_BYTES = 64 };
 

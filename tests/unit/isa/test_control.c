@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "evaluator/emulator/dispatch.h"
+#include "evaluator/emulator/isa/dispatch.h"
 #include "tests/unit/isa/code.h"
 
 enum { DESCRIPTOR_BYTES = 64, CODE_BYTES = 4096, WORDS = 1024 };

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "evaluator/emulator/dispatch.h"
+#include "evaluator/emulator/isa/dispatch.h"
 #include "tests/contract/runtime_compiler.h"
 #include "tests/unit/isa/code.h"
 

@@ -1,6 +1,6 @@
 /* What is not implemented is named, never done wrongly. */
 #include "tests/unit/isa/fixture.h"
-#include "evaluator/emulator/tables.h"
+#include "evaluator/emulator/isa/tables.h"
 
 static void refused(void **state)
 {

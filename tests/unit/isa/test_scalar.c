@@ -106,7 +106,10 @@ static void wide(void **state)
     isa_open(&isa, 12);
     isa.wave->sgpr[2] = 0x80000001;
     isa.wave->sgpr[3] = 0x00000001;
-    isa_must_run(&isa, "s_lshl_b64 s[4:5], s[2:3], 1\n"
+    isa_must_run(&isa, "s_bfe_i64 s[26:27], s[2:3], 0x10001f\n"
+                       "s_bfe_i64 s[28:29], s[2:3], 0x2001f\n"
+                       "s_bfe_i64 s[30:31], s[2:3], 0x1f\n"
+                       "s_lshl_b64 s[4:5], s[2:3], 1\n"
                        "s_lshr_b64 s[6:7], s[2:3], 32\n"
                        "s_add_nc_u64 s[8:9], s[2:3], s[2:3]\n"
                        "s_mul_u64 s[10:11], s[2:3], s[2:3]\n"
@@ -130,6 +133,11 @@ static void wide(void **state)
     assert_int_equal(isa.wave->scc, 1);
     assert_int_equal(isa.wave->sgpr[19], EMU_PRIVATE_APERTURE_HI);
     assert_int_equal(isa.wave->sgpr[20], 0);
+    assert_int_equal(isa.wave->sgpr[26], 3); /* 16 bits from the 31st on, 2, and none */
+    assert_int_equal(isa.wave->sgpr[27], 0);
+    assert_int_equal(isa.wave->sgpr[28], 0xffffffff);
+    assert_int_equal(isa.wave->sgpr[29], 0xffffffff);
+    assert_int_equal(isa.wave->sgpr[30], 0);
     isa_close(&isa);
 }
 

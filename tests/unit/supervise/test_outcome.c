@@ -12,11 +12,14 @@
 
 #include "harness/supervise/outcome.h"
 
+/* `concerned`: a compile child had its request, another the candidate's filter. */
 static enum bp_verdict of_end(enum bp_stage stage, enum bp_child_cause cause, int wait_status,
-                              bool candidate_ran)
+                              bool concerned)
 {
-    struct bp_child_end end = {
-        .cause = cause, .wait_status = wait_status, .candidate_ran = candidate_ran};
+    struct bp_child_end end = {.cause = cause,
+                               .wait_status = wait_status,
+                               .asked = stage != BP_STAGE_compile || concerned,
+                               .candidate_ran = stage != BP_STAGE_compile && concerned};
     struct bp_outcome outcome;
     bp_outcome_of_end(stage, &end, 1000, &outcome);
     return outcome.verdict;
@@ -33,9 +36,11 @@ static void ends_become_verdicts(void **state)
                      BP_VERDICT_RUN_TIMEOUT);
     assert_int_equal(of_end(BP_STAGE_time, BP_CHILD_DEADLINE, SIGKILL, true),
                      BP_VERDICT_RUN_TIMEOUT);
-    assert_int_equal(of_end(BP_STAGE_compile, BP_CHILD_DEADLINE, SIGKILL, false),
+    assert_int_equal(of_end(BP_STAGE_compile, BP_CHILD_DEADLINE, SIGKILL, true),
                      BP_VERDICT_COMPILE_TIMEOUT);
-    assert_int_equal(of_end(BP_STAGE_compile, BP_CHILD_EXITED, SIGSEGV, false),
+    assert_int_equal(of_end(BP_STAGE_compile, BP_CHILD_EXITED, SIGSEGV, true),
+                     BP_VERDICT_COMPILER_CRASH);
+    assert_int_equal(of_end(BP_STAGE_compile, BP_CHILD_EXITED, 20 << 8, true),
                      BP_VERDICT_COMPILER_CRASH);
     assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_PROTOCOL, SIGKILL, true), BP_VERDICT_PROTOCOL);
 }
@@ -44,6 +49,7 @@ static enum bp_verdict of_kill(enum bp_stage stage, bool out_of_memory)
 {
     struct bp_child_end end = {.cause = BP_CHILD_EXITED,
                                .wait_status = SIGKILL,
+                               .asked = true,
                                .candidate_ran = true,
                                .out_of_memory = out_of_memory};
     struct bp_outcome outcome;
@@ -71,6 +77,16 @@ static void trusted_stages_never_blame_the_candidate(void **state)
         assert_int_equal(of_end(BP_STAGE_run, cause, SIGSEGV, false), BP_VERDICT_INFRA);
     }
     assert_int_equal(of_end(BP_STAGE_run, BP_CHILD_BROKEN, SIGKILL, true), BP_VERDICT_INFRA);
+}
+
+/* A compile child that could not set itself up, say for want of a process, knows no source. */
+static void before_its_request_a_compile_child_blames_nobody(void **state)
+{
+    (void)state;
+    for (int cause = BP_CHILD_EXITED; cause <= BP_CHILD_BROKEN; cause++) {
+        assert_int_equal(of_end(BP_STAGE_compile, cause, 20 << 8, false), BP_VERDICT_INFRA);
+        assert_int_equal(of_end(BP_STAGE_compile, cause, SIGSEGV, false), BP_VERDICT_INFRA);
+    }
 }
 
 static void denials_name_the_call(void **state)
@@ -171,6 +187,7 @@ int main(void)
         cmocka_unit_test(ends_become_verdicts),
         cmocka_unit_test(a_kill_is_the_candidates_only_for_want_of_memory),
         cmocka_unit_test(trusted_stages_never_blame_the_candidate),
+        cmocka_unit_test(before_its_request_a_compile_child_blames_nobody),
         cmocka_unit_test(denials_name_the_call),
         cmocka_unit_test(claims_are_limited_by_stage),
         cmocka_unit_test(gates_object_or_not),
