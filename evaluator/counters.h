@@ -1,5 +1,5 @@
 /* counters.h: how many wave-instructions kernels executed, by class; only an emulated GPU counts them.
- * The classes are those of evaluator/emulator/dispatch.h. */
+ * The classes are those of evaluator/emulator/isa/dispatch.h. */
 #ifndef BP_EVALUATOR_COUNTERS_H
 #define BP_EVALUATOR_COUNTERS_H
 
