@@ -30,6 +30,11 @@ const char *bp_fault_meaning(enum bp_fault_point point)
     return points[point].what;
 }
 
+bool bp_fault_is_of_device(enum bp_fault_point point)
+{
+    return strncmp(points[point].name, "gpu_", 4) == 0;
+}
+
 const char *bp_fault_mode_name(enum bp_fault_mode mode)
 {
     return modes[mode];

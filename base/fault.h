@@ -60,6 +60,15 @@
     X(stuck_compile, 0, "a compile child stops for good")                                          \
     X(stuck_run, 0, "a run child stops for good")                                                  \
     X(stuck_judge, 0, "a judge child stops for good")                                              \
+    X(gpu_memory_fault, 0, "an emulated GPU reports a memory fault in place of a kernel")          \
+    X(gpu_queue_error, 0, "a queue of an emulated GPU fails with an exception")                    \
+    X(gpu_illegal, 0, "a queue of an emulated GPU fails with an illegal instruction")              \
+    X(gpu_hang, 0, "a kernel on an emulated GPU never ends")                                       \
+    X(gpu_lost, 0, "an emulated GPU is lost: nothing works on it any more")                        \
+    X(gpu_ecc, 0, "an emulated GPU reports an error of its memory")                                \
+    X(gpu_alloc, 0, "an emulated GPU has no memory for the tensors")                               \
+    X(gpu_slow_reset, 0, "an emulated GPU takes a second to open")                                 \
+    X(gpu_failing_reset, 0, "an emulated GPU cannot be opened")                                    \
     X(wall_forward, 0, "the wall clock jumps forward by a day")                                    \
     X(wall_back, 0, "the wall clock jumps back by a day")                                          \
     X(pause, 0, "the supervisor does not run for an hour")
@@ -83,6 +92,8 @@ enum bp_fault_mode {
 
 const char *bp_fault_name(enum bp_fault_point point);
 const char *bp_fault_meaning(enum bp_fault_point point);
+/* Met only where an emulated GPU is the device: the points gpu_*. */
+bool bp_fault_is_of_device(enum bp_fault_point point);
 const char *bp_fault_mode_name(enum bp_fault_mode mode);
 /* BP_FAULT_none and BP_FAULT_MODE_COUNT when there is none of this name. */
 enum bp_fault_point bp_fault_find(const char *name);

@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/fault.h"
 #include "base/weaken.h"
 #include "evaluator/device_name.h"
+#include "evaluator/emulator/report.h"
 
 static const struct bp_device *const devices[BP_DEVICE_KIND_COUNT] = {
     [BP_DEVICE_KIND_CPU] = &bp_device_cpu,
@@ -25,6 +27,17 @@ const struct bp_device *bp_device_find(const char *name)
     struct bp_device_name parsed;
     struct bp_error ignored;
     return bp_device_name_parse(name, &parsed, &ignored) == 0 ? devices[parsed.kind] : NULL;
+}
+
+/* The emulator reads its environment when its device is opened. */
+int bp_device_inject(const char *faults, struct bp_error *err)
+{
+    if (!faults[0])
+        return 0;
+    if (!BP_FAULT_BUILT)
+        return bp_fail(err, BP_ERR_PROTOCOL, "this build injects no faults");
+    setenv(EMU_ENV_FAULTS, faults, 1);
+    return 0;
 }
 
 BP_PRINTF(3, 4)

@@ -65,6 +65,9 @@ struct bp_device {
     /* Until all that was started has ended: what went wrong in it, and beyond the workspace. */
     enum bp_verdict (*wait)(char message[BP_TEXT_LINE]);
 
+    /* What kernels have executed since the device was opened. Null: this device does not count. */
+    void (*count)(struct bp_counters *now);
+
     /* Unmaps the object; null is allowed. */
     void (*unload)(struct bp_device_module *module);
 };
@@ -77,6 +80,10 @@ extern const struct bp_device bp_device_gpu;
 
 /* By name (device_name.h), null when there is no such device. */
 const struct bp_device *bp_device_find(const char *name);
+
+/* Before open: the emulated GPU of this process is to commit these faults, a list as docs/emulator.md has
+ * it; empty for none. BP_ERR_PROTOCOL in a build without fault injection. */
+int bp_device_inject(const char *faults, struct bp_error *err) BP_MUST_CHECK;
 
 /* PASS, UNSUPPORTED (with the reason in message), RESOURCE_LIMIT (naming limit and value), or
  * LAUNCH_ERROR for a plan without launches or with an empty grid or block. */

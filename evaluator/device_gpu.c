@@ -448,6 +448,7 @@ const struct bp_device bp_device_gpu = {
     .copy_in = gpu_copy_in,
     .copy_out = gpu_copy_out,
     .launch = gpu_launch,
+    .count = bp_gpu_faults_counters,
     .wait = gpu_wait,
     .unload = gpu_unload,
 };

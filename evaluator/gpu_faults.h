@@ -14,6 +14,9 @@ void bp_gpu_faults_watch(void);
 /* PASS while nothing was reported. */
 enum bp_verdict bp_gpu_faults_seen(char message[BP_TEXT_LINE]);
 
+/* What the emulator has executed until now; zeros on a real device. */
+void bp_gpu_faults_counters(struct bp_counters *now);
+
 /* What a failing status of the driver is as a verdict, by where it came from. */
 enum bp_gpu_moment { BP_GPU_LOADING, BP_GPU_ALLOCATING, BP_GPU_LAUNCHING, BP_GPU_WAITING };
 enum bp_verdict bp_gpu_verdict(enum bp_gpu_moment moment, int status);

@@ -131,7 +131,7 @@ RECORD(fill_request_record, bp_msg_fill_request, BELOW(bp_msg_fill_request, scru
 RECORD(fill_result_record, bp_msg_fill_result, U64(bp_msg_fill_result, bytes));
 RECORD(run_request_record, bp_msg_run_request, TEXT(bp_msg_run_request, device),
        BELOW(bp_msg_run_request, dtype, BP_DTYPE_COUNT), U32(bp_msg_run_request, threads),
-       BELOW(bp_msg_run_request, hold, 2), U64(bp_msg_run_request, object_bytes), U64(bp_msg_run_request, workspace_max_bytes),
+       BELOW(bp_msg_run_request, hold, 2), TEXT(bp_msg_run_request, faults), U64(bp_msg_run_request, object_bytes), U64(bp_msg_run_request, workspace_max_bytes),
        LIST(bp_msg_run_request, cases, case_count, BP_SUITE_MAX_CASES, run_case_record),
        LIST(bp_msg_run_request, timed, timed_count, BP_SUITE_MAX_TIMED, run_timed_record));
 RECORD(plan_result_record, bp_msg_plan_result,
@@ -169,7 +169,7 @@ RECORD(device_result_record, bp_msg_device_result, TEXT(bp_msg_device_result, ti
        U64(bp_msg_device_result, memory_bytes), U64(bp_msg_device_result, free_bytes));
 RECORD(probe_request_record, bp_msg_probe_request, TEXT(bp_msg_probe_request, device),
        BELOW(bp_msg_probe_request, dtype, BP_DTYPE_COUNT), U32(bp_msg_probe_request, threads),
-       U64(bp_msg_probe_request, object_bytes));
+       U64(bp_msg_probe_request, object_bytes), TEXT(bp_msg_probe_request, faults));
 RECORD(probe_result_record, bp_msg_probe_result,
        BELOW(bp_msg_probe_result, verdict, BP_VERDICT_COUNT), F64(bp_msg_probe_result, max_ratio),
        F64(bp_msg_probe_result, launch_ms), TEXT(bp_msg_probe_result, message));
@@ -197,6 +197,13 @@ RECORD(canary_request_record, bp_msg_canary_request, U32(bp_msg_canary_request, 
        U64(bp_msg_canary_request, ipc_ns));
 RECORD(canary_result_record, bp_msg_canary_result, U32(bp_msg_canary_result, error),
        U32(bp_msg_canary_result, missing), TEXT(bp_msg_canary_result, text));
+RECORD(counters_record, bp_counters, U64(bp_counters, salu), U64(bp_counters, valu),
+       U64(bp_counters, matrix), U64(bp_counters, lds), U64(bp_counters, vmem),
+       U64(bp_counters, smem), U64(bp_counters, wait), U64(bp_counters, branch),
+       U64(bp_counters, other));
+RECORD(count_request_record, bp_msg_count_request, U32(bp_msg_count_request, cases));
+RECORD(count_result_record, bp_msg_count_result,
+       NESTED(bp_msg_count_result, counters, counters_record));
 /* clang-format on */
 
 static const struct record *const records[BP_MESSAGE_COUNT] = {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/random.h"
+#include "evaluator/counters.h"
 #include "evaluator/frame.h"
 #include "evaluator/gates.h"
 #include "evaluator/profile.h"
@@ -61,7 +62,9 @@
     X(fetch_request)   /* R: a part of a timed output, from such a device */                       \
     X(fetch_result)    /* A */                                                                     \
     X(device_request)  /* R, probe: what the device is */                                          \
-    X(device_result)   /* A */
+    X(device_result)   /* A */                                                                     \
+    X(count_request)   /* R, run: what an emulated device executed in the cases */                 \
+    X(count_result)    /* A */
 
 enum bp_message_type {
 #define BP_MESSAGE_ENUM(name) BP_MESSAGE_##name,
@@ -198,6 +201,7 @@ struct bp_msg_run_request {
     uint32_t dtype;
     uint32_t threads; /* CPU device: pool size */
     uint32_t hold;    /* 1: wait for a debugger before the candidate's first instruction */
+    char faults[BP_TEXT_SHORT]; /* as of probe_request */
     uint64_t object_bytes;
     uint64_t workspace_max_bytes;
     uint32_t case_count;
@@ -329,6 +333,7 @@ struct bp_msg_probe_request {
     uint32_t dtype;
     uint32_t threads; /* CPU device: pool size */
     uint64_t object_bytes;
+    char faults[BP_TEXT_SHORT]; /* for an emulated GPU to commit (device.h); else empty */
 };
 
 struct bp_msg_probe_result {
@@ -403,6 +408,15 @@ struct bp_msg_canary_result {
     uint32_t error;   /* of the act: an errno value, 0 when it succeeded */
     uint32_t missing; /* layers, 1 << enum bp_layer */
     char text[BP_TEXT_LINE];
+};
+
+/* Behind both calls of every case. */
+struct bp_msg_count_request {
+    uint32_t cases; /* of run_request: all of them */
+};
+
+struct bp_msg_count_result {
+    struct bp_counters counters; /* of the first call of each */
 };
 
 /* Packs *message (the struct of this type) as a frame onto out. */

@@ -161,7 +161,7 @@ static int answer(struct probe *probe, const struct bp_msg_probe_request *reques
     probe->device = bp_device_find(request->device);
     if (!probe->device)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "this worker has no device '%s'", request->device);
-    if (make_problem(probe, err) < 0 ||
+    if (make_problem(probe, err) < 0 || bp_device_inject(request->faults, err) < 0 ||
         probe->device->open(request->device, request->threads, err) < 0 || mirror(probe, err) < 0)
         return -1;
     result->verdict = load(probe, object_fd, request->object_bytes, result->message);

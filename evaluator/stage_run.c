@@ -3,19 +3,17 @@
  * are read, kernels called and answers written, and nothing this process says is believed beyond
  * what harness/supervise can check. */
 #include <inttypes.h>
-#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/weaken.h"
 #include "evaluator/arena.h"
 #include "evaluator/device.h"
+#include "evaluator/hold.h"
 #include "evaluator/layout.h"
 #include "evaluator/stage.h"
 #include "sandbox/confine.h"
@@ -70,6 +68,7 @@ struct run {
     struct gqa_launch_plan plans[BP_MAX_PLANS];
     unsigned char *workspace_end; /* a guard follows; null when no plan wants any */
     struct bp_msg_plan_result result;
+    struct bp_counters counters; /* of the cases' first calls */
     char message[BP_TEXT_LINE];
 };
 
@@ -190,7 +189,8 @@ static int prepare(struct run *run, enum bp_verdict *verdict, struct bp_error *e
     if (!run->device)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "this worker has no device '%s'",
                        run->request->device);
-    if (run->device->open(run->request->device, run->request->threads, err) < 0 ||
+    if (bp_device_inject(run->request->faults, err) < 0 ||
+        run->device->open(run->request->device, run->request->threads, err) < 0 ||
         map_arenas(run, fds, err) < 0 || set_targets(run, err) < 0)
         return -1;
     return load_and_confine(run, fds[FD_OBJECT], verdict, err);
@@ -293,6 +293,27 @@ static enum bp_verdict call(struct run *run, const struct target *target,
                                run->message);
 }
 
+static void count(const struct run *run, struct bp_counters *now)
+{
+    *now = (struct bp_counters){0};
+    if (run->device->count)
+        run->device->count(now);
+}
+
+static enum bp_verdict call_and_wait(struct run *run, const struct target *target,
+                                     unsigned char *outputs, uint32_t again)
+{
+    struct bp_counters before, after;
+    count(run, &before);
+    enum bp_verdict verdict = call(run, target, target->inputs.there, outputs);
+    if (verdict == BP_VERDICT_PASS)
+        verdict = run->device->wait(run->message);
+    count(run, &after);
+    if (!again)
+        bp_counters_add(&run->counters, &before, &after);
+    return verdict;
+}
+
 /* Inputs and guards are copied back too: whether they are as they were, others will see. */
 static enum bp_verdict call_case(struct run *run, const struct target *target, uint32_t again)
 {
@@ -303,9 +324,7 @@ static enum bp_verdict call_case(struct run *run, const struct target *target, u
     if (verdict == BP_VERDICT_PASS)
         verdict = copy_in(run, outputs, target->out.bytes);
     if (verdict == BP_VERDICT_PASS)
-        verdict = call(run, target, target->inputs.there, outputs.there);
-    if (verdict == BP_VERDICT_PASS)
-        verdict = run->device->wait(run->message);
+        verdict = call_and_wait(run, target, outputs.there, again);
     if (verdict == BP_VERDICT_PASS)
         verdict = copy_out(run, target->inputs, target->in.bytes);
     return verdict == BP_VERDICT_PASS ? copy_out(run, outputs, target->out.bytes) : verdict;
@@ -326,6 +345,17 @@ static int serve_cases(struct run *run, const void *message, enum bp_verdict *ve
     }
     struct bp_msg_cases_result result = {.count = request->count};
     return bp_channel_send(run->channel, BP_MESSAGE_cases_result, &result, err);
+}
+
+static int serve_count(struct run *run, const void *message, enum bp_verdict *verdict,
+                       struct bp_error *err)
+{
+    const struct bp_msg_count_request *request = message;
+    (void)verdict;
+    if (request->cases != run->request->case_count)
+        return bp_fail(err, BP_ERR_PROTOCOL, "no such cases");
+    struct bp_msg_count_result result = {.counters = run->counters};
+    return bp_channel_send(run->channel, BP_MESSAGE_count_result, &result, err);
 }
 
 static const struct target *timed_target(const struct run *run, uint32_t timed,
@@ -405,9 +435,8 @@ static int serve_fetch(struct run *run, const void *message, enum bp_verdict *ve
 
 static int (*const servers[BP_MESSAGE_COUNT])(struct run *, const void *, enum bp_verdict *,
                                               struct bp_error *) = {
-    [BP_MESSAGE_cases_request] = serve_cases,
-    [BP_MESSAGE_upload_request] = serve_upload,
-    [BP_MESSAGE_batch_request] = serve_batch,
+    [BP_MESSAGE_cases_request] = serve_cases,   [BP_MESSAGE_count_request] = serve_count,
+    [BP_MESSAGE_upload_request] = serve_upload, [BP_MESSAGE_batch_request] = serve_batch,
     [BP_MESSAGE_fetch_request] = serve_fetch,
 };
 
@@ -415,8 +444,8 @@ static int (*const servers[BP_MESSAGE_COUNT])(struct run *, const void *, enum b
 static int serve_one(struct run *run, enum bp_verdict *verdict, struct bp_error *err)
 {
     static const enum bp_message_type allowed[] = {
-        BP_MESSAGE_cases_request, BP_MESSAGE_upload_request, BP_MESSAGE_batch_request,
-        BP_MESSAGE_fetch_request, BP_MESSAGE_COUNT};
+        BP_MESSAGE_cases_request, BP_MESSAGE_count_request, BP_MESSAGE_upload_request,
+        BP_MESSAGE_batch_request, BP_MESSAGE_fetch_request, BP_MESSAGE_COUNT};
     enum bp_message_type type;
     BP_AUTO_FREE void *request = NULL;
     int received = bp_channel_receive(run->channel, allowed, &type, &request, err);
@@ -425,24 +454,10 @@ static int serve_one(struct run *run, enum bp_verdict *verdict, struct bp_error 
     return servers[type](run, request, verdict, err) < 0 ? -1 : 1;
 }
 
-/* A debugger that has attached sets it to 0. Extern, so that it is found in a stripped program. */
-extern volatile uint32_t bp_run_held;
-volatile uint32_t bp_run_held;
-
-/* The candidate's filter stands and none of its code has run. A futex wait, as no other call that
- * sleeps is left. */
-static void wait_for_debugger(void)
-{
-    const struct timespec nap = {.tv_nsec = 20000000};
-    while (bp_run_held)
-        syscall(SYS_futex, &bp_run_held, FUTEX_WAIT_PRIVATE, 1, &nap, NULL, 0);
-}
-
 /* From the first instruction of the candidate to the end of the requests. */
 static int run_candidate(struct run *run, enum bp_verdict *verdict, struct bp_error *err)
 {
-    bp_run_held = run->request->hold;
-    wait_for_debugger();
+    bp_hold(run->request->hold);
     *verdict = make_plans(run);
     if (*verdict == BP_VERDICT_PASS)
         *verdict = make_workspace(run);

@@ -111,6 +111,25 @@ static void print_unseen(const struct bp_unseen *unseen)
                right, refused);
 }
 
+static bool is_emulated(const struct bp_evaluation *evaluation)
+{
+    struct bp_device_name name;
+    struct bp_error no_device; /* it was refused before one was chosen */
+    return bp_device_name_parse(evaluation->device_kind, &name, &no_device) == 0 &&
+           name.kind == BP_DEVICE_KIND_EMULATED;
+}
+
+static void print_counters(const struct bp_evaluation *evaluation)
+{
+    if (!evaluation->counted)
+        return;
+    printf("  wave-instructions of the judged calls:");
+#define PRINT(name) printf(" " #name " %" PRIu64, evaluation->counters.name);
+    BP_COUNTER_LIST(PRINT)
+#undef PRINT
+    putchar('\n');
+}
+
 static void print_text(const struct bp_evaluation *evaluation)
 {
     printf("%s  %s", bp_verdict_name(evaluation->verdict), evaluation->kernel_name);
@@ -133,6 +152,9 @@ static void print_text(const struct bp_evaluation *evaluation)
         printf("  judged: %u cases, %" PRIu64 " rows, largest error %.2f of its bound\n",
                evaluation->case_count, rows, worst);
     print_unseen(&evaluation->unseen);
+    print_counters(evaluation);
+    if (evaluation->timing_count > 0 && is_emulated(evaluation))
+        printf("  emulated: times mean nothing\n");
     for (uint32_t i = 0; i < evaluation->timing_count; i++) {
         const struct bp_timing *timing = &evaluation->timings[i];
         printf("  %-28s %10.4g ms [%.4g, %.4g]  %8.1f GFLOP/s  %7.2f GB/s\n", timing->shape,

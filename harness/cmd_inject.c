@@ -16,7 +16,7 @@
 #include "harness/report/artifacts.h"
 
 struct arguments {
-    const char *campaign, *classes, *keep;
+    const char *campaign, *classes, *device, *keep;
     uint64_t seed, occurrences;
     bool all, json, list;
 };
@@ -115,6 +115,8 @@ static int run(const struct arguments *arguments, struct bp_campaign *campaign,
         campaign->seed = arguments->seed;
     if (arguments->occurrences != NOT_GIVEN)
         campaign->occurrences = arguments->occurrences;
+    if (arguments->device)
+        snprintf(campaign->device, sizeof campaign->device, "%s", arguments->device);
     if (carry_out(arguments, campaign, matrix, err) < 0)
         return -1;
     return bp_matrix_as_expected(matrix) ? BP_EXIT_OK : BP_EXIT_FAILED;
@@ -132,6 +134,8 @@ int bp_cmd_inject(int argc, char **argv)
          &arguments.occurrences, 1, 1e6},
         {"all", BP_CLI_FLAG, NULL, "every occurrence fails once: hours", &arguments.all, 0, 0},
         {"classes", BP_CLI_TEXT, "A,B", "only these", &arguments.classes, 0, 0},
+        {"device", BP_CLI_TEXT, "NAME",
+         "emulated one for the classes gpu_* (default: the campaign's)", &arguments.device, 0, 0},
         {"keep", BP_CLI_TEXT, "DIR", "create DIR and keep the files of every run there",
          &arguments.keep, 0, 0},
         {"list", BP_CLI_FLAG, NULL, "name the classes and end", &arguments.list, 0, 0},

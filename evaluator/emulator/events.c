@@ -70,8 +70,10 @@ void emu_event_memory_fault(uint64_t address)
 
 void emu_event_hw_exception(uint32_t cause)
 {
-    struct emu_hw_exception_event event = {EMU_EVENT_HW_EXCEPTION, emu_agent_gpu,
-                                           EMU_HW_EXCEPTION_RESET_OTHER, cause};
+    const union {
+        struct emu_hw_exception_event exception;
+        hsa_amd_event_t event; /* a handler may copy all of it */
+    } event = {{EMU_EVENT_HW_EXCEPTION, emu_agent_gpu, EMU_HW_EXCEPTION_RESET_OTHER, cause}};
     if (told(&event))
         return;
     fprintf(stderr, "HW Exception by GPU node-1 (Agent handle: 0x%llx) reason :%s\n",
@@ -87,7 +89,7 @@ bool emu_event_unimplemented(void)
             uint32_t type;
             hsa_agent_t agent;
         };
-        hsa_amd_event_t event; /* no handler reads beyond it */
+        hsa_amd_event_t event; /* a handler may copy all of it */
     } event = {{EMU_EVENT_UNIMPLEMENTED, emu_agent_gpu}};
     return told(&event);
 }

@@ -106,6 +106,7 @@ void bp_run_summary(const struct bp_run *run, struct bp_run_summary *summary)
         .dtype = bp_dtype_name(run->session.dtype),
         .strategy = run->strategy->name,
         .driver = run->driver,
+        .emulated = run->session.device.parsed.kind == BP_DEVICE_KIND_EMULATED,
         .mask = run->mask,
         .seed = run->config->seed,
         .evaluations = ledger->count,

@@ -138,17 +138,44 @@ static int read_each(struct reader *reader, const struct bp_yaml_node *node,
 
 /* ---- the keys of the document ---- */
 
-static int read_kernel(struct reader *reader, const struct bp_yaml_node *node)
+static int read_path(struct reader *reader, const struct bp_yaml_node *node, char *to, size_t size)
 {
     const char *slash = strrchr(reader->path, '/');
-    char *to = reader->campaign->kernel;
-    size_t size = sizeof reader->campaign->kernel;
     if (!bp_yaml_is_text(node))
         return fail_value(reader, node, "a path");
     int directory = slash && node->text[0] != '/' ? (int)(slash + 1 - reader->path) : 0;
     if ((size_t)snprintf(to, size, "%.*s%s", directory, reader->path, node->text) >= size)
         return bp_yaml_fail(reader->path, node->line, reader->err, "the path is too long");
     return 0;
+}
+
+static int read_kernel(struct reader *reader, const struct bp_yaml_node *node)
+{
+    return read_path(reader, node, reader->campaign->kernel, sizeof reader->campaign->kernel);
+}
+
+static int read_device(struct reader *reader, const struct bp_yaml_node *node)
+{
+    static const char *const keys[] = {"name", "kernel", NULL};
+    struct bp_campaign *campaign = reader->campaign;
+    if (expect_mapping(reader, node) < 0)
+        return -1;
+    for (const struct bp_yaml_node *entry = node->child; entry; entry = entry->next) {
+        int key = bp_choices_find(keys, entry->key);
+        if (key < 0)
+            return fail_key(reader, entry, keys);
+        if (key == 1 &&
+            read_path(reader, entry, campaign->device_kernel, sizeof campaign->device_kernel) < 0)
+            return -1;
+        if (key == 0 && (!bp_yaml_is_text(entry) || strlen(entry->text) >= sizeof campaign->device))
+            return fail_value(reader, entry, "the name of an emulated device");
+        if (key == 0)
+            strcpy(campaign->device, entry->text);
+    }
+    if (campaign->device[0] && campaign->device_kernel[0])
+        return 0;
+    return bp_yaml_fail(reader->path, node->line, reader->err,
+                        "'device' needs both 'name' and 'kernel'");
 }
 
 static int read_seed(struct reader *reader, const struct bp_yaml_node *node)
@@ -181,11 +208,11 @@ static int read_points(struct reader *reader, const struct bp_yaml_node *node)
     return read_each(reader, node, read_point);
 }
 
-static const char *const keys[] = {"kernel",     "seed",       "occurrences", "timeout_s",
-                                   "patience_s", "candidates", "points",      NULL};
+static const char *const keys[] = {"kernel",     "device",     "seed",   "occurrences", "timeout_s",
+                                   "patience_s", "candidates", "points", NULL};
 static int (*const readers[])(struct reader *, const struct bp_yaml_node *) = {
-    read_kernel,   read_seed,       read_occurrences, read_timeout,
-    read_patience, read_candidates, read_points,
+    read_kernel,  read_device,   read_seed,       read_occurrences,
+    read_timeout, read_patience, read_candidates, read_points,
 };
 
 static int read_document(struct reader *reader, const struct bp_yaml_node *root)

@@ -19,9 +19,10 @@ struct bp_campaign_point {
     uint64_t from;                          /* phases before this one are left alone */
 };
 
+/* Kernels: relative to the campaign's directory in the file; here as they can be opened. */
 struct bp_campaign {
-    char kernel
-        [4096]; /* relative to the campaign's directory in the file; here as it can be opened */
+    char kernel[4096];
+    char device[64], device_kernel[4096]; /* where the points gpu_* are met; empty: nowhere */
     uint64_t seed, occurrences;
     double timeout_s, patience_s;
     uint32_t candidate_count;

@@ -23,6 +23,8 @@ struct inject {
     const struct bp_inject_options *options;
     struct bp_matrix *matrix;
     struct bp_injected_config *config;
+    const struct bp_config *searched; /* of the last run of the search */
+    char no_device[BP_MATRIX_TEXT];   /* why there is none to inject faults on; empty: there is */
     uint64_t counted[BP_FAULT_COUNT][BP_FAULT_PHASES];
     struct bp_process_end end; /* of the last run; large */
     char dir[4200];            /* and its directory */
@@ -205,7 +207,7 @@ static uint64_t judge_search(const struct inject *inject, struct bp_matrix_row *
     uint64_t infra = verdicts_seen(&census) & BP_SEEN_BIT(BP_VERDICT_INFRA);
     if (blamed)
         return blamed | infra;
-    if (status == BP_EXIT_OK && census.evaluations == BP_INJECTED_EVALUATIONS)
+    if (status == BP_EXIT_OK && census.evaluations == inject->searched->budget.evaluations)
         return infra ? infra : BP_SEEN_BIT(BP_VERDICT_PASS);
     if (status == BP_EXIT_INTERRUPTED && end->told)
         return BP_SEEN_BIT(BP_SEEN_WAITED);
@@ -214,6 +216,18 @@ static uint64_t judge_search(const struct inject *inject, struct bp_matrix_row *
     if (status == BP_EXIT_HARNESS)
         return BP_SEEN_BIT(BP_SEEN_STOPPED);
     return infra ? infra : BP_SEEN_BIT(BP_SEEN_SILENT);
+}
+
+static int run_search(struct inject *inject, const char *name, double patience_s,
+                      struct bp_injected_search *run, struct bp_error *err)
+{
+    inject->searched = run->config;
+    return run_process(inject, name, patience_s, bp_injected_search, run, err);
+}
+
+static const struct bp_config *config_for(const struct inject *inject, enum bp_fault_point point)
+{
+    return bp_fault_is_of_device(point) ? &inject->config->device : &inject->config->search;
 }
 
 /* An occurrence: the nth of a phase, from 1 on. */
@@ -226,7 +240,7 @@ static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp
                        enum bp_fault_mode mode, struct place place, struct bp_error *err)
 {
     char name[80], how[80];
-    struct bp_injected_search run = {.config = &inject->config->search,
+    struct bp_injected_search run = {.config = config_for(inject, point),
                                      .point = point,
                                      .mode = mode,
                                      .phase = place.phase,
@@ -236,7 +250,7 @@ static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp
     snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64 "-%u", row->name, row->mode, place.phase,
              place.nth, row->runs + 1);
     double patience_s = mode == BP_FAULT_STICKY ? inject->options->campaign->patience_s : 0;
-    if (run_process(inject, name, patience_s, bp_injected_search, &run, err) < 0)
+    if (run_search(inject, name, patience_s, &run, err) < 0)
         return -1;
     /* Some counts differ by a few from run to run: an earlier occurrence then. */
     if (inject->end.report.fired == 0 && !death(&inject->end) && place.nth > 1) {
@@ -299,6 +313,11 @@ static int inject_point(struct inject *inject, enum bp_fault_point point, enum b
     if (!row)
         return -1;
     row->built = BP_FAULT_BUILT;
+    if (row->built && bp_fault_is_of_device(point) && inject->no_device[0]) {
+        memcpy(row->skipped, inject->no_device, sizeof row->skipped);
+        end_row(inject, row);
+        return 0;
+    }
     uint64_t total = count_places(inject, point), wanted = campaign->occurrences;
     if (row->built && total == 0)
         row->seen = BP_SEEN_BIT(BP_SEEN_UNMET), row->as_expected = false;
@@ -315,22 +334,53 @@ static int inject_point(struct inject *inject, enum bp_fault_point point, enum b
     return 0;
 }
 
-/* A run without a fault must pass, and says how often each point is met. */
-static int count_points(struct inject *inject, struct bp_error *err)
+/* A run without a fault must pass, and says how often each point of its kind is met. */
+static int count_points(struct inject *inject, bool of_device, struct bp_error *err)
 {
-    struct bp_injected_search run = {.config = &inject->config->search};
+    struct bp_injected_search run = {.config = of_device ? &inject->config->device
+                                                         : &inject->config->search};
     struct bp_matrix_row row = {.name = "none"};
     char said[BP_MATRIX_TEXT];
-    if (run_process(inject, "none", 0, bp_injected_search, &run, err) < 0)
+    if (run_search(inject, of_device ? "none-device" : "none", 0, &run, err) < 0)
         return -1;
     if (judge_search(inject, &row) != BP_SEEN_BIT(BP_VERDICT_PASS) || inject->end.leaks > 0)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "a run without faults does not pass: %s %s; see %s",
                        last_words(inject->end.output, said) ? said : "", inject->end.leaked,
                        inject->dir);
-    memcpy(inject->counted, inject->end.report.counted, sizeof inject->counted);
+    for (int point = 1; point < BP_FAULT_COUNT; point++)
+        if (bp_fault_is_of_device((enum bp_fault_point)point) == of_device)
+            memcpy(inject->counted[point], inject->end.report.counted[point],
+                   sizeof inject->counted[point]);
     if (!inject->options->keep)
         remove_dir(inject->dir);
     return 0;
+}
+
+/* The device must be there; where it is, the run without a fault must pass. */
+static int count_on_device(struct inject *inject, struct bp_error *err)
+{
+    if (!inject->config->has_device) {
+        snprintf(inject->no_device, sizeof inject->no_device, "the campaign names no device");
+        return 0;
+    }
+    if (run_process(inject, "device", 0, bp_injected_look, &inject->config->device, err) < 0)
+        return -1;
+    snprintf(inject->no_device, sizeof inject->no_device, "%s", inject->end.report.message);
+    if (inject->no_device[0])
+        return 0;
+    if (!inject->options->keep)
+        remove_dir(inject->dir);
+    return count_points(inject, true, err);
+}
+
+static int count_for(struct inject *inject, enum bp_fault_point point, bool counted[2],
+                     struct bp_error *err)
+{
+    bool of_device = bp_fault_is_of_device(point);
+    if (!BP_FAULT_BUILT || counted[of_device])
+        return 0;
+    counted[of_device] = true;
+    return of_device ? count_on_device(inject, err) : count_points(inject, false, err);
 }
 
 /* ---- the whole ---- */
@@ -362,15 +412,14 @@ static int check_classes(const struct bp_inject_options *options, struct bp_erro
 static int inject_points(struct inject *inject, struct bp_error *err)
 {
     const struct bp_campaign *campaign = inject->options->campaign;
-    bool counted = !BP_FAULT_BUILT;
+    bool counted[2] = {false};
     for (int point = 1; point < BP_FAULT_COUNT; point++)
         for (int mode = 0; mode < BP_FAULT_MODE_COUNT; mode++) {
             if (!campaign->points[point].expected[mode] ||
                 !is_wanted(inject, bp_fault_name((enum bp_fault_point)point)))
                 continue;
-            if (!counted && count_points(inject, err) < 0)
+            if (count_for(inject, (enum bp_fault_point)point, counted, err) < 0)
                 return -1;
-            counted = true;
             if (inject_point(inject, (enum bp_fault_point)point, (enum bp_fault_mode)mode, err) < 0)
                 return -1;
         }
@@ -380,7 +429,7 @@ static int inject_points(struct inject *inject, struct bp_error *err)
 static int inject_all(struct inject *inject, struct bp_error *err)
 {
     const struct bp_campaign *campaign = inject->options->campaign;
-    if (bp_process_prepare(err) < 0 || bp_injected_load(campaign->kernel, inject->config, err) < 0)
+    if (bp_process_prepare(err) < 0 || bp_injected_load(campaign, inject->config, err) < 0)
         return -1;
     if (inject->options->show)
         bp_matrix_print_head();

@@ -23,52 +23,70 @@
  * each run passes the same points. */
 static const char space[] = "space: {knobs: {KIND: [0, 14, 61, 62, 63], A: [0], B: [0]}}\n";
 
-static int parse(const char *kernel, const struct bp_buffer *source, const char *more,
-                 uint32_t compile_s, struct bp_config *config, struct bp_error *err)
+/* What differs between the configs: budget counts eager and baseline, seconds are before SLOWNESS. */
+struct ground {
+    const char *kernel; /* as it can be opened */
+    const char *device, *suite;
+    int evaluations, compile_s, run_s;
+    const char *more;
+};
+
+static int parse(const struct ground *ground, const struct bp_buffer *source,
+                 struct bp_config *config, struct bp_error *err)
 {
-    char text[8192];
+    char text[8192], absolute[PATH_MAX]; /* the config is written elsewhere, and names the kernel */
+    if (!realpath(ground->kernel, absolute))
+        return bp_fail_errno(err, "%s", ground->kernel);
     int length = snprintf(
         text, sizeof text,
-        "kernel: \"%s\"\ndtype: f16\ndevice: cpu\nsuite: odd_17\nparallel: 2\n"
+        "kernel: \"%s\"\ndtype: f16\ndevice: \"%s\"\nsuite: %s\nparallel: 2\n"
         "strategy: {name: random}\nbudget: {evaluations: %d}\n"
         "timing: {batch_ms: 1, warmup_batches: 1, batches: 5, match_rounds: 4, final_rounds: 4,"
         " ring_mb: 1}\n"
         "retry: {base_ms: 20, cap_ms: 500, attempts: 4}\n"
-        "limits: {compile_s: %u, run_s: %d, judge_s: %d, prepare_s: %d}\n%s",
-        kernel, BP_INJECTED_EVALUATIONS, compile_s * SLOWNESS, 2 * SLOWNESS, 2 * SLOWNESS,
-        2 * SLOWNESS, more);
+        "limits: {compile_s: %d, run_s: %d, judge_s: %d, prepare_s: %d}\n%s",
+        absolute, ground->device, ground->suite, ground->evaluations, ground->compile_s * SLOWNESS,
+        ground->run_s * SLOWNESS, 2 * SLOWNESS, 2 * SLOWNESS, ground->more);
     if ((size_t)length >= sizeof text)
-        return bp_fail(err, BP_ERR_USAGE, "path too long: %.200s", kernel);
+        return bp_fail(err, BP_ERR_USAGE, "path too long: %.200s", absolute);
     return bp_config_parse("inject", text, (size_t)length, source->data, source->size, config, err);
 }
 
-int bp_injected_load(const char *kernel, struct bp_injected_config *config, struct bp_error *err)
+/* The kernel is the user's to name. */
+static int load(const struct ground *ground, struct bp_config *config, struct bp_error *err)
 {
     struct bp_buffer source;
-    char absolute[PATH_MAX]; /* the config is written elsewhere, and names it */
-    if (!realpath(kernel, absolute)) {
-        bp_fail_errno(err, "%s", kernel);
-        err->code = BP_ERR_USAGE;
-        return -1;
-    }
-    kernel = absolute;
     bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
-    int result = bp_io_read_file(kernel, &source, err);
-    if (result == 0)
-        result = parse(kernel, &source, "", 2, &config->session, err);
-    if (result == 0 &&
-        bp_space_knob(&config->session.head.space, "KIND") == config->session.head.space.knob_count)
-        result = bp_fail(err, BP_ERR_USAGE, "%s has no knob KIND", kernel);
-    if (result == 0)
-        result = parse(kernel, &source, space, 5, &config->search, err);
+    int result = bp_io_read_file(ground->kernel, &source, err);
+    if (result < 0)
+        err->code = BP_ERR_USAGE;
+    else
+        result = parse(ground, &source, config, err);
     bp_buffer_free(&source);
     return result;
+}
+
+int bp_injected_load(const struct bp_campaign *campaign, struct bp_injected_config *config,
+                     struct bp_error *err)
+{
+    const struct ground session = {campaign->kernel, "cpu", "odd_17", 6, 2, 2, ""};
+    const struct ground search = {campaign->kernel, "cpu", "odd_17", 6, 5, 2, space};
+    const struct ground device = {campaign->device_kernel, campaign->device, "tiny_decode", 3, 8, 4,
+                                  "health: {probe_s: 4}\n"};
+    if (load(&session, &config->session, err) < 0 || load(&search, &config->search, err) < 0)
+        return -1;
+    const struct bp_space *knobs = &config->session.head.space;
+    if (bp_space_knob(knobs, "KIND") == knobs->knob_count)
+        return bp_fail(err, BP_ERR_USAGE, "%s has no knob KIND", campaign->kernel);
+    config->has_device = campaign->device[0] != '\0';
+    return config->has_device ? load(&device, &config->device, err) : 0;
 }
 
 void bp_injected_free(struct bp_injected_config *config)
 {
     bp_config_free(&config->session);
     bp_config_free(&config->search);
+    bp_config_free(&config->device);
 }
 
 /* ---- two candidates ---- */
@@ -125,28 +143,56 @@ static int evaluate_both(struct bp_session *session, const struct bp_injected_ca
     return result;
 }
 
+static int fail_exit(const struct bp_error *err)
+{
+    fprintf(stderr, "bulletproof: %s\n", err->msg);
+    return bp_exit_of_error(err);
+}
+
+/* Null when there is none; bp_session_close and free. */
+static struct bp_session *open_session(const struct bp_config *config, struct bp_error *err)
+{
+    const struct bp_session_callbacks none = {0};
+    struct bp_key run_key;
+    struct bp_session *session = calloc(1, sizeof *session);
+    bp_key_random(&run_key);
+    if (!session) {
+        bp_fail(err, BP_ERR_MEMORY, "no memory");
+        return NULL;
+    }
+    if (bp_session_init(session, config, &none, err) == 0 &&
+        bp_session_open(session, &run_key, err) == 0)
+        return session;
+    free(session);
+    return NULL;
+}
+
+int bp_injected_look(void *context, const char *dir, struct bp_process_report *report)
+{
+    struct bp_error err;
+    (void)dir;
+    struct bp_session *session = open_session(context, &err);
+    if (!session) {
+        snprintf(report->message, sizeof report->message, "%s", err.msg);
+        return fail_exit(&err);
+    }
+    bp_session_close(session);
+    free(session);
+    return BP_EXIT_OK;
+}
+
 int bp_injected_candidate(void *context, const char *dir, struct bp_process_report *report)
 {
     const struct bp_injected_candidate *run = context;
-    const struct bp_session_callbacks none = {0};
     struct bp_error err;
-    struct bp_key run_key;
     (void)dir;
-    struct bp_session *session = calloc(1, sizeof *session);
-    bp_key_random(&run_key);
-    int result = session ? bp_session_init(session, run->config, &none, &err)
-                         : bp_fail(&err, BP_ERR_MEMORY, "no memory");
-    if (result == 0)
-        result = bp_session_open(session, &run_key, &err);
-    if (result == 0) {
-        result = evaluate_both(session, run, report, &err);
-        bp_session_close(session);
-    }
+    struct bp_session *session = open_session(run->config, &err);
+    if (!session)
+        return fail_exit(&err);
+    int result = evaluate_both(session, run, report, &err);
+    bp_session_close(session);
     free(session);
-    if (result == 0)
-        return BP_EXIT_OK;
-    fprintf(stderr, "bulletproof: %s\n", err.msg);
-    return bp_exit_of_error(&err);
+    return result == 0 ? BP_EXIT_OK : fail_exit(&err);
 }
 
 /* ---- a run of the search ---- */
@@ -193,8 +239,5 @@ int bp_injected_search(void *context, const char *dir, struct bp_process_report 
         status = bp_engine_run(&options, &err);
         tell_counts(report);
     }
-    if (status >= 0)
-        return status;
-    fprintf(stderr, "bulletproof: %s\n", err.msg);
-    return bp_exit_of_error(&err);
+    return status >= 0 ? status : fail_exit(&err);
 }

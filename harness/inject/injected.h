@@ -4,18 +4,23 @@
 #define BP_HARNESS_INJECT_INJECTED_H
 
 #include "harness/config/config.h"
+#include "harness/inject/campaign.h"
 #include "harness/inject/process.h"
-
-#define BP_INJECTED_EVALUATIONS 6 /* of a run of the search, eager and baseline counted */
 
 struct bp_injected_config {
     struct bp_config session, search;
+    bool has_device;
+    struct bp_config device; /* a shorter search, on the campaign's device */
 };
 
-/* Reads the campaign's kernel, and makes the two configs. Large: allocate it. */
-int bp_injected_load(const char *kernel, struct bp_injected_config *config, struct bp_error *err)
-    BP_MUST_CHECK;
+/* Reads the campaign's kernels, and makes the configs. Large: allocate it. */
+int bp_injected_load(const struct bp_campaign *campaign, struct bp_injected_config *config,
+                     struct bp_error *err) BP_MUST_CHECK;
 void bp_injected_free(struct bp_injected_config *config);
+
+/* For bp_process: opens a session with the config that context is, and no more; report->message says why
+ * it could not be opened. */
+int bp_injected_look(void *context, const char *dir, struct bp_process_report *report);
 
 /* For bp_process: evaluates the kernel with KIND = kind, then with its defaults. */
 struct bp_injected_candidate {

@@ -49,6 +49,10 @@ void bp_matrix_print_row(const struct bp_matrix_row *row)
                row->name, row->mode, expected);
         return;
     }
+    if (row->skipped[0]) {
+        printf("%-17s %-6s    - %-28s skipped: %s\n", row->name, row->mode, expected, row->skipped);
+        return;
+    }
     printf("%-17s %-6s %4u %-28s %-18s %8u %8.0f %9u %5u%s\n", row->name, row->mode, row->runs,
            expected, seen, row->attempts, row->ms, row->survivors, row->leaks,
            row->as_expected ? "" : "  UNEXPECTED");
@@ -59,18 +63,21 @@ void bp_matrix_print_row(const struct bp_matrix_row *row)
 
 void bp_matrix_print_sum(const struct bp_matrix *matrix)
 {
-    uint32_t rows = 0, wrong = 0, runs = 0, survivors = 0, leaks = 0;
+    uint32_t rows = 0, skipped = 0, wrong = 0, runs = 0, survivors = 0, leaks = 0;
     for (uint32_t i = 0; i < matrix->count; i++) {
         const struct bp_matrix_row *row = &matrix->rows[i];
-        rows += row->built;
+        rows += row->built && !row->skipped[0];
+        skipped += row->skipped[0] != '\0';
         wrong += row->built && !row->as_expected;
         runs += row->runs;
         survivors += row->survivors;
         leaks += row->leaks;
     }
-    printf("\nseed %" PRIu64 ": %u rows, %u runs, %u not as expected, %u survivors, %u leaks%s\n",
-           matrix->seed, rows, runs, wrong, survivors, leaks,
-           rows < matrix->count ? "; harness faults are not built in" : "");
+    printf("\nseed %" PRIu64 ": %u rows, %u runs, %u not as expected, %u survivors, %u leaks",
+           matrix->seed, rows, runs, wrong, survivors, leaks);
+    if (skipped > 0)
+        printf(", %u rows skipped", skipped);
+    puts(rows + skipped < matrix->count ? "; harness faults are not built in" : "");
 }
 
 static json_t *row_json(const struct bp_matrix_row *row)
@@ -81,11 +88,13 @@ static json_t *row_json(const struct bp_matrix_row *row)
     json_t *complaints = json_array();
     for (uint32_t i = 0; i < row->complaint_count && i < BP_MATRIX_COMPLAINTS; i++)
         json_array_append_new(complaints, json_string(row->complaints[i]));
-    return json_pack("{s:s, s:s, s:b, s:i, s:s, s:s, s:i, s:f, s:i, s:i, s:b, s:o}", "class",
-                     row->name, "mode", row->mode, "built", row->built, "runs", (int)row->runs,
-                     "expected", expected, "seen", seen, "attempts", (int)row->attempts, "time_ms",
-                     row->ms, "survivors", (int)row->survivors, "leaks", (int)row->leaks,
-                     "as_expected", row->as_expected, "complaints", complaints);
+    return json_pack("{s:s, s:s, s:b, s:o, s:i, s:s, s:s, s:i, s:f, s:i, s:i, s:b, s:o}", "class",
+                     row->name, "mode", row->mode, "built", row->built, "skipped",
+                     row->skipped[0] ? json_string(row->skipped) : json_null(), "runs",
+                     (int)row->runs, "expected", expected, "seen", seen, "attempts",
+                     (int)row->attempts, "time_ms", row->ms, "survivors", (int)row->survivors,
+                     "leaks", (int)row->leaks, "as_expected", row->as_expected, "complaints",
+                     complaints);
 }
 
 json_t *bp_matrix_json(const struct bp_matrix *matrix)

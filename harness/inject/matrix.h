@@ -12,8 +12,9 @@
 
 struct bp_matrix_row {
     char name[32];
-    const char *mode; /* "once", "sticky"; "-" for a candidate's fault */
-    bool built;       /* false: this build cannot do it */
+    const char *mode;             /* "once", "sticky"; "-" for a candidate's fault */
+    bool built;                   /* false: this build cannot do it */
+    char skipped[BP_MATRIX_TEXT]; /* why this machine cannot; empty: it can */
     uint64_t expected, seen;
     uint32_t runs;
     uint32_t attempts; /* most of one evaluation */

@@ -43,6 +43,7 @@ struct bp_run_summary {
     const char *status; /* "running", "finished", "interrupted", "failed" */
     const char *kernel, *suite, *device, *dtype, *strategy;
     const char *driver; /* compiler or driver version of the device */
+    bool emulated;      /* the device is: its times mean nothing */
     const char *mask;   /* of the timed shapes, in words: "causal", "full", "causal and full" */
     uint64_t seed;
     uint32_t evaluations; /* done, baseline and eager included */

@@ -153,15 +153,15 @@ static json_t *gate_json(const struct bp_gate_note *note)
 
 static json_t *details_json(const struct bp_evaluation *e)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "attempts",
-                     array_of(e->attempt_count, attempt_json, e), "profile",
-                     bp_json_profile(&e->profile), "gate", gate_json(&e->gate), "plan",
-                     bp_json_plan(e), "timing", array_of(e->timing_count, timing_json, e),
-                     "correctness", array_of(e->case_count, case_json, e), "unseen",
-                     array_of(e->unseen.count, unseen_json, e), "safety",
-                     bp_safety_json(&e->safety), "duration_ms", durations_json(&e->duration),
-                     "diagnostics", bp_json_text_or_null(e->diagnostics), "finished_wall_ms",
-                     (json_int_t)e->finished_wall_ms);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "attempts",
+        array_of(e->attempt_count, attempt_json, e), "profile", bp_json_profile(&e->profile),
+        "counters", bp_json_counters(e), "gate", gate_json(&e->gate), "plan", bp_json_plan(e),
+        "timing", array_of(e->timing_count, timing_json, e), "correctness",
+        array_of(e->case_count, case_json, e), "unseen", array_of(e->unseen.count, unseen_json, e),
+        "safety", bp_safety_json(&e->safety), "duration_ms", durations_json(&e->duration),
+        "diagnostics", bp_json_text_or_null(e->diagnostics), "finished_wall_ms",
+        (json_int_t)e->finished_wall_ms);
 }
 
 json_t *bp_json_joined(json_t *parts[], size_t count)

@@ -66,8 +66,9 @@ static int add_setting(struct bp_buffer *out, const struct bp_run_summary *s, co
 {
     return bp_buffer_printf(
         out, err,
-        "%skernel: %s\n%sdevice: %s\n%sdriver: %s\n%sdtype: %s\n%ssuite: %s\n%smask: %s\n", bullet,
-        or_unknown(s->kernel), bullet, or_unknown(s->device), bullet, or_unknown(s->driver), bullet,
+        "%skernel: %s\n%sdevice: %s%s\n%sdriver: %s\n%sdtype: %s\n%ssuite: %s\n%smask: %s\n",
+        bullet, or_unknown(s->kernel), bullet, or_unknown(s->device),
+        s->emulated ? " (emulated: times mean nothing)" : "", bullet, or_unknown(s->driver), bullet,
         or_unknown(s->dtype), bullet, or_unknown(s->suite), bullet, or_unknown(s->mask));
 }
 

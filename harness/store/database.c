@@ -69,7 +69,11 @@ static const char schema[] =
     "CREATE TABLE unseen(evaluation INTEGER NOT NULL REFERENCES evaluation,"
     " ordinal INTEGER NOT NULL, shape TEXT NOT NULL, verdict TEXT NOT NULL, stage TEXT NOT NULL,"
     " message TEXT NOT NULL, rows INTEGER NOT NULL, max_ratio REAL,"
-    " PRIMARY KEY(evaluation, ordinal)) STRICT, WITHOUT ROWID;";
+    " PRIMARY KEY(evaluation, ordinal)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE counters(evaluation INTEGER PRIMARY KEY REFERENCES evaluation,"
+    " salu INTEGER NOT NULL, valu INTEGER NOT NULL, matrix INTEGER NOT NULL,"
+    " lds INTEGER NOT NULL, vmem INTEGER NOT NULL, smem INTEGER NOT NULL,"
+    " wait INTEGER NOT NULL, branch INTEGER NOT NULL, other INTEGER NOT NULL) STRICT;";
 
 /* Values in the order of the columns above. */
 static const char *const insert_sql[BP_INSERT_COUNT] = {
@@ -89,6 +93,7 @@ static const char *const insert_sql[BP_INSERT_COUNT] = {
     [BP_INSERT_GATE] = "INSERT INTO gate VALUES(?,?,?,?,?,?)",
     [BP_INSERT_PROFILE] = "INSERT INTO profile VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [BP_INSERT_UNSEEN] = "INSERT INTO unseen VALUES(?,?,?,?,?,?,?,?)",
+    [BP_INSERT_COUNTERS] = "INSERT INTO counters VALUES(?,?,?,?,?,?,?,?,?,?)",
 };
 
 /* Journal mode is an answer, not a status: a file system without shared memory leaves it as it was.

@@ -23,6 +23,7 @@ enum bp_insert {
     BP_INSERT_GATE,
     BP_INSERT_PROFILE,
     BP_INSERT_UNSEEN,
+    BP_INSERT_COUNTERS,
     BP_INSERT_COUNT
 };
 

@@ -105,6 +105,8 @@ struct bp_evaluation {
     uint32_t attempt_count;
     struct bp_attempt attempts[BP_MAX_ATTEMPTS];
     struct bp_profile profile; /* GPUs only */
+    bool counted;              /* counters are known: an emulated GPU's only */
+    struct bp_counters counters;
     uint32_t plan_count;
     struct bp_plan_record *plans; /* owned */
     uint32_t timing_count;

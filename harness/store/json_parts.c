@@ -156,3 +156,20 @@ json_t *bp_json_profile(const struct bp_profile *profile)
     }
     return kernels;
 }
+
+json_t *bp_json_counters(const struct bp_evaluation *evaluation)
+{
+    json_t *object = evaluation->counted ? json_object() : json_null();
+    bool whole = object != NULL;
+#define ADD(name)                                                                                  \
+    whole = whole &&                                                                               \
+            json_object_set_new(object, #name, bp_json_unsigned(evaluation->counters.name)) == 0;
+    if (evaluation->counted) {
+        BP_COUNTER_LIST(ADD)
+    }
+#undef ADD
+    if (whole)
+        return object;
+    json_decref(object);
+    return NULL;
+}

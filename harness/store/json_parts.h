@@ -24,5 +24,7 @@ json_t *bp_json_plan(const struct bp_evaluation *evaluation);
 json_t *bp_json_mix(const struct bp_profile_kernel *kernel);
 /* [{kernel, vgpr, …, occupancy, mix}], null where there is no profile; mix is null where it is not known. */
 json_t *bp_json_profile(const struct bp_profile *profile);
+/* {"salu": 120, "valu": 800, …}, null where nothing was counted. */
+json_t *bp_json_counters(const struct bp_evaluation *evaluation);
 
 #endif

@@ -350,6 +350,16 @@ static bool fill_unseen(sqlite3_stmt *row, struct bp_evaluation *e)
            bp_stage_parse(bp_column_text(row, 2), &one->stage);
 }
 
+static bool fill_counters(sqlite3_stmt *row, struct bp_evaluation *e)
+{
+    int column = 0;
+    e->counted = true;
+#define TAKE(name) e->counters.name = (uint64_t)sqlite3_column_int64(row, column++);
+    BP_COUNTER_LIST(TAKE)
+#undef TAKE
+    return true;
+}
+
 /* The tables that make up an evaluation, each with what takes one row of it. */
 static const struct part {
     const char *sql;
@@ -376,6 +386,9 @@ static const struct part {
     {"SELECT shape, verdict, stage, message, rows, max_ratio FROM unseen WHERE evaluation = ?"
      " ORDER BY ordinal",
      fill_unseen},
+    {"SELECT salu, valu, matrix, lds, vmem, smem, wait, branch, other FROM counters"
+     " WHERE evaluation = ?",
+     fill_counters},
 };
 
 static int load_part(struct bp_reader *reader, const struct part *part, uint32_t number,

@@ -203,6 +203,17 @@ static int add_unseen(struct bp_database *database, uint32_t number, uint32_t or
     return bp_database_insert(database, BP_INSERT_UNSEEN, CELLS(row), err);
 }
 
+static int add_counters(struct bp_database *database, const struct bp_evaluation *e,
+                        struct bp_error *err)
+{
+    const struct bp_cell row[] = {bp_cell_integer(e->number),
+#define CELL(name) bp_cell_integer((int64_t)e->counters.name),
+                                  BP_COUNTER_LIST(CELL)
+#undef CELL
+    };
+    return bp_database_insert(database, BP_INSERT_COUNTERS, CELLS(row), err);
+}
+
 int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
                                const struct bp_evaluation *evaluation, struct bp_error *err)
 {
@@ -227,5 +238,7 @@ int bp_database_add_evaluation(struct bp_database *database, int64_t wall_ms,
     for (uint32_t i = 0; i < e->unseen.count; i++)
         if (add_unseen(database, e->number, i, &e->unseen.shapes[i], err) < 0)
             return -1;
+    if (e->counted && add_counters(database, e, err) < 0)
+        return -1;
     return e->gate.gates ? add_gate(database, e, err) : 0;
 }

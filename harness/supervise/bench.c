@@ -17,6 +17,7 @@
 #include "evaluator/rows.h"
 #include "harness/supervise/evidence.h"
 #include "harness/supervise/policies.h"
+#include "harness/supervise/sabotage.h"
 
 struct lane {
     int inputs_fd, outputs_fd;
@@ -387,6 +388,7 @@ static void fill_run_request(const struct bp_bench *bench, const struct bp_bench
         .hold = object->hold,
     };
     memcpy(request->device, bench->options.device, sizeof request->device);
+    bp_sabotage_device(bench->options.kind, request->faults);
     for (uint32_t i = 0; i < request->case_count; i++)
         request->cases[i] =
             (struct bp_run_case){suite->cases[i].shape, bench->cases[i].input_offset,

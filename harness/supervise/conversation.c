@@ -32,6 +32,7 @@ static const enum bp_message_type answer_of[BP_MESSAGE_COUNT] = {
     [BP_MESSAGE_gate_request] = BP_MESSAGE_gate_result,
     [BP_MESSAGE_lines_request] = BP_MESSAGE_lines_result,
     [BP_MESSAGE_canary_request] = BP_MESSAGE_canary_result,
+    [BP_MESSAGE_count_request] = BP_MESSAGE_count_result,
 };
 
 void bp_conversation_init(struct bp_conversation *conversation, size_t frames_max_bytes)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "harness/supervise/policies.h"
+#include "harness/supervise/sabotage.h"
 
 static int send_request(struct bp_probe *probe, struct bp_error *err)
 {
@@ -15,6 +16,7 @@ static int send_request(struct bp_probe *probe, struct bp_error *err)
         .object_bytes = options->object_bytes,
     };
     memcpy(request.device, options->device, sizeof request.device);
+    bp_sabotage_device(options->kind, request.faults);
     return bp_child_request(probe->child, BP_MESSAGE_probe_request, &request, &options->object_fd,
                             1, options->timeout_ms, err);
 }

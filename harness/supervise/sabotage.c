@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,6 +37,23 @@ static const struct {
     {"compile", BP_FAULT_stuck_compile},
     {"run", BP_FAULT_stuck_run},
     {"judge", BP_FAULT_stuck_judge},
+};
+
+/* Kernels of the library's own, which it runs when it is opened, come before the candidate's; and so does
+ * memory that it takes for itself. */
+static const struct {
+    enum bp_fault_point point;
+    const char *fault;
+} device_points[] = {
+    {BP_FAULT_gpu_memory_fault, "memory_fault:6"},
+    {BP_FAULT_gpu_queue_error, "queue_error:6"},
+    {BP_FAULT_gpu_illegal, "illegal_instruction:6"},
+    {BP_FAULT_gpu_hang, "hang:6"},
+    {BP_FAULT_gpu_lost, "device_lost:6"},
+    {BP_FAULT_gpu_ecc, "ecc:6"},
+    {BP_FAULT_gpu_alloc, "alloc_fail:4"},
+    {BP_FAULT_gpu_slow_reset, "slow_reset:1"},
+    {BP_FAULT_gpu_failing_reset, "failing_reset"},
 };
 
 static void send_signal(int pidfd, int number)
@@ -85,6 +103,16 @@ void bp_sabotage_request(const struct bp_sabotage *child, enum bp_message_type t
     for (size_t i = 0; i < sizeof stuck_points / sizeof *stuck_points; i++)
         if (strcmp(child->stage, stuck_points[i].stage) == 0 && bp_fault(stuck_points[i].point))
             send_signal(child->stage_pidfd, SIGSTOP);
+}
+
+/* One fault at a time, but each point counts every child. */
+void bp_sabotage_device(enum bp_device_kind kind, char faults[BP_TEXT_SHORT])
+{
+    if (kind != BP_DEVICE_KIND_EMULATED)
+        return;
+    for (size_t i = 0; i < sizeof device_points / sizeof *device_points; i++)
+        if (bp_fault(device_points[i].point))
+            snprintf(faults, BP_TEXT_SHORT, "%s", device_points[i].fault);
 }
 
 /* Of a process that holds a candidate's code nobody can tell who garbled its answer. */

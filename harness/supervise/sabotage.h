@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/fault.h"
+#include "evaluator/device_name.h"
 #include "evaluator/messages.h"
 #include "sandbox/launch.h"
 
@@ -19,12 +20,21 @@ struct bp_sabotage {
 
 #ifdef BP_FAULT_INJECTION
 
+/* Before a run or probe child is asked to open its device: the faults that an emulated one is to commit
+ * there, as docs/emulator.md has them. */
+void bp_sabotage_device(enum bp_device_kind kind, char faults[BP_TEXT_SHORT]);
+
 /* Before a request of this type is written; for BP_MESSAGE_ready, as soon as the child is started. */
 void bp_sabotage_request(const struct bp_sabotage *child, enum bp_message_type type);
 /* After `got` bytes of an answer were read, of at most `room`; the number of bytes now. */
 ssize_t bp_sabotage_answer(const struct bp_sabotage *child, char *bytes, ssize_t got, size_t room);
 
 #else
+
+static inline void bp_sabotage_device(enum bp_device_kind kind, char faults[BP_TEXT_SHORT])
+{
+    (void)kind, (void)faults;
+}
 
 static inline void bp_sabotage_request(const struct bp_sabotage *child, enum bp_message_type type)
 {

@@ -44,6 +44,8 @@ struct bp_trial {
     uint32_t plan_count;
     struct bp_case_result *cases;
     uint32_t case_count;
+    bool counted;
+    struct bp_counters counters;
     struct bp_evidence *evidence; /* of the run child; of the judge when it was the one to end */
     char sandbox[BP_TEXT_LINE];
     uint64_t started_ns;
@@ -123,6 +125,13 @@ static int request_cases(struct bp_trial *trial, bool again, struct bp_error *er
     struct bp_msg_cases_request request = {
         .first = 0, .count = suite_of(trial)->case_count, .again = again};
     return bp_child_request(trial->run, BP_MESSAGE_cases_request, &request, NULL, 0,
+                            settings_of(trial)->run_ms, err);
+}
+
+static int request_counters(struct bp_trial *trial, struct bp_error *err)
+{
+    struct bp_msg_count_request request = {.cases = suite_of(trial)->case_count};
+    return bp_child_request(trial->run, BP_MESSAGE_count_request, &request, NULL, 0,
                             settings_of(trial)->run_ms, err);
 }
 
@@ -246,6 +255,15 @@ static int start_timing(struct bp_trial *trial, struct bp_error *err)
 
 /* ---- answers ---- */
 
+static int begin_judging(struct bp_trial *trial, struct bp_error *err)
+{
+    enter(trial, BP_STAGE_judge);
+    /* Nothing of the candidate moves while its outputs are looked at. */
+    if (bp_child_freeze(trial->run, err) < 0)
+        return -1;
+    return request_judge(trial, err);
+}
+
 static int take_run_answer(struct bp_trial *trial, enum bp_message_type type, const void *message,
                            struct bp_error *err)
 {
@@ -262,11 +280,11 @@ static int take_run_answer(struct bp_trial *trial, enum bp_message_type type, co
             trial->called = true;
             return request_cases(trial, true, err);
         }
-        enter(trial, BP_STAGE_judge);
-        /* Nothing of the candidate moves while its outputs are looked at. */
-        if (bp_child_freeze(trial->run, err) < 0)
-            return -1;
-        return request_judge(trial, err);
+        return is_emulated(trial) ? request_counters(trial, err) : begin_judging(trial, err);
+    case BP_MESSAGE_count_result:
+        trial->counted = true;
+        trial->counters = ((const struct bp_msg_count_result *)message)->counters;
+        return begin_judging(trial, err);
     default: /* of a batch: the child's table lets nothing else through */
         return take_batch(trial, type, err);
     }
@@ -438,6 +456,8 @@ void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp
     evaluation->plan_count = trial->plan_count;
     evaluation->cases = bp_steal_pointer(&trial->cases);
     evaluation->case_count = trial->case_count;
+    evaluation->counted = trial->counted;
+    evaluation->counters = trial->counters;
     memcpy(evaluation->sandbox, trial->sandbox, sizeof evaluation->sandbox);
     bp_evidence_free(evaluation->evidence);
     evaluation->evidence = bp_steal_pointer(&trial->evidence);

@@ -49,7 +49,7 @@ int bp_trial_start(struct bp_trial *trial, const struct bp_trial_object *object,
                    struct bp_error *err) BP_MUST_CHECK;
 bool bp_trial_done(const struct bp_trial *trial);
 
-/* After done: the outcome and stage, and plans, cases, timings, durations, sandbox and evidence put into
+/* After done: the outcome and stage, and plans, cases, counters, timings, durations, sandbox and evidence put into
  * evaluation (which takes ownership of what they point at). */
 void bp_trial_finish(struct bp_trial *trial, struct bp_outcome *outcome, enum bp_stage *stage,
                      struct bp_evaluation *evaluation);

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Kernels on the emulated AMD GPU, under the libamdhip64 that is installed: bad ones get each its verdict,
-seeds pass, and a seed passes behind the last of the faults. Matrix units are of gfx11 and later.
+seeds pass, also behind the last of the faults, and tell how many instructions they executed. Matrix units
+are of gfx11 and later.
 
 Exits with 77 where there is no emulator or no libamdhip64.
 """
 import argparse
 import ctypes.util
+import json
 import os
 import subprocess
 import sys
 
 EMULATOR = "libhsa-runtime64.so.1"
+CLASSES = {"salu", "valu", "matrix", "lds", "vmem", "smem", "wait", "branch", "other"}
 SEEDS, MATRIX_SEED = ["eager.hip", "tiled.hip"], "matrix_flash.hip"
 FOLDERS = ["evaluator/emulator", "emulator", "."]
 
@@ -22,6 +25,23 @@ def why_not(program):
     if not ctypes.util.find_library("amdhip64"):
         return "no libamdhip64 (apt-get install libamdhip64-5)"
     return None
+
+
+def complaints_about_counters(program, kernel, device):
+    """What an evaluation says of the instructions that it executed, and of its times."""
+    command = [program, "eval", kernel, "--device", device, "--suite", "tiny_decode"]
+    results = [json.loads(subprocess.run(command + ["--json"], capture_output=True, check=True).stdout)
+               for _ in range(2)]
+    text = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    counters = results[0]["counters"]
+    complaints = []
+    if counters != results[1]["counters"]:
+        complaints.append("two evaluations executed different instructions")
+    if set(counters) != CLASSES or min(counters[name] for name in ["salu", "valu", "vmem"]) == 0:
+        complaints.append(f"no counts of instructions: {counters}")
+    if f" valu {counters['valu']} " not in text or "\n  emulated: times mean nothing\n" not in text:
+        complaints.append(f"counts and warning are not in the text:\n{text}")
+    return complaints
 
 
 def main():
@@ -44,6 +64,9 @@ def main():
     bad = os.path.join(arguments.root, "tests/badkernels-gpu")
     failed = subprocess.call(driver + [bad, "--suites", "tiny_decode"] + common)
     failed |= subprocess.call(driver + seeds + ["--suites", "tiny", "--expected", "PASS"] + common)
+    for complaint in complaints_about_counters(arguments.program, seeds[0], f"emu:{arguments.arch}"):
+        print(complaint)
+        failed = 1
     return failed
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import unittest
 
+from emulated import why_not
 from supervised import descendants, isolate
 
 OPTIONS = argparse.Namespace()
@@ -69,6 +70,23 @@ class InjectTest(unittest.TestCase):
             self.assertEqual(row["built"], OPTIONS.built)
             self.assertEqual(row["runs"], 1 if OPTIONS.built else 0)
 
+    def test_faults_of_a_device(self):
+        points = "points: {gpu_memory_fault: {once: PASS}}"
+        device = OPTIONS.root / "configs/faults/device.hip"
+        path = self.campaign(f"device: {{name: 'emu:gfx1030', kernel: {device}}}\n{points}")
+        status, rows = self.inject("--campaign", str(path), "--occurrences", "1")
+        self.assertEqual((status, len(rows)), (0, 1))
+        runs = OPTIONS.built and not why_not(OPTIONS.program)
+        self.assertEqual((rows[0]["runs"], rows[0]["seen"]), (1, "PASS") if runs else (0, "-"), rows)
+        if not OPTIONS.built:
+            return
+        self.assertEqual(rows[0]["skipped"] is None, runs, rows)
+        status, rows = self.inject("--campaign", str(path), "--device", "emu:gfx90a")
+        self.assertEqual((status, rows[0]["runs"]), (0, 0))
+        self.assertIn("gfx90a", rows[0]["skipped"])
+        status, rows = self.inject("--campaign", str(self.campaign(points)))
+        self.assertEqual((status, rows[0]["skipped"]), (0, "the campaign names no device"))
+
     def test_the_same_seed_gives_the_same_matrix(self):
         matrices = []
         for _ in range(2):
@@ -93,6 +111,7 @@ class InjectTest(unittest.TestCase):
                               ("points: {fork: {twice: PASS}}", r"unknown key 'twice'"),
                               ("points: {fork: {once: PASSED}}", r"did you mean 'PASS'"),
                               ("candidates: {a: {kind: 1}}", r"needs both 'kind' and 'expected'"),
+                              ("device: {name: 'emu:gfx1030'}", "needs both 'name' and 'kernel'"),
                               ("timeout_s: 0", r"'timeout_s': expected a number of seconds")]:
             with self.subTest(text):
                 done = self.run_program("inject", "--campaign", str(self.campaign(text)))

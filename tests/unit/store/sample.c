@@ -55,6 +55,8 @@ static void fill_lists(struct bp_evaluation *e)
                                                    .message = "the plan refuses it, reason 3"};
     e->unseen.shapes[1] = (struct bp_unseen_shape){
         .shape = "unseen_decode", .stage = BP_STAGE_judge, .rows = 123, .max_ratio = 0.25};
+    e->counted = true;
+    e->counters = (struct bp_counters){1000, 2000, 30, 40, 50, 60, 70, 80, (uint64_t)1 << 40};
     e->timing_count = SAMPLE_TIMINGS;
     for (uint32_t i = 0; i < SAMPLE_TIMINGS; i++) {
         e->timings[i] = (struct bp_timing){.median_ms = 8.36 + i,

@@ -347,9 +347,11 @@ static void results_table(void **state)
     assert_non_null(strstr(text, "\nsafety: score 93.1 of 100; 4 errors:"));
     free(text);
     summary.safety = (struct bp_safety){.safety_score = 100};
+    summary.emulated = true;
     must(bp_results_text(&summary, &text, &err), &err);
     assert_non_null(
         strstr(text, "\nsafety: score 100.0 of 100; 0 errors; 0 fallbacks, 0 retries\n"));
+    assert_non_null(strstr(text, "device: Some CPU (emulated: times mean nothing)\n"));
     free(text);
 }
 

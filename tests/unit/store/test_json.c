@@ -97,20 +97,21 @@ static void every_verdict(void **state)
     (void)state;
     for (int i = 0; i < BP_VERDICT_COUNT; i++) {
         struct bp_evaluation *e = sample_evaluation(42, (enum bp_verdict)i);
-        json_t *object = object_of(e), *list, *part, *profile;
+        json_t *object = object_of(e), *list, *part, *profile, *counters;
         const char *verdict, *stage, *text, *knob;
         double score;
-        json_int_t number, parent, wall_ms, bm;
-        unpack(object,
-               "{s:s, s:s, s:s, s:s, s:F, s:[], s:n, s:I, s:s, s:s, s:I, s:s, s:s, s:{s:I, s:s},"
-               " s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I}",
-               "verdict", &verdict, "blame", &text, "stage", &stage, "message", &text, "score",
-               &score, "flags", "duplicate_of", "number", &number, "origin", &text, "strategy",
-               &text, "parent", &parent, "kernel", &text, "dtype", &text, "knobs", "BM", &bm,
-               "PATH", &knob, "source_hash", &text, "object_hash", &text, "device", &part, "suite",
-               &text, "sandbox", &text, "attempts", &list, "profile", &profile, "gate", "plan",
-               &list, "timing", &list, "correctness", &list, "unseen", &list, "safety", &part,
-               "duration_ms", &part, "diagnostics", &text, "finished_wall_ms", &wall_ms);
+        json_int_t number, parent, wall_ms, bm, counts[9];
+        unpack(
+            object,
+            "{s:s, s:s, s:s, s:s, s:F, s:[], s:n, s:I, s:s, s:s, s:I, s:s, s:s, s:{s:I, s:s},"
+            " s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:n, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:I}",
+            "verdict", &verdict, "blame", &text, "stage", &stage, "message", &text, "score", &score,
+            "flags", "duplicate_of", "number", &number, "origin", &text, "strategy", &text,
+            "parent", &parent, "kernel", &text, "dtype", &text, "knobs", "BM", &bm, "PATH", &knob,
+            "source_hash", &text, "object_hash", &text, "device", &part, "suite", &text, "sandbox",
+            &text, "attempts", &list, "profile", &profile, "counters", &counters, "gate", "plan",
+            &list, "timing", &list, "correctness", &list, "unseen", &list, "safety", &part,
+            "duration_ms", &part, "diagnostics", &text, "finished_wall_ms", &wall_ms);
         assert_string_equal(verdict, bp_verdict_name((enum bp_verdict)i));
         assert_string_equal(stage, i == BP_VERDICT_PASS ? "time" : "run");
         assert_float_equal(score, i == BP_VERDICT_PASS ? 1.042 : 0, 1e-9);
@@ -121,6 +122,12 @@ static void every_verdict(void **state)
         assert_int_equal(wall_ms, 1700000000000);
         check_parts(object);
         check_profile(profile);
+        unpack(counters, "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "salu", &counts[0],
+               "valu", &counts[1], "matrix", &counts[2], "lds", &counts[3], "vmem", &counts[4],
+               "smem", &counts[5], "wait", &counts[6], "branch", &counts[7], "other", &counts[8]);
+        assert_int_equal(counts[0], 1000);
+        assert_int_equal(counts[7], 80);
+        assert_int_equal(counts[8], (json_int_t)1 << 40);
         json_decref(object);
         bp_evaluation_free(e);
     }
@@ -135,8 +142,9 @@ static void nothing_happened_yet(void **state)
     e->verdict = BP_VERDICT_INVALID_SOURCE;
     bp_evaluation_safety(e);
     json_t *object = object_of(e);
-    static const char *const nulls[] = {"score",   "parent",      "strategy",     "object_hash",
-                                        "profile", "diagnostics", "duplicate_of", "gate"};
+    static const char *const nulls[] = {"score",        "parent",  "strategy",
+                                        "object_hash",  "profile", "diagnostics",
+                                        "duplicate_of", "gate",    "counters"};
     for (size_t i = 0; i < sizeof nulls / sizeof nulls[0]; i++)
         assert_true(json_is_null(json_object_get(object, nulls[i])));
     static const char *const empty[] = {"attempts", "timing", "correctness",

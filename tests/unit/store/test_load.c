@@ -102,6 +102,8 @@ static void assert_same_lists(const struct bp_evaluation *a, const struct bp_eva
         assert_int_equal(one->rows, other->rows);
         assert_true(one->max_ratio == other->max_ratio);
     }
+    assert_int_equal(a->counted, b->counted);
+    assert_memory_equal(&a->counters, &b->counters, sizeof a->counters);
     assert_int_equal(a->knob_count, b->knob_count);
     for (uint32_t i = 0; i < a->knob_count; i++) {
         assert_string_equal(a->knobs[i].name, b->knobs[i].name);
