@@ -40,8 +40,8 @@ OPTIONS = {
     "clean": ["--older-than", "--keep", "--temp", "--dry-run", "--yes", "--json", "--help"],
     "config": ["--help"],
     "doctor": ["--json", "--measure", "--out", "--help"],
-    "inject": ["--campaign", "--seed", "--occurrences", "--all", "--classes", "--keep", "--list",
-               "--json", "--help"],
+    "inject": ["--campaign", "--seed", "--occurrences", "--all", "--classes", "--device", "--keep",
+               "--list", "--json", "--help"],
 }
 COLUMNS = ["impl", "avg_ms", "tflops", "gflops", "speedup_vs_eager", "speedup_vs_baseline",
            "tuning_time_s", "note"]
