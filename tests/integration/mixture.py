@@ -5,7 +5,6 @@ import argparse
 import collections
 import contextlib
 import json
-import math
 import os
 import random
 import re
@@ -17,7 +16,7 @@ import tempfile
 import time
 import unittest
 
-from supervised import Program, isolate, mounts, small_disk
+from supervised import Program, isolate, mounts, own_descriptors, small_disk
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONFIG = os.path.join(HERE, "mixture", "mixture.yaml")
@@ -34,19 +33,6 @@ DISK_KIB = 256
 DESCRIPTORS_OF_A_CHILD = 8
 DESCRIPTORS_KEPT = 9  # objects of champion and lanes, a spare, what a young or dying child lacks
 OPTIONS = argparse.Namespace()
-
-
-def own_descriptors(pid):
-    """How many the program holds. Left out are those towards its children of the moment, and one for each
-    object, as the last ones compiled are kept; that these do not pile up is seen by the soak."""
-    with contextlib.suppress(OSError):
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            children = len(file.read().split())
-        held = list(os.scandir(f"/proc/{pid}/fd"))
-        objects = {os.stat(entry.path).st_ino for entry in held
-                   if os.readlink(entry.path).startswith("/memfd:object")}
-        return len(held) - len(objects) - DESCRIPTORS_OF_A_CHILD * children
-    return math.inf
 
 
 def read_lines(path):
@@ -143,7 +129,9 @@ class MixtureTest(unittest.TestCase):
         run = Run(self.parent)
         counts = collections.defaultdict(list)  # of descriptors, by evaluations recorded
         while run.program.process.poll() is None:
-            counts[run.recorded()].append(own_descriptors(run.program.process.pid))
+            with contextlib.suppress(OSError):
+                held = own_descriptors(run.program.process.pid, DESCRIPTORS_OF_A_CHILD)
+                counts[run.recorded()].append(held)
             time.sleep(0.005)
         self.assertEqual(self.end(run), 0, run.program.errors)
         self.assertEqual(self.check_whole(run, 0), 1 + len(VERDICTS))

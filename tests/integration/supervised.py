@@ -12,6 +12,7 @@ import time
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS = 0x20000
 MS_PRIVATE_RECURSIVE = 0x44000
+OBJECTS_KEPT = 32 + 6  # of harness/supervise/object_cache.h, and those at work
 
 # What a build with fault injection says at each start; the rest of its output is that of any other.
 BANNER = re.compile(r"^bulletproof: FAULT INJECTION BUILD[^\n]*\n", re.MULTILINE)
@@ -56,6 +57,17 @@ def descendants():
 def mounts():
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         return len(file.read().splitlines())
+
+
+def own_descriptors(pid, of_a_child):
+    """How many descriptors the program holds. Left out are `of_a_child` for each child of the moment, and
+    one for each object, as many as a session keeps of those it compiled last and works on."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        children = len(file.read().split())
+    held = list(os.scandir(f"/proc/{pid}/fd"))
+    objects = {os.stat(entry.path).st_ino for entry in held
+               if os.readlink(entry.path).startswith("/memfd:object")}
+    return len(held) - min(len(objects), OBJECTS_KEPT) - of_a_child * children
 
 
 def small_disk(test, parent, size):
