@@ -39,19 +39,27 @@ static void show_waiting(void *context, const char *text)
 
 /* ---- the verb ---- */
 
-/* What --help says after the options, with every gate and every shape that --suite takes. */
-static void fill_details(char *text, size_t size)
+/* What --help says after the options: every verdict, every gate, and every shape that --suite takes. */
+static char *make_details(void)
 {
-    size_t used = (size_t)snprintf(text, size,
-                                   "exit status: 0 PASS, 10 the kernel's fault, 20 ours, 2 usage "
-                                   "or input, 130 interrupted\n\ngates:\n");
-    for (int i = 0; i < BP_GATE_COUNT && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "  %-14s %s\n",
-                                 bp_gate_name((enum bp_gate)i), bp_gate_finds((enum bp_gate)i));
-    if (used < size)
-        used += (size_t)snprintf(text + used, size - used, "\nshapes:\n");
-    for (const char *const *name = bp_suite_shape_names(); *name && used < size; name++)
-        used += (size_t)snprintf(text + used, size - used, "  %s\n", *name);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fprintf(out, "exit status: 0 PASS, 10 the kernel's fault, 20 ours, 2 usage or input, "
+                 "130 interrupted\n\nverdicts:\n");
+    for (int i = 0; i < BP_VERDICT_COUNT; i++)
+        fprintf(out, "  %-16s %s\n", bp_verdict_name((enum bp_verdict)i),
+                bp_verdict_meaning((enum bp_verdict)i));
+    fprintf(out, "\ngates:\n");
+    for (int i = 0; i < BP_GATE_COUNT; i++)
+        fprintf(out, "  %-14s %s\n", bp_gate_name((enum bp_gate)i), bp_gate_finds((enum bp_gate)i));
+    fprintf(out, "\nshapes:\n");
+    for (const char *const *name = bp_suite_shape_names(); *name; name++)
+        fprintf(out, "  %s\n", *name);
+    fclose(out);
+    return text;
 }
 
 static int require_layers(const struct bp_cli_list *layers, struct bp_config *config,
@@ -295,8 +303,7 @@ int bp_cmd_eval(int argc, char **argv)
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,
          0},
     };
-    char details[4096];
-    fill_details(details, sizeof details);
+    BP_AUTO_FREE char *details = make_details();
     const struct bp_cli_verb verb = {
         .name = "eval",
         .usage = "SOURCE [options]",
