@@ -1,8 +1,5 @@
 /* A record opened again: what was written comes back, and is gone on with. */
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
