@@ -116,3 +116,25 @@ enum bp_verdict bp_plan_check(const struct gqa_launch_plan *plan,
                       (uint64_t)plan->workspace_bytes, workspace_max_bytes);
     return BP_VERDICT_PASS;
 }
+
+enum bp_verdict bp_plan_check_kernels(const struct gqa_launch_plan *plan,
+                                      const struct bp_device_limits *limits,
+                                      const struct bp_plan_kernel kernels[GQA_MAX_LAUNCHES],
+                                      char message[BP_TEXT_LINE])
+{
+    for (uint32_t i = 0; i < plan->launches && i < GQA_MAX_LAUNCHES; i++) {
+        const struct bp_plan_kernel *kernel = &kernels[i];
+        uint64_t dynamic = plan->launch[i].dynamic_lds;
+        if (!kernel->present)
+            return answer(BP_VERDICT_LAUNCH_ERROR, message,
+                          "the plan has %" PRIu32 " launches but the object no gqa_kernel%" PRIu32,
+                          plan->launches, i);
+        uint64_t grain = limits->lds_grain, whole = (dynamic + grain - 1) / grain * grain;
+        if (whole + kernel->static_lds > limits->lds_bytes)
+            return answer(BP_VERDICT_RESOURCE_LIMIT, message,
+                          "launch %" PRIu32 " needs %" PRIu64 " bytes of static and %" PRIu64
+                          " of dynamic LDS, limit %" PRIu32,
+                          i, kernel->static_lds, dynamic, limits->lds_bytes);
+    }
+    return BP_VERDICT_PASS;
+}

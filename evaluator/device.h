@@ -15,6 +15,7 @@
 struct bp_device_limits {
     uint32_t block_threads; /* per block */
     uint32_t lds_bytes;     /* static + dynamic, per block */
+    uint32_t lds_grain;     /* what dynamic LDS is rounded up to where it is placed; not 0 */
     uint64_t grid_blocks;   /* per launch */
 };
 
@@ -90,5 +91,18 @@ int bp_device_inject(const char *faults, struct bp_error *err) BP_MUST_CHECK;
 enum bp_verdict bp_plan_check(const struct gqa_launch_plan *plan,
                               const struct bp_device_limits *limits, uint64_t workspace_max_bytes,
                               char message[BP_TEXT_LINE]);
+
+/* One kernel of a loaded object, for a launch of the same number. */
+struct bp_plan_kernel {
+    bool present;
+    uint64_t static_lds; /* bytes */
+};
+
+/* Whether the object has what the plan launches: PASS, LAUNCH_ERROR when a kernel is missing, or
+ * RESOURCE_LIMIT when static and dynamic LDS together are over the limit. */
+enum bp_verdict bp_plan_check_kernels(const struct gqa_launch_plan *plan,
+                                      const struct bp_device_limits *limits,
+                                      const struct bp_plan_kernel kernels[GQA_MAX_LAUNCHES],
+                                      char message[BP_TEXT_LINE]);
 
 #endif

@@ -25,6 +25,7 @@ struct bp_device_module {
 static const struct bp_device_limits limits = {
     .block_threads = BP_SIMT_BLOCK_THREADS,
     .lds_bytes = BP_SIMT_LDS_BYTES,
+    .lds_grain = 64, /* a cache line */
     .grid_blocks = UINT32_MAX,
 };
 
@@ -200,28 +201,14 @@ static void cpu_unload(struct bp_device_module *module)
 }
 
 /* What only the module knows: which kernels there are, and the static share of the LDS. */
-static enum bp_verdict check_against_module(const struct bp_device_module *module,
-                                            const struct gqa_launch_plan *plan,
-                                            char message[BP_TEXT_LINE])
+static enum bp_verdict check_kernels(const struct bp_device_module *module,
+                                     const struct gqa_launch_plan *plan, char message[BP_TEXT_LINE])
 {
-    for (uint32_t i = 0; i < plan->launches && i < GQA_MAX_LAUNCHES; i++) {
-        if (!module->kernels[i]) {
-            snprintf(message, BP_TEXT_LINE,
-                     "the plan has %" PRIu32 " launches but the object no gqa_kernel%" PRIu32,
-                     plan->launches, i);
-            return BP_VERDICT_LAUNCH_ERROR;
-        }
-        uint64_t dynamic = plan->launch[i].dynamic_lds;
-        /* Both are rounded up to a cache line where the runtime places them. */
-        if (((dynamic + 63) & ~63ull) + module->object.static_lds_bytes > limits.lds_bytes) {
-            snprintf(message, BP_TEXT_LINE,
-                     "launch %" PRIu32 " needs %" PRIu64 " bytes of static and %" PRIu64
-                     " of dynamic LDS, limit %" PRIu32,
-                     i, module->object.static_lds_bytes, dynamic, limits.lds_bytes);
-            return BP_VERDICT_RESOURCE_LIMIT;
-        }
-    }
-    return BP_VERDICT_PASS;
+    struct bp_plan_kernel kernels[GQA_MAX_LAUNCHES];
+    for (uint32_t i = 0; i < GQA_MAX_LAUNCHES; i++)
+        kernels[i] =
+            (struct bp_plan_kernel){module->kernels[i] != NULL, module->object.static_lds_bytes};
+    return bp_plan_check_kernels(plan, &limits, kernels, message);
 }
 
 static enum bp_verdict cpu_plan(struct bp_device_module *module, const struct gqa_shape *shape,
@@ -231,7 +218,7 @@ static enum bp_verdict cpu_plan(struct bp_device_module *module, const struct gq
     bp_simt_run_plan(module->plan, shape, plan);
     if (plan->unsupported != GQA_SUPPORTED)
         return BP_VERDICT_PASS;
-    return check_against_module(module, plan, message);
+    return check_kernels(module, plan, message);
 }
 
 static enum bp_verdict run_launch(const struct bp_device_module *module,

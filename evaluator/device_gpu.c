@@ -68,6 +68,7 @@ static int read_limits(void)
     int status = 0;
     gpu.limits.block_threads = (uint32_t)attribute(BP_GPU_MAX_BLOCK_THREADS, &status);
     gpu.limits.lds_bytes = (uint32_t)attribute(BP_GPU_LDS_PER_BLOCK_OPTIN, &status);
+    gpu.limits.lds_grain = 1;
     gpu.limits.grid_blocks = (uint64_t)attribute(BP_GPU_MAX_GRID_X, &status);
     return status;
 }
@@ -360,27 +361,14 @@ static enum bp_verdict gpu_wait(char message[BP_TEXT_LINE])
     return verdict == BP_VERDICT_PASS ? check_guards(message) : verdict;
 }
 
-static enum bp_verdict check_against_module(const struct bp_device_module *module,
-                                            const struct gqa_launch_plan *plan,
-                                            char message[BP_TEXT_LINE])
+static enum bp_verdict check_kernels(const struct bp_device_module *module,
+                                     const struct gqa_launch_plan *plan, char message[BP_TEXT_LINE])
 {
-    for (uint32_t i = 0; i < plan->launches && i < GQA_MAX_LAUNCHES; i++) {
-        if (!module->kernels[i]) {
-            snprintf(message, BP_TEXT_LINE,
-                     "the plan has %" PRIu32 " launches but the object no gqa_kernel%" PRIu32,
-                     plan->launches, i);
-            return BP_VERDICT_LAUNCH_ERROR;
-        }
-        uint64_t wanted = (uint64_t)module->static_lds[i] + plan->launch[i].dynamic_lds;
-        if (wanted > gpu.limits.lds_bytes) {
-            snprintf(message, BP_TEXT_LINE,
-                     "launch %" PRIu32 " needs %d bytes of static and %" PRIu32
-                     " of dynamic LDS, limit %" PRIu32,
-                     i, module->static_lds[i], plan->launch[i].dynamic_lds, gpu.limits.lds_bytes);
-            return BP_VERDICT_RESOURCE_LIMIT;
-        }
-    }
-    return BP_VERDICT_PASS;
+    struct bp_plan_kernel kernels[GQA_MAX_LAUNCHES];
+    for (uint32_t i = 0; i < GQA_MAX_LAUNCHES; i++)
+        kernels[i] =
+            (struct bp_plan_kernel){module->kernels[i] != NULL, (uint64_t)module->static_lds[i]};
+    return bp_plan_check_kernels(plan, &gpu.limits, kernels, message);
 }
 
 static enum bp_verdict gpu_plan(struct bp_device_module *module, const struct gqa_shape *shape,
@@ -400,7 +388,7 @@ static enum bp_verdict gpu_plan(struct bp_device_module *module, const struct gq
         verdict = gpu_copy_out(plan, module->plan_there, sizeof *plan, message);
     if (verdict != BP_VERDICT_PASS || plan->unsupported != GQA_SUPPORTED)
         return verdict;
-    return check_against_module(module, plan, message);
+    return check_kernels(module, plan, message);
 }
 
 static enum bp_verdict launch_one(const struct bp_device_module *module, uint32_t number,

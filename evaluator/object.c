@@ -1,16 +1,14 @@
 #include "evaluator/object.h"
 
 #include <elf.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/weaken.h"
+#include "evaluator/object_tables.h"
 #include "evaluator/simt.h"
 
-#define PAGE 4096ull
 #define MAX_HEADERS 16
 #define ADDRESS_MAX (1ull << 46) /* far from overflow in every sum below */
 
@@ -29,16 +27,6 @@ static enum bp_verdict refuse(char message[BP_TEXT_LINE], const char *fmt, ...)
     return BP_VERDICT_LAUNCH_ERROR;
 }
 
-static uint64_t page_floor(uint64_t address)
-{
-    return address & ~(PAGE - 1);
-}
-
-static uint64_t page_ceil(uint64_t address)
-{
-    return (address + PAGE - 1) & ~(PAGE - 1);
-}
-
 /* Copies size bytes at offset of the file: tables need not be aligned. */
 static bool read_at(const struct bp_object *object, uint64_t offset, void *out, uint64_t size)
 {
@@ -48,24 +36,11 @@ static bool read_at(const struct bp_object *object, uint64_t offset, void *out, 
     return true;
 }
 
-/* The segment that holds [address, address + size) in memory; null when none does. */
-static const struct bp_object_segment *segment_of(const struct bp_object *object, uint64_t address,
-                                                  uint64_t size)
-{
-    for (uint32_t i = 0; i < object->segment_count; i++) {
-        const struct bp_object_segment *s = &object->segments[i];
-        if (address >= s->address && address - s->address <= s->memory_size &&
-            size <= s->memory_size - (address - s->address))
-            return s;
-    }
-    return NULL;
-}
-
 /* Where in the file [address, address + size) is stored. */
 static bool file_table(const struct bp_object *object, uint64_t address, uint64_t size,
                        struct bp_object_table *table)
 {
-    const struct bp_object_segment *s = segment_of(object, address, size);
+    const struct bp_object_segment *s = bp_object_segment_of(object, address, size);
     if (!s || address - s->address > s->file_size || size > s->file_size - (address - s->address))
         return false;
     *table = (struct bp_object_table){s->offset + (address - s->address), size};
@@ -81,7 +56,7 @@ static enum bp_verdict add_segment(struct bp_object *object, const Elf64_Phdr *h
         return refuse(message, "object has more than %d segments", BP_OBJECT_MAX_SEGMENTS);
     if (h->p_vaddr >= ADDRESS_MAX || h->p_offset > object->size ||
         h->p_filesz > object->size - h->p_offset || h->p_filesz > h->p_memsz ||
-        h->p_vaddr % PAGE != h->p_offset % PAGE || h->p_align > PAGE)
+        h->p_vaddr % BP_OBJECT_PAGE != h->p_offset % BP_OBJECT_PAGE || h->p_align > BP_OBJECT_PAGE)
         return refuse(message, "object has a malformed segment");
     if (h->p_memsz > BP_OBJECT_MAX_MEMORY) {
         snprintf(message, BP_TEXT_LINE, "global data of %llu bytes, limit %llu",
@@ -94,7 +69,8 @@ static enum bp_verdict add_segment(struct bp_object *object, const Elf64_Phdr *h
         return refuse(message, "object has a malformed segment");
     if (object->segment_count > 0) {
         const struct bp_object_segment *before = &object->segments[object->segment_count - 1];
-        if (page_floor(h->p_vaddr) < page_ceil(before->address + before->memory_size))
+        if (bp_object_page_floor(h->p_vaddr) <
+            bp_object_page_ceil(before->address + before->memory_size))
             return refuse(message, "object has overlapping segments");
     }
     object->segments[object->segment_count++] = (struct bp_object_segment){
@@ -174,8 +150,8 @@ static enum bp_verdict read_headers(struct bp_object *object, Elf64_Phdr *dynami
     if (object->segment_count == 0 || dynamic->p_type == PT_NULL)
         return refuse(message, "object has nothing to load");
     const struct bp_object_segment *last = &object->segments[object->segment_count - 1];
-    object->span =
-        page_ceil(last->address + last->memory_size) - page_floor(object->segments[0].address);
+    object->span = bp_object_page_ceil(last->address + last->memory_size) -
+                   bp_object_page_floor(object->segments[0].address);
     if (object->span > BP_OBJECT_MAX_MEMORY) {
         snprintf(message, BP_TEXT_LINE, "code and global data of %zu bytes, limit %llu",
                  object->span, BP_OBJECT_MAX_MEMORY);
@@ -189,15 +165,16 @@ static void set_relro(struct bp_object *object, const Elf64_Phdr *relro)
 {
     if (relro->p_type == PT_NULL || relro->p_vaddr >= ADDRESS_MAX || relro->p_memsz > ADDRESS_MAX)
         return;
-    uint64_t begin = page_ceil(relro->p_vaddr), end = page_floor(relro->p_vaddr + relro->p_memsz);
+    uint64_t begin = bp_object_page_ceil(relro->p_vaddr),
+             end = bp_object_page_floor(relro->p_vaddr + relro->p_memsz);
     for (uint32_t i = 0; i < object->segment_count; i++) {
         const struct bp_object_segment *s = &object->segments[i];
         if (!(s->flags & PF_W) || relro->p_vaddr < s->address || begin >= end)
             continue;
         /* The linker starts the segment with it, so its first page belongs to nothing else. */
         if (relro->p_vaddr == s->address)
-            begin = page_floor(s->address);
-        if (end <= page_ceil(s->address + s->memory_size)) {
+            begin = bp_object_page_floor(s->address);
+        if (end <= bp_object_page_ceil(s->address + s->memory_size)) {
             object->relro_begin = begin;
             object->relro_end = end;
         }
@@ -320,25 +297,12 @@ static enum bp_verdict find_tables(struct bp_object *object, const struct dynami
 
 /* ---- symbols and relocations ---- */
 
-/* The caller has checked index; names are inside the string table, which ends in a NUL. */
-static Elf64_Sym symbol_at(const struct bp_object *object, uint32_t index)
-{
-    Elf64_Sym symbol;
-    memcpy(&symbol, object->bytes + object->symbols.offset + index * sizeof symbol, sizeof symbol);
-    return symbol;
-}
-
-static const char *symbol_name(const struct bp_object *object, const Elf64_Sym *symbol)
-{
-    return (const char *)object->bytes + object->strings.offset + symbol->st_name;
-}
-
 static enum bp_verdict check_symbol(struct bp_object *object, const Elf64_Sym *symbol,
                                     char message[BP_TEXT_LINE])
 {
     if (symbol->st_name >= object->strings.size)
         return refuse(message, "object has a malformed symbol table");
-    const char *name = symbol_name(object, symbol);
+    const char *name = bp_object_symbol_name(object, symbol);
     if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC && !bp_weakened(BP_DEFENCE_ifuncs))
         return refuse(message, "object has an indirect function: %.100s", name);
     if (symbol->st_shndx != SHN_UNDEF)
@@ -355,7 +319,7 @@ static enum bp_verdict check_symbol(struct bp_object *object, const Elf64_Sym *s
 static enum bp_verdict check_symbols(struct bp_object *object, char message[BP_TEXT_LINE])
 {
     for (uint32_t i = 1; i < object->symbol_count; i++) {
-        Elf64_Sym symbol = symbol_at(object, i);
+        Elf64_Sym symbol = bp_object_symbol(object, i);
         enum bp_verdict verdict = check_symbol(object, &symbol, message);
         if (verdict != BP_VERDICT_PASS)
             return verdict;
@@ -363,25 +327,16 @@ static enum bp_verdict check_symbols(struct bp_object *object, char message[BP_T
     return BP_VERDICT_PASS;
 }
 
-/* The import behind a relocation's symbol; null for a symbol of the object's own. */
-static const struct bp_import *import_of(const struct bp_object *object, uint32_t symbol_index)
-{
-    Elf64_Sym symbol = symbol_at(object, symbol_index);
-    if (symbol_index == 0 || symbol.st_shndx != SHN_UNDEF)
-        return NULL;
-    return object->rules->import(symbol_name(object, &symbol));
-}
-
 static enum bp_verdict check_relocation(const struct bp_object *object, const Elf64_Rela *r,
                                         char message[BP_TEXT_LINE])
 {
     uint32_t type = (uint32_t)ELF64_R_TYPE(r->r_info), index = (uint32_t)ELF64_R_SYM(r->r_info);
-    const struct bp_object_segment *s = segment_of(object, r->r_offset, sizeof(uint64_t));
+    const struct bp_object_segment *s = bp_object_segment_of(object, r->r_offset, sizeof(uint64_t));
     if (!s || !(s->flags & PF_W))
         return refuse(message, "object has a relocation outside its data");
     if (index >= object->symbol_count)
         return refuse(message, "object has a relocation of no symbol");
-    const struct bp_import *import = import_of(object, index);
+    const struct bp_import *import = bp_object_import_of(object, index);
     bool imports_self = import && !import->function;
     switch (type) {
     case R_X86_64_RELATIVE:
@@ -401,63 +356,17 @@ static enum bp_verdict check_relocation(const struct bp_object *object, const El
     }
 }
 
-static bool relocation_at(const struct bp_object *object, uint32_t table, uint64_t index,
-                          Elf64_Rela *r)
-{
-    const struct bp_object_table *t = &object->relocations[table];
-    if (index >= t->size / sizeof *r)
-        return false;
-    memcpy(r, object->bytes + t->offset + index * sizeof *r, sizeof *r);
-    return true;
-}
-
 static enum bp_verdict check_relocations(const struct bp_object *object, char message[BP_TEXT_LINE])
 {
     Elf64_Rela r;
     for (uint32_t table = 0; table < 2; table++) {
-        for (uint64_t i = 0; relocation_at(object, table, i, &r); i++) {
+        for (uint64_t i = 0; bp_object_relocation(object, table, i, &r); i++) {
             enum bp_verdict verdict = check_relocation(object, &r, message);
             if (verdict != BP_VERDICT_PASS)
                 return verdict;
         }
     }
     return BP_VERDICT_PASS;
-}
-
-bool bp_object_find(const struct bp_object *object, const char *name, uint64_t *address)
-{
-    for (uint32_t i = 1; i < object->symbol_count; i++) {
-        Elf64_Sym symbol = symbol_at(object, i);
-        if (symbol.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol.st_info) != STT_FUNC ||
-            strcmp(symbol_name(object, &symbol), name) != 0)
-            continue;
-        const struct bp_object_segment *s = segment_of(object, symbol.st_value, 1);
-        if (!s || !(s->flags & PF_X))
-            return false;
-        *address = symbol.st_value;
-        return true;
-    }
-    return false;
-}
-
-bool bp_object_is_code(const struct bp_object *object, uint64_t address)
-{
-    const struct bp_object_segment *s = segment_of(object, address, 1);
-    return s && (s->flags & PF_X);
-}
-
-const char *bp_object_function_at(const struct bp_object *object, uint64_t address,
-                                  uint64_t *offset)
-{
-    for (uint32_t i = 1; i < object->symbol_count; i++) {
-        Elf64_Sym symbol = symbol_at(object, i);
-        if (symbol.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol.st_info) != STT_FUNC ||
-            address < symbol.st_value || address - symbol.st_value >= symbol.st_size)
-            continue;
-        *offset = address - symbol.st_value;
-        return symbol_name(object, &symbol);
-    }
-    return NULL;
 }
 
 enum bp_verdict bp_object_vet(const void *bytes, size_t size, const struct bp_object_rules *rules,
@@ -478,114 +387,4 @@ enum bp_verdict bp_object_vet(const void *bytes, size_t size, const struct bp_ob
     if (verdict == BP_VERDICT_PASS)
         set_relro(object, &relro);
     return verdict;
-}
-
-/* ---- mapping ---- */
-
-void *bp_object_at(const struct bp_object *object, uint64_t address)
-{
-    return object->base + (address - page_floor(object->segments[0].address));
-}
-
-uint64_t bp_object_address(const struct bp_object *object, uintptr_t place)
-{
-    uintptr_t base = (uintptr_t)object->base;
-    if (place < base || place - base >= object->span)
-        return 0;
-    return place - base + page_floor(object->segments[0].address);
-}
-
-static int protection(const struct bp_object_segment *s)
-{
-    return PROT_READ | (s->flags & PF_W ? PROT_WRITE : 0) | (s->flags & PF_X ? PROT_EXEC : 0);
-}
-
-/* File pages first; what memory_size adds is zero, in the last file page and behind it. */
-static int map_segment(struct bp_object *object, const struct bp_object_segment *s, int fd)
-{
-    unsigned char *start = bp_object_at(object, s->address);
-    unsigned char *file_end = start + s->file_size;
-    uint64_t lead = s->address % PAGE;
-    if (s->file_size > 0 &&
-        mmap(start - lead, lead + s->file_size, protection(s), MAP_PRIVATE | MAP_FIXED, fd,
-             (off_t)(s->offset - lead)) == MAP_FAILED)
-        return -1;
-    if (s->memory_size == s->file_size)
-        return 0;
-    unsigned char *file_pages_end =
-        s->file_size > 0 ? (unsigned char *)page_ceil((uintptr_t)file_end) : start - lead;
-    unsigned char *end = start + s->memory_size;
-    if (s->file_size > 0)
-        memset(file_end, 0, (size_t)((file_pages_end < end ? file_pages_end : end) - file_end));
-    if (end > file_pages_end && mmap(file_pages_end, (size_t)(end - file_pages_end), protection(s),
-                                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-        return -1;
-    return 0;
-}
-
-static uint64_t relocated(const struct bp_object *object, const Elf64_Rela *r)
-{
-    uint64_t bias = (uint64_t)(uintptr_t)object->base - page_floor(object->segments[0].address);
-    uint64_t addend = (uint64_t)r->r_addend;
-    uint32_t index = (uint32_t)ELF64_R_SYM(r->r_info);
-    const struct bp_import *import = import_of(object, index);
-    uint64_t value = index == 0 ? 0 : symbol_at(object, index).st_value;
-    switch (ELF64_R_TYPE(r->r_info)) {
-    case R_X86_64_RELATIVE:
-        return bias + addend;
-    case R_X86_64_DTPMOD64:
-        return 1; /* bp_simt_tls_address knows one module */
-    case R_X86_64_DTPOFF64:
-        return value + addend;
-    case R_X86_64_TPOFF64:
-        return bp_import_self_offset() + addend;
-    default: /* 64, GLOB_DAT, JUMP_SLOT; the latter two have no addend on x86-64 */
-        return (import ? (uint64_t)(uintptr_t)import->function : bias + value) + addend;
-    }
-}
-
-static void relocate(struct bp_object *object)
-{
-    Elf64_Rela r;
-    for (uint32_t table = 0; table < 2; table++) {
-        for (uint64_t i = 0; relocation_at(object, table, i, &r); i++) {
-            uint64_t value = relocated(object, &r);
-            memcpy(bp_object_at(object, r.r_offset), &value, sizeof value);
-        }
-    }
-}
-
-static int map_all(struct bp_object *object, int fd)
-{
-    for (uint32_t i = 0; i < object->segment_count; i++) {
-        if (map_segment(object, &object->segments[i], fd) < 0)
-            return -1;
-    }
-    relocate(object);
-    if (object->relro_begin == object->relro_end)
-        return 0;
-    return mprotect(bp_object_at(object, object->relro_begin),
-                    object->relro_end - object->relro_begin, PROT_READ);
-}
-
-enum bp_verdict bp_object_map(struct bp_object *object, int fd, char message[BP_TEXT_LINE])
-{
-    void *base =
-        mmap(NULL, object->span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base != MAP_FAILED) {
-        object->base = base;
-        if (map_all(object, fd) == 0)
-            return BP_VERDICT_PASS;
-    }
-    int saved = errno;
-    bp_object_unmap(object);
-    snprintf(message, BP_TEXT_LINE, "cannot map the object: %s", strerror(saved));
-    return saved == ENOMEM ? BP_VERDICT_OOM_HOST : BP_VERDICT_INFRA;
-}
-
-void bp_object_unmap(struct bp_object *object)
-{
-    if (object->base)
-        munmap(object->base, object->span);
-    object->base = NULL;
 }

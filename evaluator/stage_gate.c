@@ -11,11 +11,10 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "evaluator/device.h"
+#include "evaluator/candidate.h"
 #include "evaluator/gate.h"
 #include "evaluator/simt.h"
 #include "evaluator/stage.h"
-#include "sandbox/confine.h"
 
 #define PAGE 4096u
 #define GAP (64u << 10) /* around each tensor: what is no finding there still faults */
@@ -219,13 +218,9 @@ static int prepare(struct gate_run *run, enum bp_verdict *verdict, struct bp_err
             return -1;
     if (bp_gate_open(run->request->gates, stop, run, err) < 0 || device->open("cpu", 1, err) < 0)
         return -1;
-    *verdict = device->load(object_fd, run->request->object_bytes, &run->module, run->message);
-    if (*verdict != BP_VERDICT_PASS)
-        return 0;
-    if (bp_confine_candidate(run->channel->policy, run->channel->control, err) < 0)
-        return -1;
-    bp_channel_close_control(run->channel);
-    return 0;
+    struct bp_candidate_object object = {device, bp_steal_fd(&object_fd),
+                                         run->request->object_bytes};
+    return bp_candidate_admit(run->channel, object, &run->module, verdict, run->message, err);
 }
 
 /* One request, one answer: the child is of no use afterwards. */

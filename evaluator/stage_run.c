@@ -2,23 +2,18 @@
  * opened, mapped and allocated before the object is loaded; from the candidate filter on, requests
  * are read, kernels called and answers written, and nothing this process says is believed beyond
  * what harness/supervise can check. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/weaken.h"
-#include "evaluator/arena.h"
-#include "evaluator/device.h"
+#include "evaluator/candidate.h"
 #include "evaluator/hold.h"
-#include "evaluator/layout.h"
+#include "evaluator/run_targets.h"
 #include "evaluator/stage.h"
-#include "sandbox/confine.h"
 
-#define PAGE 4096
 #define EXIT_INFRA 20
 
 /* Bytes that are a huge number or NaN in every dtype and a huge integer: a sum into workspace that
@@ -26,45 +21,12 @@
  * neutral to a maximum or a minimum in one call is not in the other. */
 static const int workspace_poison[2] = {0x7f, 0xfe};
 
-enum run_fd {
-    FD_OBJECT,
-    FD_CASE_INPUTS,
-    FD_CASE_OUTPUTS,
-    FD_RING_INPUTS,
-    FD_RING_OUTPUTS,
-    FD_COUNT
-};
-
-/* The same bytes as this process and as kernels see them (device.h). */
-struct place {
-    unsigned char *host, *there;
-};
-
-/* One shape's slots, case or timed, with the plan of its name. */
-struct target {
-    const struct bp_shape *shape;
-    struct bp_input_layout in;
-    struct bp_output_layout out;
-    struct place inputs, outputs; /* of slot 0 */
-    struct place again;           /* the second call's output; cases only */
-    uint32_t slots;
-    uint32_t plan;
-};
-
-struct room {
-    struct bp_arena arena;
-    unsigned char *there;
-};
-
 struct run {
     struct bp_channel *channel;
     const struct bp_device *device;
     struct bp_device_module *module;
     struct bp_msg_run_request *request; /* owned */
-    struct room case_inputs, case_outputs, ring_inputs, ring_outputs;
-    struct target cases[BP_SUITE_MAX_CASES], timed[BP_SUITE_MAX_TIMED];
-    uint32_t plan_count;
-    const struct target *planned[BP_MAX_PLANS]; /* the first target of each distinct shape */
+    struct bp_run_targets targets;
     struct gqa_launch_plan plans[BP_MAX_PLANS];
     unsigned char *workspace_end; /* a guard follows; null when no plan wants any */
     struct bp_msg_plan_result result;
@@ -74,149 +36,47 @@ struct run {
 
 /* ---- before the candidate ---- */
 
-static int map_arenas(struct run *run, int fds[FD_COUNT], struct bp_error *err)
-{
-    const struct {
-        enum run_fd fd;
-        const char *name;
-        enum bp_arena_access access;
-        struct room *room;
-    } wanted[] = {
-        {FD_CASE_INPUTS, "case inputs", BP_ARENA_WRITE, &run->case_inputs},
-        {FD_CASE_OUTPUTS, "case outputs", BP_ARENA_WRITE, &run->case_outputs},
-        {FD_RING_INPUTS, "ring inputs", BP_ARENA_READ, &run->ring_inputs},
-        {FD_RING_OUTPUTS, "ring outputs", BP_ARENA_WRITE, &run->ring_outputs},
-    };
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        struct bp_arena *arena = &wanted[i].room->arena;
-        void *there = NULL;
-        if (bp_arena_map(bp_steal_fd(&fds[wanted[i].fd]), wanted[i].name, wanted[i].access, arena,
-                         err) < 0 ||
-            (arena->size > 0 && run->device->mirror(arena->base, arena->size, &there, err) < 0))
-            return -1;
-        wanted[i].room->there = there;
-    }
-    return 0;
-}
-
-/* Where `slots` slots at offset lie; they must be inside the arena and aligned as tensors are. */
-static int place_slots(const struct room *room, uint64_t offset, uint64_t slot_bytes,
-                       uint32_t slots, struct place *place, struct bp_error *err)
-{
-    const struct bp_arena *arena = &room->arena;
-    uint64_t bytes;
-    if (offset % BP_TENSOR_ALIGN != 0 || offset > arena->size ||
-        __builtin_mul_overflow(slot_bytes, (uint64_t)slots, &bytes) || bytes > arena->size - offset)
-        return bp_fail(err, BP_ERR_PROTOCOL,
-                       "%" PRIu32 " slots at %" PRIu64 " are outside an arena of %zu bytes", slots,
-                       offset, arena->size);
-    *place = (struct place){arena->base + offset, room->there + offset};
-    return 0;
-}
-
-/* The plan of the shape's name, a new one at its first use. */
-static uint32_t plan_for(struct run *run, const struct target *target)
-{
-    for (uint32_t i = 0; i < run->plan_count; i++) {
-        if (strcmp(run->planned[i]->shape->name, target->shape->name) == 0)
-            return i;
-    }
-    run->planned[run->plan_count] = target;
-    return run->plan_count++;
-}
-
-static int set_target(struct run *run, struct target *target, const struct bp_shape *shape,
-                      const struct room *inputs, uint64_t input_offset, const struct room *outputs,
-                      uint64_t output_offset, uint32_t slots, struct bp_error *err)
-{
-    if (bp_shape_check(shape, err) < 0)
-        return -1;
-    target->shape = shape;
-    target->slots = slots;
-    bp_layout_inputs(shape, (enum bp_dtype)run->request->dtype, &target->in);
-    bp_layout_outputs(shape, (enum bp_dtype)run->request->dtype, &target->out);
-    if (place_slots(inputs, input_offset, target->in.bytes, slots, &target->inputs, err) < 0 ||
-        place_slots(outputs, output_offset, target->out.bytes, slots, &target->outputs, err) < 0)
-        return bp_fail_within(err, "shape %s", shape->name);
-    target->plan = plan_for(run, target);
-    return 0;
-}
-
-static int set_targets(struct run *run, struct bp_error *err)
-{
-    const struct bp_msg_run_request *request = run->request;
-    for (uint32_t i = 0; i < request->case_count; i++) {
-        const struct bp_run_case *c = &request->cases[i];
-        struct target *target = &run->cases[i];
-        if (set_target(run, target, &c->shape, &run->case_inputs, c->input_offset,
-                       &run->case_outputs, c->output_offset, 1, err) < 0 ||
-            place_slots(&run->case_outputs, c->again_offset, target->out.bytes, 1, &target->again,
-                        err) < 0)
-            return -1;
-    }
-    for (uint32_t i = 0; i < request->timed_count; i++) {
-        const struct bp_run_timed *t = &request->timed[i];
-        if (t->slots == 0)
-            return bp_fail(err, BP_ERR_PROTOCOL, "shape %s is timed on no slots", t->shape.name);
-        if (set_target(run, &run->timed[i], &t->shape, &run->ring_inputs, t->input_offset,
-                       &run->ring_outputs, t->output_offset, t->slots, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* Loads the object and shuts the door: after this the candidate may run. PASS, a verdict on the
- * object with run->message set, or -1. */
-static int load_and_confine(struct run *run, int object_fd, enum bp_verdict *verdict,
-                            struct bp_error *err)
-{
-    *verdict = run->device->load(object_fd, run->request->object_bytes, &run->module, run->message);
-    close(object_fd);
-    if (*verdict != BP_VERDICT_PASS)
-        return 0;
-    if (bp_confine_candidate(run->channel->policy, run->channel->control, err) < 0)
-        return -1;
-    bp_channel_close_control(run->channel);
-    return 0;
-}
-
 static int prepare(struct run *run, enum bp_verdict *verdict, struct bp_error *err)
 {
-    int fds[FD_COUNT];
-    if (bp_channel_receive_fds(run->channel, fds, FD_COUNT, err) < 0)
+    int fds[BP_RUN_FDS];
+    if (bp_channel_receive_fds(run->channel, fds, BP_RUN_FDS, err) < 0)
         return -1;
+    BP_AUTO_FD int object_fd = fds[BP_RUN_FD_OBJECT];
     run->device = bp_device_find(run->request->device);
     if (!run->device)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "this worker has no device '%s'",
                        run->request->device);
     if (bp_device_inject(run->request->faults, err) < 0 ||
         run->device->open(run->request->device, run->request->threads, err) < 0 ||
-        map_arenas(run, fds, err) < 0 || set_targets(run, err) < 0)
+        bp_run_targets_map(&run->targets, run->device, fds, err) < 0 ||
+        bp_run_targets_set(&run->targets, run->request, err) < 0)
         return -1;
-    return load_and_confine(run, fds[FD_OBJECT], verdict, err);
+    struct bp_candidate_object object = {run->device, bp_steal_fd(&object_fd),
+                                         run->request->object_bytes};
+    return bp_candidate_admit(run->channel, object, &run->module, verdict, run->message, err);
 }
 
 /* ---- with the candidate ---- */
 
-static enum bp_verdict copy_in(struct run *run, struct place place, size_t bytes)
+static enum bp_verdict copy_in(struct run *run, struct bp_run_place place, size_t bytes)
 {
     return run->device->copy_in(place.there, place.host, bytes, run->message);
 }
 
-static enum bp_verdict copy_out(struct run *run, struct place place, size_t bytes)
+static enum bp_verdict copy_out(struct run *run, struct bp_run_place place, size_t bytes)
 {
     return run->device->copy_out(place.host, place.there, bytes, run->message);
 }
 
 /* Inputs: of a slot of the target, there. */
-static void shape_of_slot(const struct target *target, const unsigned char *inputs,
+static void shape_of_slot(const struct bp_run_target *target, const unsigned char *inputs,
                           struct gqa_shape *shape)
 {
     const void *kv_lens = target->shape->ragged ? inputs + target->in.kv_lens.offset : NULL;
     bp_shape_to_abi(target->shape, kv_lens, shape);
 }
 
-static void record_plan(const struct target *target, const struct gqa_launch_plan *plan,
+static void record_plan(const struct bp_run_target *target, const struct gqa_launch_plan *plan,
                         struct bp_plan_record *record)
 {
     memcpy(record->shape, target->shape->name, sizeof record->shape);
@@ -231,8 +91,8 @@ static void record_plan(const struct target *target, const struct gqa_launch_pla
 
 static enum bp_verdict make_plans(struct run *run)
 {
-    for (uint32_t i = 0; i < run->plan_count; i++) {
-        const struct target *target = run->planned[i];
+    for (uint32_t i = 0; i < run->targets.plan_count; i++) {
+        const struct bp_run_target *target = run->targets.planned[i];
         struct gqa_shape shape;
         shape_of_slot(target, target->inputs.there, &shape);
         enum bp_verdict verdict = copy_in(run, target->inputs, target->in.bytes);
@@ -245,7 +105,7 @@ static enum bp_verdict make_plans(struct run *run)
             return verdict;
         record_plan(target, &run->plans[i], &run->result.plans[i]);
     }
-    run->result.plan_count = run->plan_count;
+    run->result.plan_count = run->targets.plan_count;
     return BP_VERDICT_PASS;
 }
 
@@ -258,7 +118,7 @@ static uint64_t workspace_size(const struct gqa_launch_plan *plan)
 static enum bp_verdict make_workspace(struct run *run)
 {
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < run->plan_count; i++) {
+    for (uint32_t i = 0; i < run->targets.plan_count; i++) {
         uint64_t wanted = workspace_size(&run->plans[i]);
         bytes = wanted > bytes ? wanted : bytes;
     }
@@ -281,7 +141,7 @@ static enum bp_verdict poison_workspace(struct run *run, const struct gqa_launch
 }
 
 /* Inputs and outputs: slots of the target, there. */
-static enum bp_verdict call(struct run *run, const struct target *target,
+static enum bp_verdict call(struct run *run, const struct bp_run_target *target,
                             const unsigned char *inputs, unsigned char *outputs)
 {
     const struct gqa_launch_plan *plan = &run->plans[target->plan];
@@ -300,7 +160,7 @@ static void count(const struct run *run, struct bp_counters *now)
         run->device->count(now);
 }
 
-static enum bp_verdict call_and_wait(struct run *run, const struct target *target,
+static enum bp_verdict call_and_wait(struct run *run, const struct bp_run_target *target,
                                      unsigned char *outputs, uint32_t again)
 {
     struct bp_counters before, after;
@@ -315,9 +175,10 @@ static enum bp_verdict call_and_wait(struct run *run, const struct target *targe
 }
 
 /* Inputs and guards are copied back too: whether they are as they were, others will see. */
-static enum bp_verdict call_case(struct run *run, const struct target *target, uint32_t again)
+static enum bp_verdict call_case(struct run *run, const struct bp_run_target *target,
+                                 uint32_t again)
 {
-    struct place outputs = again ? target->again : target->outputs;
+    struct bp_run_place outputs = again ? target->again : target->outputs;
     enum bp_verdict verdict = poison_workspace(run, &run->plans[target->plan], again);
     if (verdict == BP_VERDICT_PASS)
         verdict = copy_in(run, target->inputs, target->in.bytes);
@@ -339,7 +200,7 @@ static int serve_cases(struct run *run, const void *message, enum bp_verdict *ve
         request->count > run->request->case_count - request->first)
         return bp_fail(err, BP_ERR_PROTOCOL, "no such cases");
     for (uint32_t i = 0; i < request->count; i++) {
-        *verdict = call_case(run, &run->cases[request->first + i], request->again);
+        *verdict = call_case(run, &run->targets.cases[request->first + i], request->again);
         if (*verdict != BP_VERDICT_PASS)
             return -1;
     }
@@ -358,25 +219,25 @@ static int serve_count(struct run *run, const void *message, enum bp_verdict *ve
     return bp_channel_send(run->channel, BP_MESSAGE_count_result, &result, err);
 }
 
-static const struct target *timed_target(const struct run *run, uint32_t timed,
-                                         struct bp_error *err)
+static const struct bp_run_target *timed_target(const struct run *run, uint32_t timed,
+                                                struct bp_error *err)
 {
     if (timed < run->request->timed_count)
-        return &run->timed[timed];
+        return &run->targets.timed[timed];
     bp_fail(err, BP_ERR_PROTOCOL, "no such timed shape");
     return NULL;
 }
 
-static struct place at(struct place place, uint64_t offset)
+static struct bp_run_place at(struct bp_run_place place, uint64_t offset)
 {
-    return (struct place){place.host + offset, place.there + offset};
+    return (struct bp_run_place){place.host + offset, place.there + offset};
 }
 
 static int serve_upload(struct run *run, const void *message, enum bp_verdict *verdict,
                         struct bp_error *err)
 {
     const struct bp_msg_upload_request *request = message;
-    const struct target *target = timed_target(run, request->timed, err);
+    const struct bp_run_target *target = timed_target(run, request->timed, err);
     if (!target)
         return -1;
     for (uint32_t i = 0; i < request->calls; i++) {
@@ -396,7 +257,7 @@ static int serve_batch(struct run *run, const void *message, enum bp_verdict *ve
                        struct bp_error *err)
 {
     const struct bp_msg_batch_request *request = message;
-    const struct target *target = timed_target(run, request->timed, err);
+    const struct bp_run_target *target = timed_target(run, request->timed, err);
     if (!target)
         return -1;
     uint32_t slot = request->first_slot % target->slots;
@@ -418,7 +279,7 @@ static int serve_fetch(struct run *run, const void *message, enum bp_verdict *ve
                        struct bp_error *err)
 {
     const struct bp_msg_fetch_request *request = message;
-    const struct target *target = timed_target(run, request->timed, err);
+    const struct bp_run_target *target = timed_target(run, request->timed, err);
     if (!target)
         return -1;
     if (request->slot >= target->slots || request->offset > target->out.bytes ||

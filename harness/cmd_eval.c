@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
@@ -7,13 +6,13 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "harness/cli.h"
 #include "harness/commands.h"
 #include "harness/config/choices.h"
+#include "harness/eval_candidate.h"
+#include "harness/eval_print.h"
 #include "harness/eval_targets.h"
-#include "harness/evolve/identity.h"
 #include "harness/evolve/session.h"
 #include "harness/evolve/setting.h"
 #include "harness/evolve/unseen.h"
@@ -32,142 +31,6 @@ struct arguments {
     bool json, verbose, allow_degraded, compile_only, unseen;
 };
 
-/* ---- knobs: the head's default with the command line's values put in ---- */
-
-static int parse_knob(const char *text, char *name, size_t size, int64_t *value,
-                      struct bp_error *err)
-{
-    const char *equals = strchr(text, '=');
-    char *end = NULL;
-    errno = 0;
-    if (equals)
-        *value = strtoll(equals + 1, &end, 10);
-    if (!equals || equals == text || (size_t)(equals - text) >= size || end == equals + 1 || *end ||
-        errno)
-        return bp_fail(err, BP_ERR_USAGE, "eval: --knob needs NAME=INTEGER, not '%s'", text);
-    snprintf(name, size, "%.*s", (int)(equals - text), text);
-    return 0;
-}
-
-static int fail_unknown_knob(const struct bp_kernel_head *head, const char *const *names,
-                             const char *name, struct bp_error *err)
-{
-    char valid[300];
-    bp_choices_join(names, valid, sizeof valid);
-    return bp_fail(err, BP_ERR_USAGE, "kernel %s has no knob '%s' (it has: %s)", head->name, name,
-                   valid);
-}
-
-/* 0 with *point set; 1 when the values are outside the space (err says why); -1 usage. values, by
- * knob, are set as asked for, also when they are outside. */
-static int choose_point(const struct bp_kernel_head *head, const struct bp_cli_list *wanted,
-                        int64_t values[BP_MAX_KNOBS], struct bp_point *point, struct bp_error *err)
-{
-    const struct bp_space *space = &head->space;
-    const char *names[BP_MAX_KNOBS + 1] = {NULL};
-    bool unknown = false;
-    for (uint32_t k = 0; k < space->knob_count; k++) {
-        names[k] = space->knobs[k].name;
-        values[k] = bp_space_value(space, &head->default_point, k);
-    }
-    for (uint32_t i = 0; i < wanted->count; i++) {
-        char name[BP_KNOB_NAME];
-        int64_t value = 0;
-        if (parse_knob(wanted->items[i], name, sizeof name, &value, err) < 0)
-            return -1;
-        uint32_t k = bp_space_knob(space, name);
-        if (k < space->knob_count)
-            values[k] = value;
-        else if (!unknown)
-            unknown = fail_unknown_knob(head, names, name, err) < 0;
-    }
-    if (unknown)
-        return 1;
-    return bp_space_point(space, space->knob_count, names, values, point, err) < 0 ? 1 : 0;
-}
-
-/* ---- output ---- */
-
-static void print_gate(const struct bp_gate_note *gate)
-{
-    if (gate->gates == 0)
-        return;
-    if (gate->skipped_because[0])
-        printf("  gates: skipped, %s\n", gate->skipped_because);
-    else
-        printf("  gates: %u shape%s without a finding, compile %.0f ms, run %.0f ms\n",
-               gate->shapes, gate->shapes == 1 ? "" : "s", gate->compile_ms, gate->run_ms);
-}
-
-static void print_unseen(const struct bp_unseen *unseen)
-{
-    uint32_t right = 0, refused = 0;
-    for (uint32_t i = 0; i < unseen->count; i++) {
-        right += unseen->shapes[i].verdict == BP_VERDICT_PASS;
-        refused += unseen->shapes[i].verdict == BP_VERDICT_UNSUPPORTED;
-    }
-    if (unseen->count > 0)
-        printf("  unseen shapes: %u tried, %u right, %u refused by the plan\n", unseen->count,
-               right, refused);
-}
-
-static bool is_emulated(const struct bp_evaluation *evaluation)
-{
-    struct bp_device_name name;
-    struct bp_error no_device; /* it was refused before one was chosen */
-    return bp_device_name_parse(evaluation->device_kind, &name, &no_device) == 0 &&
-           name.kind == BP_DEVICE_KIND_EMULATED;
-}
-
-static void print_counters(const struct bp_evaluation *evaluation)
-{
-    if (!evaluation->counted)
-        return;
-    printf("  wave-instructions of the judged calls:");
-#define PRINT(name) printf(" " #name " %" PRIu64, evaluation->counters.name);
-    BP_COUNTER_LIST(PRINT)
-#undef PRINT
-    putchar('\n');
-}
-
-static void print_text(const struct bp_evaluation *evaluation)
-{
-    printf("%s  %s", bp_verdict_name(evaluation->verdict), evaluation->kernel_name);
-    if (evaluation->device_name[0])
-        printf(" (%s, %s, suite %s)\n", bp_dtype_name(evaluation->dtype), evaluation->device_name,
-               evaluation->suite);
-    else /* --compile-only */
-        printf(" (%s)\n", bp_dtype_name(evaluation->dtype));
-    if (evaluation->verdict != BP_VERDICT_PASS)
-        printf("  stage %s: %s\n", bp_stage_name(evaluation->stage), evaluation->message);
-    if (evaluation->stage != BP_STAGE_gate)
-        print_gate(&evaluation->gate);
-    double worst = 0;
-    uint64_t rows = 0;
-    for (uint32_t i = 0; i < evaluation->case_count; i++) {
-        worst = evaluation->cases[i].max_ratio > worst ? evaluation->cases[i].max_ratio : worst;
-        rows += evaluation->cases[i].rows;
-    }
-    if (evaluation->case_count > 0)
-        printf("  judged: %u cases, %" PRIu64 " rows, largest error %.2f of its bound\n",
-               evaluation->case_count, rows, worst);
-    print_unseen(&evaluation->unseen);
-    print_counters(evaluation);
-    if (evaluation->timing_count > 0 && is_emulated(evaluation))
-        printf("  emulated: times mean nothing\n");
-    for (uint32_t i = 0; i < evaluation->timing_count; i++) {
-        const struct bp_timing *timing = &evaluation->timings[i];
-        printf("  %-28s %10.4g ms [%.4g, %.4g]  %8.1f GFLOP/s  %7.2f GB/s\n", timing->shape,
-               timing->median_ms, timing->ci_low_ms, timing->ci_high_ms, timing->gflops,
-               timing->gbps);
-    }
-    const struct bp_durations *spent = &evaluation->duration;
-    printf("  compile %.0f ms, run %.0f ms, judge %.0f ms, timing %.0f ms, making inputs %.0f ms, "
-           "harness %.1f ms\n",
-           spent->compile_ms, spent->run_ms, spent->judge_ms, spent->time_ms, spent->prepare_ms,
-           spent->overhead_ms);
-}
-
 static void show_waiting(void *context, const char *text)
 {
     (void)context;
@@ -176,19 +39,27 @@ static void show_waiting(void *context, const char *text)
 
 /* ---- the verb ---- */
 
-/* What --help says after the options, with every gate and every shape that --suite takes. */
-static void fill_details(char *text, size_t size)
+/* What --help says after the options: every verdict, every gate, and every shape that --suite takes. */
+static char *make_details(void)
 {
-    size_t used = (size_t)snprintf(text, size,
-                                   "exit status: 0 PASS, 10 the kernel's fault, 20 ours, 2 usage "
-                                   "or input, 130 interrupted\n\ngates:\n");
-    for (int i = 0; i < BP_GATE_COUNT && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "  %-14s %s\n",
-                                 bp_gate_name((enum bp_gate)i), bp_gate_finds((enum bp_gate)i));
-    if (used < size)
-        used += (size_t)snprintf(text + used, size - used, "\nshapes:\n");
-    for (const char *const *name = bp_suite_shape_names(); *name && used < size; name++)
-        used += (size_t)snprintf(text + used, size - used, "  %s\n", *name);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fprintf(out, "exit status: 0 PASS, 10 the kernel's fault, 20 ours, 2 usage or input, "
+                 "130 interrupted\n\nverdicts:\n");
+    for (int i = 0; i < BP_VERDICT_COUNT; i++)
+        fprintf(out, "  %-16s %s\n", bp_verdict_name((enum bp_verdict)i),
+                bp_verdict_meaning((enum bp_verdict)i));
+    fprintf(out, "\ngates:\n");
+    for (int i = 0; i < BP_GATE_COUNT; i++)
+        fprintf(out, "  %-14s %s\n", bp_gate_name((enum bp_gate)i), bp_gate_finds((enum bp_gate)i));
+    fprintf(out, "\nshapes:\n");
+    for (const char *const *name = bp_suite_shape_names(); *name; name++)
+        fprintf(out, "  %s\n", *name);
+    fclose(out);
+    return text;
 }
 
 static int require_layers(const struct bp_cli_list *layers, struct bp_config *config,
@@ -233,61 +104,6 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     return bp_config_read_kernel(arguments->source, config, err);
 }
 
-/* Knobs that the kernel does not have, as they were asked for. */
-static void add_unknown(const struct bp_space *space, const struct bp_cli_list *wanted,
-                        struct bp_evaluation *evaluation)
-{
-    for (uint32_t i = 0; i < wanted->count && evaluation->knob_count < BP_MAX_DEFINES; i++) {
-        struct bp_define *define = &evaluation->knobs[evaluation->knob_count];
-        int64_t value = 0;
-        struct bp_error ignored;
-        if (parse_knob(wanted->items[i], define->name, sizeof define->name, &value, &ignored) < 0 ||
-            bp_space_knob(space, define->name) < space->knob_count)
-            continue;
-        snprintf(define->value, sizeof define->value, "%" PRId64, value);
-        evaluation->knob_count++;
-    }
-}
-
-/* The verdict on knob values outside the space. They have no identity: nothing is made of them. */
-static void refuse(const struct bp_space *space, const int64_t *values,
-                   const struct bp_cli_list *wanted, const struct bp_error *outside,
-                   struct bp_evaluation *evaluation)
-{
-    evaluation->verdict = BP_VERDICT_INVALID_CONFIG;
-    evaluation->stage = BP_STAGE_validate;
-    evaluation->source_hash[0] = '\0';
-    for (uint32_t k = 0; k < space->knob_count; k++)
-        snprintf(evaluation->knobs[k].value, sizeof evaluation->knobs[k].value, "%" PRId64,
-                 values[k]);
-    add_unknown(space, wanted, evaluation);
-    snprintf(evaluation->message, sizeof evaluation->message, "%s", outside->msg);
-    evaluation->finished_wall_ms = bp_clock_wall_ms();
-    bp_evaluation_safety(evaluation);
-}
-
-/* Makes the candidate of the command line: 0, 1 when it is refused for its knobs, or -1. */
-static int make_candidate(const struct bp_config *config, enum bp_dtype dtype,
-                          const struct bp_cli_list *knobs, struct bp_evaluation *evaluation,
-                          struct bp_error *err)
-{
-    struct bp_point point = config->head.default_point;
-    struct bp_error outside;
-    int64_t values[BP_MAX_KNOBS];
-    int chosen = choose_point(&config->head, knobs, values, &point, &outside);
-    if (chosen < 0) {
-        *err = outside;
-        return -1;
-    }
-    if (bp_identity_set(evaluation, config->source, config->source_bytes, &config->head.space,
-                        &point, dtype, err) < 0)
-        return -1;
-    snprintf(evaluation->kernel_name, sizeof evaluation->kernel_name, "%s", config->head.name);
-    if (chosen == 1)
-        refuse(&config->head.space, values, knobs, &outside, evaluation);
-    return chosen;
-}
-
 /* As a run does before a candidate can become the best. */
 static int try_unseen(struct bp_session *session, const struct bp_candidate *candidate,
                       struct bp_error *err)
@@ -305,7 +121,7 @@ static int evaluate(struct bp_session *session, const struct bp_config *config,
                     const struct arguments *arguments, struct bp_evaluation *evaluation,
                     struct bp_error *err)
 {
-    int made = make_candidate(config, session->dtype, &arguments->knobs, evaluation, err);
+    int made = bp_eval_candidate(config, session->dtype, &arguments->knobs, evaluation, err);
     if (made < 0)
         return -1;
     bp_session_describe(session, evaluation);
@@ -359,7 +175,7 @@ static int print_evaluation(const struct arguments *arguments,
 {
     if (arguments->json)
         return bp_print_json(bp_evaluation_json(evaluation), err);
-    print_text(evaluation);
+    bp_eval_print(evaluation);
     return 0;
 }
 
@@ -372,7 +188,7 @@ static int compile_only(const struct arguments *arguments, struct bp_config *con
         return bp_fail(err, BP_ERR_USAGE, "eval: --compile-only takes no --gates and no --bundle");
     if (load(arguments, config, err) < 0 || bp_session_dtype(config, &dtype, err) < 0)
         return -1;
-    int made = make_candidate(config, dtype, &arguments->knobs, evaluation, err);
+    int made = bp_eval_candidate(config, dtype, &arguments->knobs, evaluation, err);
     if (made == 0)
         return bp_eval_targets(config, evaluation, arguments->target, arguments->json, err);
     if (made < 0 || print_evaluation(arguments, evaluation, err) < 0)
@@ -487,8 +303,7 @@ int bp_cmd_eval(int argc, char **argv)
         {"verbose", BP_CLI_FLAG, NULL, "log to standard error what happens", &arguments.verbose, 0,
          0},
     };
-    char details[4096];
-    fill_details(details, sizeof details);
+    BP_AUTO_FREE char *details = make_details();
     const struct bp_cli_verb verb = {
         .name = "eval",
         .usage = "SOURCE [options]",

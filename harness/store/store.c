@@ -11,27 +11,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/fault.h"
 #include "base/persist.h"
-#include "harness/store/database.h"
+#include "harness/store/items.h"
 #include "harness/store/lock.h"
 #include "harness/store/reader.h"
-
-/* One thing for the writer to do. */
-struct item {
-    enum { ITEM_EVENT, ITEM_EVALUATION, ITEM_SESSION, ITEM_TEXT, ITEM_JOB } type;
-    struct item *next;
-    size_t bytes;
-    int64_t wall_ms;
-    char *name, *text; /* kind and JSON of an event, or name and value of a text */
-    struct bp_evaluation *evaluation;
-    struct bp_store_job job;
-};
-
-struct list {
-    struct item *first, **last;
-};
 
 struct bp_store {
     struct bp_database database; /* the writer's alone while it runs */
@@ -41,132 +25,15 @@ struct bp_store {
     bool writable;           /* lock, database and writer are there */
     int lock_fd;
     pthread_t writer;
-    struct list attached; /* the supervisor's, until the next evaluation */
+    struct bp_item_list attached; /* the supervisor's, until the next evaluation */
 
     pthread_mutex_t mutex; /* guards what follows; held for a few assignments only */
     pthread_cond_t work, idle;
-    struct list queue;
+    struct bp_item_list queue;
     size_t bytes; /* queued or being written */
     bool writing, stopping, failed;
     struct bp_error failure;
 };
-
-static void list_init(struct list *list)
-{
-    *list = (struct list){.last = &list->first};
-}
-
-static void list_append(struct list *list, struct item *item)
-{
-    item->next = NULL;
-    *list->last = item;
-    list->last = &item->next;
-}
-
-/* Moves everything of more behind list. */
-static void list_join(struct list *list, struct list *more)
-{
-    if (!more->first)
-        return;
-    *list->last = more->first;
-    list->last = more->last;
-    list_init(more);
-}
-
-static void item_free(struct item *item)
-{
-    free(item->name);
-    free(item->text);
-    bp_evaluation_free(item->evaluation);
-    if (item->job.release)
-        item->job.release(item->job.context);
-    free(item);
-}
-
-static void items_free(struct item *items)
-{
-    while (items) {
-        struct item *next = items->next;
-        item_free(items);
-        items = next;
-    }
-}
-
-/* Whether a transaction ends behind the item, whatever follows. */
-static bool ends_batch(const struct item *item)
-{
-    return item->type == ITEM_EVALUATION || item->type == ITEM_JOB || !item->next ||
-           item->next->type == ITEM_JOB;
-}
-
-/* Detaches what one transaction takes: what was queued up to and with the next evaluation, or one
- * job. */
-static struct item *take_batch(struct list *queue)
-{
-    struct item *batch = queue->first, *end = batch;
-    while (!ends_batch(end))
-        end = end->next;
-    queue->first = end->next;
-    if (!queue->first)
-        list_init(queue);
-    end->next = NULL;
-    return batch;
-}
-
-static int write_item(struct bp_database *database, const struct item *item, struct bp_error *err)
-{
-    switch (item->type) {
-    case ITEM_EVENT:
-        return bp_database_add_event(database, item->wall_ms, item->name, item->text, err);
-    case ITEM_EVALUATION:
-        return bp_database_add_evaluation(database, item->wall_ms, item->evaluation, err);
-    case ITEM_SESSION:
-        return bp_database_add_session(database, err);
-    case ITEM_TEXT:
-        return bp_database_add_text(database, item->name, item->text, err);
-    case ITEM_JOB:
-        break;
-    }
-    return bp_fail(err, BP_ERR_STATE, "a job in a transaction");
-}
-
-struct work {
-    struct bp_database *database;
-    const struct item *batch;
-};
-
-static int write_once(void *context, struct bp_error *err)
-{
-    const struct work *work = context;
-    struct bp_database *database = work->database;
-    if (work->batch->type == ITEM_JOB)
-        return work->batch->job.run(work->batch->job.context, err);
-    if (bp_database_begin(database, err) < 0)
-        return -1;
-    int result = 0;
-    for (const struct item *item = work->batch; item && result == 0; item = item->next)
-        result = write_item(database, item, err);
-    if (result == 0)
-        result = bp_database_commit(database, err);
-    if (result < 0)
-        bp_database_rollback(database);
-    return result;
-}
-
-/* A disk that fails once, or is full for a moment, is no reason to end a run. */
-static int write_batch(struct bp_database *database, const struct item *batch, struct bp_error *err)
-{
-    struct work work = {database, batch};
-    return bp_persist("store", write_once, &work, err);
-}
-
-static size_t batch_bytes(const struct item *item)
-{
-    size_t bytes = 0;
-    for (; item; item = item->next)
-        bytes += item->bytes;
-    return bytes;
-}
 
 static void *write_loop(void *argument)
 {
@@ -178,14 +45,14 @@ static void *write_loop(void *argument)
             pthread_cond_wait(&store->work, &store->mutex);
         if (!store->queue.first)
             break;
-        struct item *batch = take_batch(&store->queue);
+        struct bp_item *batch = bp_items_take_batch(&store->queue);
         store->writing = true;
         bool failed = store->failed;
         pthread_mutex_unlock(&store->mutex);
 
-        int result = failed ? 0 : write_batch(&store->database, batch, &err);
-        size_t bytes = batch_bytes(batch);
-        items_free(batch);
+        int result = failed ? 0 : bp_items_write(&store->database, batch, &err);
+        size_t bytes = bp_items_bytes(batch);
+        bp_items_free(batch);
 
         pthread_mutex_lock(&store->mutex);
         store->writing = false;
@@ -230,15 +97,15 @@ static struct bp_store *store_new(const char *dir, struct bp_error *err)
     pthread_mutex_init(&store->mutex, NULL);
     pthread_cond_init(&store->work, NULL);
     pthread_cond_init(&store->idle, NULL);
-    list_init(&store->queue);
-    list_init(&store->attached);
+    bp_items_init(&store->queue);
+    bp_items_init(&store->attached);
     store->lock_fd = -1;
     return store;
 }
 
 static void store_free(struct bp_store *store)
 {
-    items_free(store->attached.first);
+    bp_items_free(store->attached.first);
     bp_reader_close(&store->reader);
     bp_close_fd(&store->lock_fd);
     pthread_cond_destroy(&store->idle);
@@ -379,10 +246,10 @@ static int fail_reading_only(const struct bp_store *store, struct bp_error *err)
 }
 
 /* Takes the items, also when it fails. */
-static int enqueue(struct bp_store *store, struct list *items, struct bp_error *err)
+static int enqueue(struct bp_store *store, struct bp_item_list *items, struct bp_error *err)
 {
     int result = 0;
-    size_t bytes = batch_bytes(items->first);
+    size_t bytes = bp_items_bytes(items->first);
     pthread_mutex_lock(&store->mutex);
     if (!store->writable) {
         result = fail_reading_only(store, err);
@@ -394,50 +261,27 @@ static int enqueue(struct bp_store *store, struct list *items, struct bp_error *
                          BP_STORE_QUEUE_BYTES);
     } else {
         store->bytes += bytes;
-        list_join(&store->queue, items);
+        bp_items_join(&store->queue, items);
         pthread_cond_signal(&store->work);
     }
     pthread_mutex_unlock(&store->mutex);
     if (result < 0)
-        items_free(items->first);
+        bp_items_free(items->first);
     return result;
 }
 
-static int enqueue_one(struct bp_store *store, struct item *item, struct bp_error *err)
+static int enqueue_one(struct bp_store *store, struct bp_item *item, struct bp_error *err)
 {
-    struct list items;
-    list_init(&items);
-    list_append(&items, item);
+    struct bp_item_list items;
+    bp_items_init(&items);
+    bp_items_append(&items, item);
     return enqueue(store, &items, err);
-}
-
-/* With copies of both texts; null when there is no memory. */
-static struct item *item_of_texts(int type, const char *name, const char *text,
-                                  struct bp_error *err)
-{
-    struct item *item = bp_fault_calloc(1, sizeof *item);
-    if (item) {
-        item->type = type;
-        item->wall_ms = bp_clock_wall_ms();
-        item->name = strdup(name);
-        item->text = strdup(text);
-        item->bytes = sizeof *item + strlen(name) + strlen(text) + 2;
-        if (item->name && item->text)
-            return item;
-        item_free(item);
-    }
-    bp_fail(err, BP_ERR_MEMORY, "no memory to record %s", name);
-    return NULL;
 }
 
 int bp_store_begin_session(struct bp_store *store, uint32_t *session, struct bp_error *err)
 {
-    struct item *item = bp_fault_calloc(1, sizeof *item);
-    if (!item)
-        return bp_fail(err, BP_ERR_MEMORY, "no memory to begin a session");
-    item->type = ITEM_SESSION;
-    item->bytes = sizeof *item;
-    if (enqueue_one(store, item, err) < 0 || bp_store_flush(store, err) < 0)
+    struct bp_item *item = bp_item_of_session(err);
+    if (!item || enqueue_one(store, item, err) < 0 || bp_store_flush(store, err) < 0)
         return -1;
     *session = ++store->facts.sessions;
     return 0;
@@ -452,7 +296,7 @@ int bp_store_set_text(struct bp_store *store, const char *name, const char *text
         got = bp_store_text(store, name, old, sizeof old, err);
     if (got == 1 || (got < 0 && err->code == BP_ERR_LIMIT))
         return bp_fail(err, BP_ERR_STATE, "%s of %s is fixed already", name, store->path);
-    struct item *item = got < 0 ? NULL : item_of_texts(ITEM_TEXT, name, text, err);
+    struct bp_item *item = got < 0 ? NULL : bp_item_of_texts(BP_ITEM_TEXT, name, text, err);
     return item ? enqueue_one(store, item, err) : -1;
 }
 
@@ -472,17 +316,17 @@ static bool is_object(const char *json)
     return object;
 }
 
-static struct item *event_item(const char *kind, const char *json, struct bp_error *err)
+static struct bp_item *event_item(const char *kind, const char *json, struct bp_error *err)
 {
     if (is_object(json))
-        return item_of_texts(ITEM_EVENT, kind, json, err);
+        return bp_item_of_texts(BP_ITEM_EVENT, kind, json, err);
     bp_fail(err, BP_ERR_STATE, "event %s is not a JSON object: %.200s", kind, json);
     return NULL;
 }
 
 int bp_store_event(struct bp_store *store, const char *kind, const char *json, struct bp_error *err)
 {
-    struct item *item = event_item(kind, json, err);
+    struct bp_item *item = event_item(kind, json, err);
     return item ? enqueue_one(store, item, err) : -1;
 }
 
@@ -491,17 +335,11 @@ int bp_store_attach(struct bp_store *store, const char *kind, const char *json,
 {
     if (!store->writable)
         return fail_reading_only(store, err);
-    struct item *item = event_item(kind, json, err);
+    struct bp_item *item = event_item(kind, json, err);
     if (!item)
         return -1;
-    list_append(&store->attached, item);
+    bp_items_append(&store->attached, item);
     return 0;
-}
-
-static size_t evaluation_bytes(const struct bp_evaluation *e)
-{
-    return sizeof *e + e->source_bytes + e->plan_count * sizeof *e->plans +
-           e->case_count * sizeof *e->cases + (e->diagnostics ? strlen(e->diagnostics) : 0);
 }
 
 int bp_store_evaluation(struct bp_store *store, const struct bp_evaluation *evaluation,
@@ -510,35 +348,20 @@ int bp_store_evaluation(struct bp_store *store, const struct bp_evaluation *eval
     if (evaluation->number == 0 || !evaluation->source)
         return bp_fail(err, BP_ERR_STATE, "an evaluation without %s cannot be recorded",
                        evaluation->number == 0 ? "a number" : "its source");
-    struct item *item = bp_fault_calloc(1, sizeof *item);
-    if (item)
-        item->evaluation = bp_evaluation_copy(evaluation);
-    if (!item || !item->evaluation) {
-        free(item);
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for evaluation %u", evaluation->number);
-    }
-    item->type = ITEM_EVALUATION;
-    item->wall_ms = bp_clock_wall_ms();
-    item->bytes = sizeof *item + evaluation_bytes(evaluation);
-    struct list items;
-    list_init(&items);
-    list_join(&items, &store->attached);
-    list_append(&items, item);
+    struct bp_item *item = bp_item_of_evaluation(evaluation, err);
+    if (!item)
+        return -1;
+    struct bp_item_list items;
+    bp_items_init(&items);
+    bp_items_join(&items, &store->attached);
+    bp_items_append(&items, item);
     return enqueue(store, &items, err);
 }
 
 int bp_store_run(struct bp_store *store, struct bp_store_job job, struct bp_error *err)
 {
-    struct item *item = bp_fault_calloc(1, sizeof *item);
-    if (!item) {
-        if (job.release)
-            job.release(job.context);
-        return bp_fail(err, BP_ERR_MEMORY, "no memory for a job of the writer");
-    }
-    item->type = ITEM_JOB;
-    item->job = job;
-    item->bytes = sizeof *item + job.bytes;
-    return enqueue_one(store, item, err);
+    struct bp_item *item = bp_item_of_job(job, err);
+    return item ? enqueue_one(store, item, err) : -1;
 }
 
 bool bp_store_idle(struct bp_store *store)

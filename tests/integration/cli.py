@@ -120,6 +120,23 @@ class CommandLine(Case):
             named = re.findall(r"(?m)^  (--[a-z-]+)", done.stdout)
             self.assertEqual(named, options)
 
+    def test_a_page_explains_every_command_and_option(self):
+        page = (ROOT / "docs/commands.md").read_text()
+        sections = dict(re.findall(r"(?ms)^## `(\w+)`\n(.*?)(?=^## |\Z)", page))
+        verbs = re.findall(r"(?m)^  (\w+) ", run("--help").stdout.split("verbs:\n")[1])
+        self.assertEqual(list(sections), verbs)
+        for verb, section in sections.items():
+            told = run(verb, "--help").stdout
+            options = re.findall(r"(?m)^  (--\S+(?:, -\w)?(?: \S+)?)  +(.*)", told)
+            rows = re.findall(r"(?m)^\| `(--[^`]+)` \| (.*) \|$", section)
+            self.assertEqual([name for name, _ in rows], [name for name, _ in options[:-1]], verb)
+            for (name, doc), (_, row) in zip(options, rows):
+                for default in re.findall(r"default:? (\w+)\b", doc):
+                    self.assertIn(default, row, f"{verb} {name}")
+        verdicts = run("eval", "--help").stdout.split("verdicts:\n")[1].split("\n\n")[0]
+        self.assertEqual(re.findall(r"(?m)^\| ([A-Z_]+) \| (.*) \|$", sections["eval"]),
+                         re.findall(r"(?m)^  ([A-Z_]+) +(.*)$", verdicts))
+
     def test_help_of_eval_names_every_shape(self):
         shapes = run("eval", "--help").stdout.split("shapes:\n")[1].split()
         self.assertIn("micro_generation", shapes)

@@ -1,124 +1,19 @@
-/* Queues: packets in their order, what a dispatch is given, and what becomes of each way in
- * which one can end, of one's own or injected. Each case has a process of its own, as a queue
- * that failed stays so. */
+/* Queues: packets in their order, what a dispatch is given, and what becomes of each way in which one
+ * can end. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
-#include <hsa/hsa.h>
-#include <hsa/hsa_ext_amd.h>
 
-#include "evaluator/emulator/agents.h"
 #include "evaluator/emulator/hsa_newer.h"
 #include "evaluator/emulator/ranges.h"
 #include "evaluator/emulator/report.h"
-#include "evaluator/emulator/signals.h"
-#include "tests/unit/emulator/told_dispatch.h"
-
-#define SECOND 1000000000u
-#define RING 64u
-#define FAULT_ADDRESS 0x7123456789abu
-
-hsa_status_t hsa_init(void);
-
-static hsa_queue_t *queue;
-static char *memory;        /* of the device, a page: a descriptor, and a kernarg segment at 1024 */
-static hsa_signal_t failed; /* 1 until the queue has failed */
-static volatile hsa_status_t status_of_queue;
-static volatile uint32_t event_type = UINT32_MAX;
-static volatile uint64_t event_detail;
-static hsa_status_t handler_answers = HSA_STATUS_SUCCESS;
-
-static void note_failure(hsa_status_t status, hsa_queue_t *source, void *data)
-{
-    if (source == queue && data == &failed)
-        status_of_queue = status;
-    hsa_signal_store_relaxed(failed, 0);
-}
-
-static hsa_status_t note_event(const hsa_amd_event_t *event, void *data)
-{
-    (void)data;
-    const struct emu_hw_exception_event *exception = (const void *)event;
-    event_detail = event->event_type == HSA_AMD_GPU_MEMORY_FAULT_EVENT
-                       ? event->memory_fault.virtual_address
-                       : exception->reset_cause;
-    event_type = event->event_type;
-    return handler_answers;
-}
-
-static hsa_signal_t make_signal(int64_t value)
-{
-    hsa_signal_t signal;
-    hsa_signal_create(value, 0, NULL, &signal);
-    return signal;
-}
-
-static void open_queue(const char *faults)
-{
-    setenv("BULLETPROOF_EMULATE", "gfx1030", 1);
-    setenv("BULLETPROOF_HSA_FAULTS", faults, 1);
-    assert_int_equal(hsa_init(), HSA_STATUS_SUCCESS);
-    failed = make_signal(1);
-    assert_int_equal(hsa_queue_create(emu_agent_gpu, RING, HSA_QUEUE_TYPE_MULTI, note_failure,
-                                      &failed, 0, 0, &queue),
-                     HSA_STATUS_SUCCESS);
-    void *page;
-    assert_int_equal(emu_range_allocate(EMU_RANGE_DEVICE, 4096, &page), HSA_STATUS_SUCCESS);
-    memory = page;
-}
-
-/* Writes a packet as a runtime does: the header last, then the doorbell. */
-static void submit(const void *packet, unsigned type)
-{
-    uint64_t index = hsa_queue_add_write_index_screlease(queue, 1);
-    while (index - hsa_queue_load_read_index_scacquire(queue) >= RING)
-        usleep(1000);
-    char *slot = (char *)queue->base_address + index % RING * 64;
-    memcpy(slot + 4, (const char *)packet + 4, 60);
-    uint32_t head;
-    memcpy(&head, packet, sizeof(head));
-    head = (head & 0xffff0000u) | type << HSA_PACKET_HEADER_TYPE;
-    __atomic_store_n((uint32_t *)(void *)slot, head, __ATOMIC_RELEASE);
-    hsa_signal_store_screlease(queue->doorbell_signal, (hsa_signal_value_t)index);
-}
-
-static hsa_kernel_dispatch_packet_t dispatch_of(hsa_signal_t completion)
-{
-    return (hsa_kernel_dispatch_packet_t){.setup = 3,
-                                          .workgroup_size_x = 64,
-                                          .workgroup_size_y = 2,
-                                          .workgroup_size_z = 1,
-                                          .grid_size_x = 640,
-                                          .grid_size_y = 4,
-                                          .grid_size_z = 1,
-                                          .private_segment_size = 16,
-                                          .group_segment_size = 1024,
-                                          .kernel_object = (uint64_t)memory,
-                                          .kernarg_address = memory + 1024,
-                                          .completion_signal = completion};
-}
-
-static void submit_dispatch(hsa_signal_t completion)
-{
-    hsa_kernel_dispatch_packet_t packet = dispatch_of(completion);
-    submit(&packet, HSA_PACKET_TYPE_KERNEL_DISPATCH);
-}
-
-static bool becomes_zero(hsa_signal_t signal, uint64_t timeout)
-{
-    return hsa_signal_wait_scacquire(signal, HSA_SIGNAL_CONDITION_EQ, 0, timeout,
-                                     HSA_WAIT_STATE_BLOCKED) == 0;
-}
+#include "tests/unit/emulator/queue_fixture.h"
 
 static void dispatches_run_in_order(void)
 {
@@ -177,16 +72,6 @@ static void barriers_wait(void)
 }
 
 /* A dispatch never ends: it is not complete, nor is there an error, until the queue goes. */
-static void expect_hang(void)
-{
-    hsa_signal_t done = make_signal(1);
-    submit_dispatch(done);
-    assert_false(becomes_zero(done, 30000000));
-    assert_int_equal(hsa_signal_load_relaxed(failed), 1);
-    assert_int_equal(hsa_queue_destroy(queue), HSA_STATUS_SUCCESS);
-    assert_int_equal(hsa_signal_load_relaxed(done), 1);
-}
-
 static void queue_stops_a_dispatch(void)
 {
     open_queue("");
@@ -201,32 +86,6 @@ static void budget_becomes_a_hang(void)
     told_outcome = (struct emu_outcome){.end = EMU_BUDGET, .what = "too many"};
     expect_hang();
     assert_int_equal(emu_report()->end, EMU_BUDGET);
-}
-
-static void injected_hang(void)
-{
-    open_queue("hang:1");
-    expect_hang();
-    assert_int_equal(told_dispatches, 0);
-    assert_int_equal(emu_report()->injected, 1);
-}
-
-/* The first dispatch fails the queue as is expected; nothing completes, and nothing more is
- * carried out. */
-static void expect_failure(uint32_t status)
-{
-    hsa_signal_t done = make_signal(2);
-    submit_dispatch(done);
-    assert_true(becomes_zero(failed, 20ull * SECOND));
-    assert_int_equal(status_of_queue, status);
-    unsigned dispatches = told_dispatches;
-    submit_dispatch(done);
-    assert_false(becomes_zero(done, 10000000));
-    assert_int_equal(hsa_signal_load_relaxed(done), 2);
-    assert_int_equal(told_dispatches, dispatches);
-    const char *text;
-    assert_int_equal(hsa_status_string((hsa_status_t)status, &text), HSA_STATUS_SUCCESS);
-    assert_int_equal(hsa_queue_destroy(queue), HSA_STATUS_SUCCESS);
 }
 
 static void end_becomes_an_error(enum emu_end end, uint32_t status)
@@ -377,92 +236,6 @@ static void refuses_a_packet(void)
     assert_int_equal(status_of_queue, HSA_STATUS_ERROR_INVALID_PACKET_FORMAT);
 }
 
-static void injected_error(const char *faults, uint32_t status)
-{
-    open_queue(faults);
-    hsa_amd_register_system_event_handler(note_event, NULL);
-    expect_failure(status);
-    assert_int_equal(told_dispatches, 0);
-    assert_int_equal(event_type, UINT32_MAX);
-    assert_int_equal(emu_report()->injected, 1);
-    assert_int_equal(emu_report()->end, EMU_DONE);
-}
-
-static void injected_queue_error(void)
-{
-    injected_error("queue_error:1", HSA_STATUS_ERROR_EXCEPTION);
-}
-
-static void injected_illegal_instruction(void)
-{
-    injected_error("illegal_instruction:1", HSA_STATUS_ERROR_ILLEGAL_INSTRUCTION);
-}
-
-static void injected_event(const char *faults, uint32_t type, uint64_t detail)
-{
-    open_queue(faults);
-    hsa_amd_register_system_event_handler(note_event, NULL);
-    expect_hang();
-    assert_int_equal(told_dispatches, 0);
-    assert_int_equal(event_type, type);
-    assert_int_equal(event_detail, detail);
-    assert_int_equal(emu_report()->injected, 1);
-    assert_int_equal(emu_report()->end, EMU_DONE);
-}
-
-static void injected_memory_fault(void)
-{
-    injected_event("memory_fault:1:0x5000", HSA_AMD_GPU_MEMORY_FAULT_EVENT, 0x5000);
-}
-
-static void injected_ecc(void)
-{
-    injected_event("ecc:1", EMU_EVENT_HW_EXCEPTION, EMU_HW_EXCEPTION_CAUSE_ECC);
-}
-
-static void injected_device_lost(void)
-{
-    injected_event("device_lost:1", EMU_EVENT_HW_EXCEPTION, EMU_HW_EXCEPTION_CAUSE_HANG);
-    assert_int_equal(
-        hsa_queue_create(emu_agent_gpu, RING, HSA_QUEUE_TYPE_MULTI, NULL, NULL, 0, 0, &queue),
-        HSA_STATUS_ERROR_OUT_OF_RESOURCES);
-}
-
-static void injected_at_the_third(void)
-{
-    open_queue("queue_error:3");
-    hsa_signal_t done = make_signal(3);
-    for (int n = 0; n < 3; n++)
-        submit_dispatch(done);
-    assert_true(becomes_zero(failed, 20ull * SECOND));
-    assert_int_equal(told_dispatches, 2);
-    assert_int_equal(hsa_signal_load_relaxed(done), 1);
-}
-
-/* As of the real runtime: nobody handles the event, so the process ends by abort. */
-static void unhandled_fault_aborts(void)
-{
-    open_queue("memory_fault:1");
-    submit_dispatch(make_signal(1));
-    sleep(20);
-}
-
-static void failing_reset(void)
-{
-    setenv("BULLETPROOF_EMULATE", "gfx1030", 1);
-    setenv("BULLETPROOF_HSA_FAULTS", "failing_reset", 1);
-    assert_int_equal(hsa_init(), HSA_STATUS_ERROR_OUT_OF_RESOURCES);
-}
-
-static void slow_reset(void)
-{
-    setenv("BULLETPROOF_EMULATE", "gfx1030", 1);
-    setenv("BULLETPROOF_HSA_FAULTS", "slow_reset:1", 1);
-    uint64_t start = emu_now();
-    assert_int_equal(hsa_init(), HSA_STATUS_SUCCESS);
-    assert_true(emu_now() - start >= SECOND);
-}
-
 static void unknown_target(void)
 {
     setenv("BULLETPROOF_EMULATE", "gfx906", 1);
@@ -471,15 +244,7 @@ static void unknown_target(void)
     assert_int_equal(hsa_init(), HSA_STATUS_ERROR);
 }
 
-static const struct {
-    const char *name;
-    void (*run)(void);
-    int signal; /* that must end it; 0: none */
-} cases[] = {
-#define CASE(name)                                                                                 \
-    {                                                                                              \
-#name, name, 0                                                                             \
-    }
+static const struct queue_case cases[] = {
     CASE(dispatches_run_in_order),
     CASE(barriers_wait),
     CASE(queue_stops_a_dispatch),
@@ -497,39 +262,13 @@ static const struct {
     CASE(refuses_a_descriptor_with_too_much),
     CASE(refuses_no_kernel),
     CASE(refuses_a_packet),
-    CASE(injected_memory_fault),
-    CASE(injected_queue_error),
-    CASE(injected_illegal_instruction),
-    CASE(injected_ecc),
-    CASE(injected_device_lost),
-    CASE(injected_hang),
-    CASE(injected_at_the_third),
-    {"unhandled_fault_aborts", unhandled_fault_aborts, SIGABRT},
-    CASE(failing_reset),
-    CASE(slow_reset),
     CASE(unknown_target),
-#undef CASE
 };
 
-/* A failed assertion outside of a test of cmocka's ends the process with its message. */
 static void each_in_a_process(void **state)
 {
     (void)state;
-    for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
-        pid_t child = fork();
-        if (child == 0) {
-            struct rlimit no_core = {0, 0};
-            setrlimit(RLIMIT_CORE, &no_core);
-            cases[n].run();
-            _exit(0);
-        }
-        int status;
-        assert_int_equal(waitpid(child, &status, 0), child);
-        bool right = cases[n].signal ? WIFSIGNALED(status) && WTERMSIG(status) == cases[n].signal
-                                     : WIFEXITED(status) && WEXITSTATUS(status) == 0;
-        if (!right)
-            fail_msg("%s: wait status %x", cases[n].name, (unsigned)status);
-    }
+    queue_run_each(cases, sizeof cases / sizeof cases[0]);
 }
 
 int main(void)

@@ -10,7 +10,16 @@ struct act {
     int (*run)(char *text, size_t size);
 };
 
-/* Ended by a null name. */
-extern const struct act acts[], file_acts[];
+#define ACT(name)                                                                                  \
+    static int act_##name(char *text __attribute__((unused)), size_t size __attribute__((unused)))
+#define RESULT(expression) return (expression) < 0 ? errno : 0
+/* Of a table of acts. */
+#define ROW(name)                                                                                  \
+    {                                                                                              \
+#name, act_##name                                                                          \
+    }
+
+/* Ended by a null name: what only a sandbox stops, what is tried on files, what a process does to itself. */
+extern const struct act acts[], file_acts[], own_acts[];
 
 #endif

@@ -94,6 +94,8 @@ static const char *choose(const char *stage)
     chosen = find(acts, name);
     if (!chosen->name)
         chosen = find(file_acts, name);
+    if (!chosen->name)
+        chosen = find(own_acts, name);
     for (chosen_call = abuses; chosen_call->name && strcmp(chosen_call->name, name) != 0;)
         chosen_call++;
     return dot ? stage : "";
