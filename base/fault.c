@@ -63,31 +63,49 @@ enum bp_fault_mode bp_fault_mode_find(const char *name)
 
 struct arm {
     bool armed;
-    uint32_t phase;
-    uint64_t nth;
+    struct bp_fault_place place;
     enum bp_fault_mode mode;
-    _Atomic uint64_t seen; /* occurrences since that phase began */
+    _Atomic uint64_t seen; /* occurrences there since that phase began */
 };
 
-/* The writer's thread passes points too; arming happens before there is any. */
+/* The writer's thread passes points too; arming happens before there is any, and scopes begin on the
+ * supervisor's thread only. */
 static struct {
     struct arm arms[BP_FAULT_COUNT];
-    _Atomic uint64_t counted[BP_FAULT_COUNT][BP_FAULT_PHASES];
+    char scopes[BP_FAULT_SCOPES][BP_FAULT_SCOPE_TEXT];
+    _Atomic uint32_t counted[BP_FAULT_COUNT][BP_FAULT_SCOPES][BP_FAULT_PHASES];
     _Atomic uint32_t phase;
     _Atomic uint64_t fired;
     _Atomic uint64_t skipped_ns;
     _Atomic int64_t skipped_wall_ms;
 } state;
 
+static _Thread_local uint32_t current_scope;
+
+static const char *scope_name(uint32_t scope)
+{
+    static const char *const fixed[BP_FAULT_SCOPES] = {[BP_FAULT_SCOPE_HARNESS] = "harness",
+                                                       [BP_FAULT_SCOPE_RECORD] = "record",
+                                                       [BP_FAULT_SCOPES - 1] = "later"};
+    return fixed[scope] ? fixed[scope] : state.scopes[scope];
+}
+
+static bool is_there(const struct arm *arm, uint32_t phase)
+{
+    const struct bp_fault_place *place = &arm->place;
+    return phase >= place->phase &&
+           (!place->scope[0] || strcmp(place->scope, scope_name(current_scope)) == 0);
+}
+
 static bool is_due(const struct arm *arm, uint64_t seen)
 {
     switch (arm->mode) {
     case BP_FAULT_ONCE:
-        return seen == arm->nth;
+        return seen == arm->place.nth;
     case BP_FAULT_STICKY:
-        return seen >= arm->nth;
+        return seen >= arm->place.nth;
     default:
-        return seen % arm->nth == 0;
+        return seen % arm->place.nth == 0;
     }
 }
 
@@ -95,8 +113,8 @@ bool bp_fault(enum bp_fault_point point)
 {
     struct arm *arm = &state.arms[point];
     uint32_t phase = state.phase;
-    state.counted[point][phase]++;
-    if (!arm->armed || phase < arm->phase || !is_due(arm, ++arm->seen))
+    state.counted[point][current_scope][phase]++;
+    if (!arm->armed || !is_there(arm, phase) || !is_due(arm, ++arm->seen))
         return false;
     state.fired++;
     if (points[point].error)
@@ -104,11 +122,11 @@ bool bp_fault(enum bp_fault_point point)
     return true;
 }
 
-void bp_fault_arm(enum bp_fault_point point, uint32_t phase, uint64_t nth, enum bp_fault_mode mode)
+void bp_fault_arm(enum bp_fault_point point, const struct bp_fault_place *place,
+                  enum bp_fault_mode mode)
 {
     struct arm *arm = &state.arms[point];
-    arm->phase = phase;
-    arm->nth = nth;
+    arm->place = *place;
     arm->mode = mode;
     arm->armed = true;
 }
@@ -124,14 +142,43 @@ void bp_fault_next_phase(void)
         state.phase++;
 }
 
-uint64_t bp_fault_counted(enum bp_fault_point point, uint32_t phase)
+void bp_fault_take_census(struct bp_fault_census *census)
 {
-    return state.counted[point][phase];
+    for (uint32_t scope = 0; scope < BP_FAULT_SCOPES; scope++) {
+        memcpy(census->scopes[scope], scope_name(scope), strlen(scope_name(scope)) + 1);
+        for (int point = 0; point < BP_FAULT_COUNT; point++)
+            for (uint32_t phase = 0; phase < BP_FAULT_PHASES; phase++)
+                census->counted[point][scope][phase] = state.counted[point][scope][phase];
+    }
 }
 
 uint64_t bp_fault_fired(void)
 {
     return state.fired;
+}
+
+uint32_t bp_fault_new_scope(const char *stage)
+{
+    size_t length = strlen(stage);
+    uint32_t scope = BP_FAULT_SCOPE_RECORD + 1, number = 1;
+    for (; scope < BP_FAULT_SCOPES - 1 && state.scopes[scope][0]; scope++)
+        number +=
+            strncmp(state.scopes[scope], stage, length) == 0 && state.scopes[scope][length] == '.';
+    if (scope < BP_FAULT_SCOPES - 1)
+        snprintf(state.scopes[scope], BP_FAULT_SCOPE_TEXT, "%.16s.%u", stage, number);
+    return scope;
+}
+
+uint32_t bp_fault_scope(void)
+{
+    return current_scope;
+}
+
+uint32_t bp_fault_enter(uint32_t scope)
+{
+    uint32_t before = current_scope;
+    current_scope = scope;
+    return before;
 }
 
 uint64_t bp_fault_skipped_ns(void)
@@ -154,17 +201,21 @@ static int arm_text(const char *text, struct bp_error *err)
 {
     char name[32], mode_name[16] = "once";
     unsigned long long nth = 1;
-    unsigned phase = 0;
-    int parts = sscanf(text, "%31[^:]:%llu:%15[^:]:%u", name, &nth, mode_name, &phase);
+    struct bp_fault_place place = {0};
+    int parts = sscanf(text, "%31[^:]:%llu:%15[^:]:%u:%31[^:]", name, &nth, mode_name, &place.phase,
+                       place.scope);
     enum bp_fault_point point = parts > 0 ? bp_fault_find(name) : BP_FAULT_none;
     enum bp_fault_mode mode = bp_fault_mode_find(mode_name);
+    place.nth = nth;
     if (point == BP_FAULT_none || mode == BP_FAULT_MODE_COUNT || nth == 0 ||
-        phase >= BP_FAULT_PHASES)
+        place.phase >= BP_FAULT_PHASES)
         return bp_fail(err, BP_ERR_USAGE,
-                       VARIABLE ": '%s' is not POINT:N:MODE or POINT:N:MODE:PHASE (MODE: once, "
-                                "sticky, every; 'bulletproof inject --list' names the points)",
+                       VARIABLE ": '%s' is not POINT:N:MODE, POINT:N:MODE:PHASE or "
+                                "POINT:N:MODE:PHASE:SCOPE (MODE: once, sticky, every; SCOPE: a "
+                                "child such as run.2; 'bulletproof inject --list' names the "
+                                "points)",
                        text);
-    bp_fault_arm(point, phase, nth, mode);
+    bp_fault_arm(point, &place, mode);
     return 0;
 }
 

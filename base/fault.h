@@ -4,8 +4,12 @@
  * and says whether it is to fail, errno set as the list says. Built without -Dfault_injection=true
  * every hook is `false` to the compiler and nothing can be armed.
  *
- * Occurrences are counted by phase, so that "the third one of the first search batch" means the same
- * in every run: phase 0 is the opening of a session, and each batch of candidates begins the next. */
+ * Occurrences are counted by phase and scope, so that "the first one of the second run child in the
+ * first search batch" means the same in every run, whoever answers first. Phase 0 is the opening of a
+ * session, and each batch of candidates begins the next. A scope is one child, numbered among those of
+ * its stage in the order in which they were started ("run.2"): what is done to start it, to ask it, and
+ * in consequence of what it did. All else that the supervisor does is "harness", and what the record's
+ * writer does "record". */
 #ifndef BP_BASE_FAULT_H
 #define BP_BASE_FAULT_H
 
@@ -81,7 +85,24 @@ enum bp_fault_point {
         BP_FAULT_COUNT
 };
 
-#define BP_FAULT_PHASES 16 /* the last one holds whatever comes later */
+#define BP_FAULT_PHASES 16  /* the last one holds whatever comes later */
+#define BP_FAULT_SCOPES 256 /* and so does the last one of these, "later" */
+#define BP_FAULT_SCOPE_TEXT 32
+#define BP_FAULT_SCOPE_HARNESS 0
+#define BP_FAULT_SCOPE_RECORD 1
+
+/* How often each point was met; a scope without a name has not begun. */
+struct bp_fault_census {
+    char scopes[BP_FAULT_SCOPES][BP_FAULT_SCOPE_TEXT];
+    uint32_t counted[BP_FAULT_COUNT][BP_FAULT_SCOPES][BP_FAULT_PHASES];
+};
+
+/* The nth occurrence, from 1 on, from the beginning of a phase on. */
+struct bp_fault_place {
+    uint32_t phase;
+    uint64_t nth;
+    char scope[BP_FAULT_SCOPE_TEXT]; /* occurrences of any other are not counted; empty: all are */
+};
 
 enum bp_fault_mode {
     BP_FAULT_ONCE,   /* the nth occurrence fails */
@@ -99,9 +120,9 @@ const char *bp_fault_mode_name(enum bp_fault_mode mode);
 enum bp_fault_point bp_fault_find(const char *name);
 enum bp_fault_mode bp_fault_mode_find(const char *name);
 
-/* Arms what the environment's BULLETPROOF_FAULTS asks for ("fork:3:once,memfd:10:every",
- * a phase from which it counts may follow), and says on
- * standard error that this is a build with fault injection. A build without refuses (BP_ERR_USAGE). */
+/* Arms what the environment's BULLETPROOF_FAULTS asks for ("fork:3:once,memfd:10:every";
+ * a phase from which it counts may follow, then a scope), and says on standard error
+ * that this is a build with fault injection. A build without refuses (BP_ERR_USAGE). */
 int bp_fault_from_environment(struct bp_error *err) BP_MUST_CHECK;
 
 #ifdef BP_FAULT_INJECTION
@@ -110,13 +131,21 @@ int bp_fault_from_environment(struct bp_error *err) BP_MUST_CHECK;
 
 bool bp_fault(enum bp_fault_point point);
 
-/* Lets the nth occurrence (from 1 on) of point from the beginning of `phase` on fail. */
-void bp_fault_arm(enum bp_fault_point point, uint32_t phase, uint64_t nth, enum bp_fault_mode mode);
-/* Nothing is armed, nothing counted, phase 0. */
+/* Lets the occurrence at place fail, or with it the later ones, as mode says. */
+void bp_fault_arm(enum bp_fault_point point, const struct bp_fault_place *place,
+                  enum bp_fault_mode mode);
+/* Nothing is armed, nothing counted, phase 0, no child begun. */
 void bp_fault_reset(void);
 void bp_fault_next_phase(void);
-uint64_t bp_fault_counted(enum bp_fault_point point, uint32_t phase);
+void bp_fault_take_census(struct bp_fault_census *census);
 uint64_t bp_fault_fired(void);
+
+/* The scope of the next child of this stage. */
+uint32_t bp_fault_new_scope(const char *stage);
+/* The one that this thread is in. */
+uint32_t bp_fault_scope(void);
+/* This thread is in it from now on; the one before. */
+uint32_t bp_fault_enter(uint32_t scope);
 
 /* What a clock adds to what the system says. */
 uint64_t bp_fault_skipped_ns(void);
@@ -136,6 +165,22 @@ static inline void bp_fault_next_phase(void)
 {
 }
 
+static inline uint32_t bp_fault_new_scope(const char *stage)
+{
+    (void)stage;
+    return BP_FAULT_SCOPE_HARNESS;
+}
+
+static inline uint32_t bp_fault_scope(void)
+{
+    return BP_FAULT_SCOPE_HARNESS;
+}
+
+static inline uint32_t bp_fault_enter(uint32_t scope)
+{
+    return scope;
+}
+
 static inline uint64_t bp_fault_skipped_ns(void)
 {
     return 0;
@@ -147,6 +192,14 @@ static inline int64_t bp_fault_skipped_wall_ms(void)
 }
 
 #endif
+
+static inline void bp_fault_leave(const uint32_t *before)
+{
+    bp_fault_enter(*before);
+}
+
+/* Until the block ends: BP_AUTO_SCOPE uint32_t outer = bp_fault_enter(scope); */
+#define BP_AUTO_SCOPE __attribute__((cleanup(bp_fault_leave)))
 
 /* calloc and malloc of what is needed for a candidate. */
 static inline void *bp_fault_calloc(size_t count, size_t size)

@@ -10,11 +10,11 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "base/tree.h"
 #include "harness/config/choices.h"
 #include "harness/exit_codes.h"
 #include "harness/inject/injected.h"
+#include "harness/inject/places.h"
 #include "harness/store/check.h"
 
 #define OWN_WORDS "bulletproof: " /* how a message of the program begins */
@@ -25,9 +25,9 @@ struct inject {
     struct bp_injected_config *config;
     const struct bp_config *searched; /* of the last run of the search */
     char no_device[BP_MATRIX_TEXT];   /* why there is none to inject faults on; empty: there is */
-    uint64_t counted[BP_FAULT_COUNT][BP_FAULT_PHASES];
-    struct bp_process_end end; /* of the last run; large */
-    char dir[4200];            /* and its directory */
+    struct bp_fault_census census[2]; /* of the runs without a fault: on the CPU, on the device */
+    struct bp_process_end end;        /* of the last run; large */
+    char dir[4200];                   /* and its directory */
 };
 
 /* A run's directory that is not kept; what cannot be removed is left with the rest. */
@@ -230,25 +230,17 @@ static const struct bp_config *config_for(const struct inject *inject, enum bp_f
     return bp_fault_is_of_device(point) ? &inject->config->device : &inject->config->search;
 }
 
-/* An occurrence: the nth of a phase, from 1 on. */
-struct place {
-    uint32_t phase;
-    uint64_t nth;
-};
-
 static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp_fault_point point,
-                       enum bp_fault_mode mode, struct place place, struct bp_error *err)
+                       enum bp_fault_mode mode, struct bp_fault_place place, struct bp_error *err)
 {
-    char name[80], how[80];
-    struct bp_injected_search run = {.config = config_for(inject, point),
-                                     .point = point,
-                                     .mode = mode,
-                                     .phase = place.phase,
-                                     .nth = place.nth};
-    snprintf(how, sizeof how, "%s:%" PRIu64 ":%s:%u", row->name, place.nth, row->mode, place.phase);
+    char name[120], how[120];
+    struct bp_injected_search run = {
+        .config = config_for(inject, point), .point = point, .mode = mode, .place = place};
+    snprintf(how, sizeof how, "%s:%" PRIu64 ":%s:%u%s%s", row->name, place.nth, row->mode,
+             place.phase, place.scope[0] ? ":" : "", place.scope);
     /* Two that were chosen may have come to the same one. */
-    snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64 "-%u", row->name, row->mode, place.phase,
-             place.nth, row->runs + 1);
+    snprintf(name, sizeof name, "%s-%s-%u-%" PRIu64 "%s%s-%u", row->name, row->mode, place.phase,
+             place.nth, place.scope[0] ? "-" : "", place.scope, row->runs + 1);
     double patience_s = mode == BP_FAULT_STICKY ? inject->options->campaign->patience_s : 0;
     if (run_search(inject, name, patience_s, &run, err) < 0)
         return -1;
@@ -267,39 +259,27 @@ static int inject_once(struct inject *inject, struct bp_matrix_row *row, enum bp
     return 0;
 }
 
-/* Where a point is met: every occurrence, or of each phase the first. Which call is a later one depends
- * on how the children's work falls together; the first is the same in every run. */
-static uint64_t count_places(const struct inject *inject, enum bp_fault_point point)
+static int inject_places(struct inject *inject, struct bp_matrix_row *row,
+                         enum bp_fault_point point, enum bp_fault_mode mode, struct bp_error *err)
 {
-    uint64_t total = 0;
-    for (uint64_t phase = inject->options->campaign->points[point].from; phase < BP_FAULT_PHASES;
-         phase++)
-        total += inject->options->every ? inject->counted[point][phase]
-                                        : inject->counted[point][phase] > 0;
-    return total;
-}
-
-static struct place place_at(const struct inject *inject, enum bp_fault_point point, uint64_t index)
-{
-    struct place place = {.phase = (uint32_t)inject->options->campaign->points[point].from,
-                          .nth = 1};
-    for (;; place.phase++) {
-        uint64_t here = inject->counted[point][place.phase];
-        if (!inject->options->every)
-            here = here > 0;
-        if (index < here)
-            break;
-        index -= here;
-    }
-    place.nth += index;
-    return place;
-}
-
-/* One of the `wanted` equal parts of all `total` places, drawn within its part. */
-static uint64_t choose(struct bp_random *random, uint64_t part, uint64_t wanted, uint64_t total)
-{
-    uint64_t begin = part * total / wanted, end = (part + 1) * total / wanted;
-    return begin + bp_random_below(random, end - begin);
+    const struct bp_campaign *campaign = inject->options->campaign;
+    struct bp_places_options options = {.census = &inject->census[bp_fault_is_of_device(point)],
+                                        .point = point,
+                                        .mode = mode,
+                                        .from = campaign->points[point].from,
+                                        .seed = campaign->seed,
+                                        .wanted = campaign->occurrences,
+                                        .every = inject->options->every};
+    BP_AUTO_FREE struct bp_fault_place *places = NULL;
+    uint32_t count;
+    if (bp_places_choose(&options, &places, &count, err) < 0)
+        return -1;
+    if (count == 0)
+        row->seen = BP_SEEN_BIT(BP_SEEN_UNMET), row->as_expected = false;
+    for (uint32_t i = 0; i < count; i++)
+        if (inject_once(inject, row, point, mode, places[i], err) < 0)
+            return -1;
+    return 0;
 }
 
 static int inject_point(struct inject *inject, enum bp_fault_point point, enum bp_fault_mode mode,
@@ -308,8 +288,6 @@ static int inject_point(struct inject *inject, enum bp_fault_point point, enum b
     const struct bp_campaign *campaign = inject->options->campaign;
     struct bp_matrix_row *row = new_row(inject, bp_fault_name(point), bp_fault_mode_name(mode),
                                         campaign->points[point].expected[mode], err);
-    struct bp_key seed_key, key;
-    struct bp_random random;
     if (!row)
         return -1;
     row->built = BP_FAULT_BUILT;
@@ -318,18 +296,8 @@ static int inject_point(struct inject *inject, enum bp_fault_point point, enum b
         end_row(inject, row);
         return 0;
     }
-    uint64_t total = count_places(inject, point), wanted = campaign->occurrences;
-    if (row->built && total == 0)
-        row->seen = BP_SEEN_BIT(BP_SEEN_UNMET), row->as_expected = false;
-    bp_key_from_seed(campaign->seed, &seed_key);
-    bp_key_derive(&seed_key, row->name, mode, &key);
-    bp_random_start(&random, &key);
-    wanted = inject->options->every || wanted > total ? total : wanted;
-    for (uint64_t part = 0; part < wanted && row->built; part++) {
-        struct place place = place_at(inject, point, choose(&random, part, wanted, total));
-        if (inject_once(inject, row, point, mode, place, err) < 0)
-            return -1;
-    }
+    if (row->built && inject_places(inject, row, point, mode, err) < 0)
+        return -1;
     end_row(inject, row);
     return 0;
 }
@@ -347,10 +315,7 @@ static int count_points(struct inject *inject, bool of_device, struct bp_error *
         return bp_fail(err, BP_ERR_UNAVAILABLE, "a run without faults does not pass: %s %s; see %s",
                        last_words(inject->end.output, said) ? said : "", inject->end.leaked,
                        inject->dir);
-    for (int point = 1; point < BP_FAULT_COUNT; point++)
-        if (bp_fault_is_of_device((enum bp_fault_point)point) == of_device)
-            memcpy(inject->counted[point], inject->end.report.counted[point],
-                   sizeof inject->counted[point]);
+    inject->census[of_device] = inject->end.report.census;
     if (!inject->options->keep)
         remove_dir(inject->dir);
     return 0;

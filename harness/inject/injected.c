@@ -202,15 +202,13 @@ static void arm(const struct bp_injected_search *run)
 {
     bp_fault_reset();
     if (run->point != BP_FAULT_none)
-        bp_fault_arm(run->point, run->phase, run->nth, run->mode);
+        bp_fault_arm(run->point, &run->place, run->mode);
 }
 
 static void tell_counts(struct bp_process_report *report)
 {
     report->fired = bp_fault_fired();
-    for (int point = 0; point < BP_FAULT_COUNT; point++)
-        for (uint32_t phase = 0; phase < BP_FAULT_PHASES; phase++)
-            report->counted[point][phase] = bp_fault_counted((enum bp_fault_point)point, phase);
+    bp_fault_take_census(&report->census);
 }
 #else
 static void arm(const struct bp_injected_search *run)

@@ -34,8 +34,7 @@ struct bp_injected_search {
     const struct bp_config *config;
     enum bp_fault_point point; /* BP_FAULT_none: none */
     enum bp_fault_mode mode;
-    uint32_t phase;
-    uint64_t nth;
+    struct bp_fault_place place;
 };
 int bp_injected_search(void *context, const char *dir, struct bp_process_report *report);
 

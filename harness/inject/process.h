@@ -13,7 +13,7 @@
 
 /* What the child tells, in memory it shares with its parent. */
 struct bp_process_report {
-    uint64_t counted[BP_FAULT_COUNT][BP_FAULT_PHASES];
+    struct bp_fault_census census;
     uint64_t fired;
     uint32_t leaked_fds;
     char leaked[BP_PROCESS_TEXT];

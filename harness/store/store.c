@@ -39,6 +39,7 @@ static void *write_loop(void *argument)
 {
     struct bp_store *store = argument;
     struct bp_error err;
+    bp_fault_enter(BP_FAULT_SCOPE_RECORD);
     pthread_mutex_lock(&store->mutex);
     for (;;) {
         while (!store->queue.first && !store->stopping)

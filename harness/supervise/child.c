@@ -29,6 +29,7 @@ struct bp_child {
     const struct bp_child_handlers *handlers; /* null once released */
     void *context;
     char stage[BP_TEXT_SHORT];
+    uint32_t fault_scope; /* base/fault.h */
     struct bp_reaper reaper;
     struct bp_conversation conversation;
     int log_fd, listener_fd, stage_pidfd;
@@ -53,6 +54,7 @@ static void die(struct bp_child *child, enum bp_child_cause cause, const char *t
 {
     if (child->dying)
         return;
+    BP_AUTO_SCOPE uint32_t outer = bp_fault_enter(child->fault_scope);
     child->dying = true;
     child->end.cause = cause;
     snprintf(child->end.text, sizeof child->end.text, "%s", text);
@@ -86,6 +88,7 @@ int bp_child_request(struct bp_child *child, enum bp_message_type type, const vo
                      const int *fds, uint32_t fd_count, double timeout_ms, struct bp_error *err)
 {
     struct bp_conversation *conversation = &child->conversation;
+    BP_AUTO_SCOPE uint32_t outer = bp_fault_enter(child->fault_scope);
     if (conversation->awaiting || child->dying || child->ended || conversation->requests_fd < 0)
         return bp_fail(err, BP_ERR_STATE, "%s child cannot take a request now", child->stage);
     if (bp_loop_start_timer(child->loop, &child->deadline,
@@ -380,6 +383,7 @@ static struct bp_child *allocate(const struct bp_child_options *options)
     child->loop = options->loop;
     child->handlers = options->handlers;
     child->context = options->context;
+    child->fault_scope = bp_fault_scope();
     snprintf(child->stage, sizeof child->stage, "%s", options->stage);
     child->reaper = (struct bp_reaper){.loop = options->loop,
                                        .stage = child->stage,
@@ -408,6 +412,7 @@ int bp_child_start(const struct bp_child_options *options, struct bp_child **slo
                    struct bp_error *err)
 {
     struct bp_pipes pipes;
+    BP_AUTO_SCOPE uint32_t outer = bp_fault_enter(bp_fault_new_scope(options->stage));
     uint64_t started_ns = bp_clock_ns();
     struct bp_child *child = allocate(options);
     if (!child)

@@ -150,6 +150,7 @@ int bp_loop_watch(struct bp_loop *loop, struct bp_watch *watch, uint32_t events,
     if (bp_fault(BP_FAULT_epoll) || epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
         return bp_fail_errno(err, "cannot watch descriptor %d", watch->fd);
     watch->active = true;
+    watch->fault_scope = bp_fault_scope();
     return 0;
 }
 
@@ -202,6 +203,7 @@ int bp_loop_start_timer(struct bp_loop *loop, struct bp_timer *timer, uint64_t d
         reserve_timers(loop, 2 * loop->timer_capacity, err) < 0)
         return -1;
     timer->deadline_ns = deadline_ns;
+    timer->fault_scope = bp_fault_scope();
     sift_up(loop, ++loop->timer_count, timer);
     return 0;
 }
@@ -239,6 +241,7 @@ static void run_due_timers(struct bp_loop *loop, uint64_t now)
     while (loop->timer_count > 0 && loop->heap[1]->deadline_ns <= now) {
         struct bp_timer *timer = loop->heap[1];
         bp_loop_stop_timer(loop, timer);
+        BP_AUTO_SCOPE uint32_t outer = bp_fault_enter(timer->fault_scope);
         timer->expired(timer->context);
     }
 }
@@ -254,6 +257,18 @@ static void make_up(struct bp_loop *loop, uint64_t ran_ns, uint64_t expected_ns,
            bp_ns_to_ms(now - ran_ns) * 1e-3);
     for (uint32_t i = 1; i <= loop->timer_count; i++)
         loop->heap[i]->deadline_ns += now - ran_ns;
+}
+
+static void deliver_events(struct bp_loop *loop)
+{
+    for (int i = 0; i < loop->batch_size; i++) {
+        struct bp_watch *watch = loop->batch[i].data.ptr;
+        if (!watch)
+            continue;
+        BP_AUTO_SCOPE uint32_t outer = bp_fault_enter(watch->fault_scope);
+        watch->ready(watch->context, loop->batch[i].events);
+    }
+    loop->batch_size = 0;
 }
 
 int bp_loop_step(struct bp_loop *loop, struct bp_error *err)
@@ -272,12 +287,7 @@ int bp_loop_step(struct bp_loop *loop, struct bp_error *err)
     if (count < 0) /* stopped and continued: what is ready is not known, so nothing is late */
         return 0;
     loop->batch_size = count;
-    for (int i = 0; i < loop->batch_size; i++) {
-        struct bp_watch *watch = loop->batch[i].data.ptr;
-        if (watch)
-            watch->ready(watch->context, loop->batch[i].events);
-    }
-    loop->batch_size = 0;
+    deliver_events(loop);
     run_due_timers(loop, now);
     return 0;
 }

@@ -17,13 +17,15 @@ struct bp_watch {
     void (*ready)(void *context, uint32_t events);
     void *context;
     bool active;
+    uint32_t fault_scope; /* base/fault.h: that of whoever watches */
 };
 
 struct bp_timer {
     uint64_t deadline_ns; /* bp_clock_ns() */
     void (*expired)(void *context);
     void *context;
-    uint32_t heap_index; /* 1-based position, 0 = not running */
+    uint32_t heap_index;  /* 1-based position, 0 = not running */
+    uint32_t fault_scope; /* that of whoever started it */
 };
 
 #define BP_LOOP_BATCH 64

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "harness/supervise/loop.h"
 
 enum { TIMERS = 500 };
@@ -254,6 +255,55 @@ static void a_deadline_does_not_pass_while_stopped(void **state)
     bp_loop_close(&loop);
 }
 
+#ifdef BP_FAULT_INJECTION
+struct seen_scopes {
+    struct bp_loop *loop;
+    struct bp_watch watch;
+    uint32_t of_watch, of_timer;
+};
+
+static void see_at_watch(void *context, uint32_t events)
+{
+    struct seen_scopes *seen = context;
+    (void)events;
+    seen->of_watch = bp_fault_scope();
+    bp_loop_unwatch(seen->loop, &seen->watch);
+}
+
+static void see_at_timer(void *context)
+{
+    ((struct seen_scopes *)context)->of_timer = bp_fault_scope();
+}
+
+static void events_are_in_the_scope_of_whoever_waits(void **state)
+{
+    struct bp_loop loop;
+    struct bp_error err;
+    int ends[2];
+    struct seen_scopes seen = {.loop = &loop};
+    (void)state;
+    assert_int_equal(bp_loop_open(&loop, &err), 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    uint32_t watcher = bp_fault_new_scope("run"), sleeper = bp_fault_new_scope("judge");
+    seen.watch = (struct bp_watch){.fd = ends[0], .ready = see_at_watch, .context = &seen};
+    struct bp_timer timer = {.expired = see_at_timer, .context = &seen};
+    bp_fault_enter(watcher);
+    assert_int_equal(bp_loop_watch(&loop, &seen.watch, EPOLLIN, &err), 0);
+    bp_fault_enter(sleeper);
+    assert_int_equal(bp_loop_start_timer(&loop, &timer, bp_clock_ns(), &err), 0);
+    bp_fault_enter(BP_FAULT_SCOPE_HARNESS);
+    while (seen.watch.active || loop.timer_count > 0)
+        assert_int_equal(bp_loop_step(&loop, &err), 0);
+    assert_int_equal(seen.of_watch, watcher);
+    assert_int_equal(seen.of_timer, sleeper);
+    assert_int_equal(bp_fault_scope(), BP_FAULT_SCOPE_HARNESS);
+    bp_loop_close(&loop);
+    close(ends[0]);
+    close(ends[1]);
+}
+#endif
+
 int main(void)
 {
     signal(SIGHUP, SIG_DFL); /* these tests may have been started under nohup */
@@ -266,6 +316,9 @@ int main(void)
         cmocka_unit_test(terminal_that_is_gone_stops),
         cmocka_unit_test(terminal_that_is_gone_does_not_matter_under_nohup),
         cmocka_unit_test(a_deadline_does_not_pass_while_stopped),
+#ifdef BP_FAULT_INJECTION
+        cmocka_unit_test(events_are_in_the_scope_of_whoever_waits),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
