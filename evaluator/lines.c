@@ -1,5 +1,6 @@
 #include "evaluator/lines.h"
 
+#include <dlfcn.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <libelf.h>
@@ -7,6 +8,20 @@
 #include <string.h>
 
 #define MAX_DEPTH 64 /* of functions inlined into another */
+
+/* Not linked: with what it needs it is half of the libraries that every child would start with. */
+#define LIBRARY "libdw.so.1"
+#define FUNCTIONS(X)                                                                               \
+    X(dwarf_attr)                                                                                  \
+    X(dwarf_begin_elf) X(dwarf_child) X(dwarf_end) X(dwarf_filesrc) X(dwarf_formudata)             \
+        X(dwarf_get_units) X(dwarf_getsrc_die) X(dwarf_getsrcfiles) X(dwarf_haspc) X(dwarf_lineno) \
+            X(dwarf_linesrc) X(dwarf_siblingof) X(elf_end) X(elf_memory) X(elf_version)
+
+static struct {
+#define X(name) __typeof__(name) *name;
+    FUNCTIONS(X)
+#undef X
+} dw;
 
 static const char source_name[] = "kernel.hip";
 
@@ -37,12 +52,12 @@ static bool call_site(Dwarf_Die *unit, Dwarf_Die *scope, const char **file, int 
     Dwarf_Word index, value;
     Dwarf_Files *files;
     size_t count;
-    if (dwarf_formudata(dwarf_attr(scope, DW_AT_call_line, &attribute), &value) != 0 ||
-        dwarf_formudata(dwarf_attr(scope, DW_AT_call_file, &attribute), &index) != 0 ||
-        dwarf_getsrcfiles(unit, &files, &count) != 0 || index >= count)
+    if (dw.dwarf_formudata(dw.dwarf_attr(scope, DW_AT_call_line, &attribute), &value) != 0 ||
+        dw.dwarf_formudata(dw.dwarf_attr(scope, DW_AT_call_file, &attribute), &index) != 0 ||
+        dw.dwarf_getsrcfiles(unit, &files, &count) != 0 || index >= count)
         return false;
     *number = (int)value;
-    *file = dwarf_filesrc(files, index, NULL, NULL);
+    *file = dw.dwarf_filesrc(files, index, NULL, NULL);
     return *file != NULL;
 }
 
@@ -52,13 +67,13 @@ static uint32_t find_scopes(Dwarf_Die *unit, uint64_t address, Dwarf_Die scopes[
 {
     uint32_t depth = 0;
     Dwarf_Die die;
-    int more = dwarf_child(unit, &die);
+    int more = dw.dwarf_child(unit, &die);
     while (more == 0 && depth < MAX_DEPTH) {
-        if (dwarf_haspc(&die, address) > 0) {
+        if (dw.dwarf_haspc(&die, address) > 0) {
             scopes[depth] = die;
-            more = dwarf_child(&scopes[depth++], &die);
+            more = dw.dwarf_child(&scopes[depth++], &die);
         } else {
-            more = dwarf_siblingof(&die, &die);
+            more = dw.dwarf_siblingof(&die, &die);
         }
     }
     return depth;
@@ -68,9 +83,9 @@ static uint32_t find_scopes(Dwarf_Die *unit, uint64_t address, Dwarf_Die scopes[
 static bool find_in_unit(Dwarf_Die *unit, uint64_t address, struct bp_source_line *line)
 {
     int number;
-    Dwarf_Line *found = dwarf_getsrc_die(unit, address);
-    const char *file = found ? dwarf_linesrc(found, NULL, NULL) : NULL;
-    if (!file || dwarf_lineno(found, &number) != 0)
+    Dwarf_Line *found = dw.dwarf_getsrc_die(unit, address);
+    const char *file = found ? dw.dwarf_linesrc(found, NULL, NULL) : NULL;
+    if (!file || dw.dwarf_lineno(found, &number) != 0)
         return false;
     set_line(line, file, number);
     Dwarf_Die scopes[MAX_DEPTH];
@@ -84,18 +99,41 @@ static bool find_in_unit(Dwarf_Die *unit, uint64_t address, struct bp_source_lin
     return true;
 }
 
+int bp_lines_open(struct bp_error *err)
+{
+    static const struct {
+        const char *name;
+        void *place;
+    } functions[] = {
+#define X(name) {#name, &dw.name},
+        FUNCTIONS(X)
+#undef X
+    };
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+        return bp_fail(err, BP_ERR_UNAVAILABLE, "source lines: %.200s", dlerror());
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        void *function = dlsym(library, functions[i].name);
+        if (!function)
+            return bp_fail(err, BP_ERR_UNAVAILABLE, "source lines: " LIBRARY " has no %s",
+                           functions[i].name);
+        memcpy(functions[i].place, &function, sizeof function);
+    }
+    return 0;
+}
+
 void bp_lines_find(char *object, size_t size, uint64_t address, struct bp_source_line *line)
 {
     line->text[0] = '\0';
-    if (elf_version(EV_CURRENT) == EV_NONE)
+    if (dw.elf_version(EV_CURRENT) == EV_NONE)
         return;
-    Elf *elf = elf_memory(object, size);
-    Dwarf *dwarf = elf ? dwarf_begin_elf(elf, DWARF_C_READ, NULL) : NULL;
+    Elf *elf = dw.elf_memory(object, size);
+    Dwarf *dwarf = elf ? dw.dwarf_begin_elf(elf, DWARF_C_READ, NULL) : NULL;
     Dwarf_CU *cu = NULL;
     Dwarf_Die unit;
-    while (dwarf && dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &unit, NULL) == 0)
+    while (dwarf && dw.dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &unit, NULL) == 0)
         if (find_in_unit(&unit, address, line))
             break;
-    dwarf_end(dwarf);
-    elf_end(elf);
+    dw.dwarf_end(dwarf);
+    dw.elf_end(elf);
 }

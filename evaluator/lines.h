@@ -8,6 +8,9 @@
 
 #include "evaluator/messages.h"
 
+/* Opens the library that reads DWARF; before anything is found, and before the child is confined. */
+int bp_lines_open(struct bp_error *err) BP_MUST_CHECK;
+
 /* "kernel.hip:41": the line of the candidate's source, also where the instruction was inlined from a
  * header into it; a header's own when it was not. Empty when the object does not tell. */
 void bp_lines_find(char *object, size_t size, uint64_t address, struct bp_source_line *line);

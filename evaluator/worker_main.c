@@ -7,6 +7,7 @@
 
 #include "base/weaken.h"
 #include "evaluator/gpu_open.h"
+#include "evaluator/lines.h"
 #include "evaluator/look.h"
 #include "evaluator/stage.h"
 #include "sandbox/confine.h"
@@ -26,7 +27,7 @@ static const struct stage {
     {"judge", bp_stage_judge, NULL},
     {"probe", bp_stage_probe, NULL},
     {"gate", bp_stage_gate, NULL},
-    {"lines", bp_stage_lines, NULL},
+    {"lines", bp_stage_lines, bp_lines_open},
 };
 
 static int confine(const struct stage *stage, enum bp_policy_id policy,

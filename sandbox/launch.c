@@ -35,6 +35,8 @@ static uint64_t granted_namespaces;
 static bool prepared;
 /* Of children, so far: each is another user where it can be. */
 static uint32_t launches;
+/* What was ignored when it was found out; children must not go on with that. */
+static bool ignored[NSIG];
 /* Where it can be entered, all children share one: making one takes as long as all else of a sandbox,
  * and what cannot use sockets leaves nothing in it. Else -1, and each child gets its own. */
 static int shared_network = -1;
@@ -81,6 +83,13 @@ uint64_t bp_launch_namespaces(void)
     return granted_namespaces;
 }
 
+static void find_ignored_signals(void)
+{
+    struct sigaction action;
+    for (int number = 1; number < NSIG; number++)
+        ignored[number] = sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static void share_network(void)
 {
     struct bp_error err;
@@ -96,6 +105,7 @@ int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_err
     if (prctl(PR_SET_DUMPABLE, 0) < 0)
         return bp_fail_errno(err, "PR_SET_DUMPABLE");
     char names[BP_NAMESPACES_TEXT];
+    find_ignored_signals();
     granted_namespaces = bp_namespaces_probe();
     share_network();
     prepared = true;
@@ -185,12 +195,14 @@ static _Noreturn void child_fail(int failure_fd, const char *step, int error)
     _exit(written == (ssize_t)sizeof failure ? 126 : 127);
 }
 
-/* Ignored signals stay ignored over clone and exec, and so does the mask. */
+/* Ignored signals stay ignored over clone and exec, and so does the mask. What is caught is not: a
+ * call for each of all signals takes as long as the mounts. */
 static void reset_signals(void)
 {
     sigset_t none;
     for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL);
+        if (ignored[number])
+            signal(number, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }

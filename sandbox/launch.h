@@ -31,7 +31,8 @@ struct bp_launched {
 
 /* Once, before the first launch: this process becomes the reaper of orphaned descendants and not
  * dumpable, so that no child of the same user opens its pipes and memory through /proc; and the
- * namespaces this machine grants are found out (*layers: their names, at least 64 bytes). */
+ * namespaces this machine grants are found out (*layers: their names, at least 64 bytes). Signals that are
+ * ignored now are not in the children; what is ignored later stays so in them. */
 int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_error *err)
     BP_MUST_CHECK;
 

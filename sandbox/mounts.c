@@ -93,10 +93,9 @@ static int add_private(const char *path, uint64_t size_bytes, uid_t uid, gid_t g
                        struct bp_error *err)
 {
     char options[128];
-    unsigned long mode = MS_NOSUID | MS_NODEV | MS_NOEXEC | (size_bytes ? 0 : MS_RDONLY);
     snprintf(options, sizeof options, "size=%llu,nr_inodes=4096,mode=0700,uid=%u,gid=%u",
-             size_bytes ? (unsigned long long)size_bytes : 4096ULL, (unsigned)uid, (unsigned)gid);
-    if (mount("tmpfs", path, "tmpfs", mode, options) < 0)
+             (unsigned long long)size_bytes, (unsigned)uid, (unsigned)gid);
+    if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
         return bp_fail_errno(err, "tmpfs on %s (%s)", path, options);
     return 0;
 }
@@ -119,7 +118,8 @@ int bp_mounts_make(const struct bp_policy *policy, uint64_t flags, uint64_t size
     if (bp_weakened(BP_DEFENCE_root))
         return make_read_only("/", err) < 0
                    ? -1
-                   : add_private(BP_PRIVATE_DIRECTORY, size_bytes, uid, gid, err);
+                   : add_private(BP_PRIVATE_DIRECTORY, size_bytes ? size_bytes : 4096, uid, gid,
+                                 err);
     if (mount("tmpfs", STAGING, "tmpfs", MS_NOSUID, ROOT_OPTIONS) < 0)
         return bp_fail_errno(err, "tmpfs on " STAGING);
     if (add_files(policy, err) < 0)
@@ -127,9 +127,12 @@ int bp_mounts_make(const struct bp_policy *policy, uint64_t flags, uint64_t size
     mounts->fresh_proc = add_proc(flags);
     if (mkdir(STAGING BP_PRIVATE_DIRECTORY, 0755) < 0)
         return bp_fail_errno(err, "private directory");
-    if (make_read_only(STAGING, err) < 0 ||
-        add_private(STAGING BP_PRIVATE_DIRECTORY, size_bytes, uid, gid, err) < 0 ||
-        enter_root(err) < 0)
+    if (make_read_only(STAGING, err) < 0)
+        return -1;
+    /* Else an empty directory of the root, which nobody can write to, does as well. */
+    if (size_bytes && add_private(STAGING BP_PRIVATE_DIRECTORY, size_bytes, uid, gid, err) < 0)
+        return -1;
+    if (enter_root(err) < 0)
         return -1;
     mounts->own_root = true;
     return 0;
