@@ -1,6 +1,7 @@
 #include "harness/evolve/guard.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,6 +56,19 @@ void bp_guard_suspect(struct bp_session *session, enum bp_health_event event, co
     move(session, bp_slots_current(&session->slots), event, why);
 }
 
+BP_PRINTF(2, 3)
+static void say(struct bp_session *session, const char *format, ...)
+{
+    char text[BP_TEXT_LINE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    bp_log(BP_LOG_WARNING, "guard", "%s", text);
+    if (session->callbacks.waiting)
+        session->callbacks.waiting(session->callbacks.context, text);
+}
+
 static void quarantine(struct bp_session *session, struct bp_slot *slot, const char *why)
 {
     const struct bp_config *config = session->config;
@@ -64,10 +78,8 @@ static void quarantine(struct bp_session *session, struct bp_slot *slot, const c
     double pause_ms = bp_health_pause_ms(&slot->health, &pauses);
     slot->probe_ns = bp_clock_ns() + (uint64_t)(pause_ms * 1e6);
     if (bp_slots_any_healthy(&session->slots))
-        bp_log(BP_LOG_WARNING, "guard",
-               "device %s is quarantined (%.300s) and the run goes on without it; next probe after "
-               "%.3g s",
-               slot->device.name, slot->why, pause_ms / 1e3);
+        say(session, "device %s is quarantined (%.300s), the others go on; next probe after %.3g s",
+            slot->device.name, slot->why, pause_ms / 1e3);
 }
 
 /* The question was the probe. */
@@ -224,13 +236,9 @@ static int wait_in_quarantine(struct bp_session *session, const struct bp_slot *
 {
     uint64_t now = bp_clock_ns();
     double pause_ms = slot->probe_ns > now ? ceil(bp_ns_to_ms(slot->probe_ns - now)) : 0;
-    bool one = session->slots.count == 1;
-    char text[BP_TEXT_LINE];
-    snprintf(text, sizeof text, "%sdevice %s is quarantined (%.300s); next probe in %.3g s",
-             one ? "" : "no device is healthy; ", slot->device.name, slot->why, pause_ms / 1e3);
-    bp_log(BP_LOG_WARNING, "guard", "%s", text);
-    if (session->callbacks.waiting)
-        session->callbacks.waiting(session->callbacks.context, text);
+    say(session, "%sdevice %s is quarantined (%.300s); next probe in %.3g s",
+        session->slots.count > 1 ? "no device is healthy; " : "", slot->device.name, slot->why,
+        pause_ms / 1e3);
     bp_session_now(session, "waiting for device %s", slot->device.name);
     return bp_waiting_pause(session, pause_ms, err);
 }

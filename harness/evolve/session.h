@@ -47,7 +47,8 @@ struct bp_session_callbacks {
     /* For the record; may be null. */
     void (*device_changed)(void *context, const struct bp_device_change *change);
     void (*probed)(void *context, const struct bp_probe_record *probe);
-    /* Nothing goes on for a while; text is a line that says why and how long. May be null. */
+    /* Nothing goes on for a while, or goes on without a device; text is a line that says why and how
+     * long. May be null. */
     void (*waiting)(void *context, const char *text);
     void *context;
 };
