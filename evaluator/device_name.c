@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum suffix { NO_SUFFIX, INDEX, ARCHITECTURE };
+enum suffix { NO_SUFFIX, INDEX, ARCHITECTURE /* and perhaps an index */ };
 
 static const struct {
     const char *name;
@@ -42,14 +42,16 @@ static bool parse_index(const char *text, uint32_t *index)
     return true;
 }
 
-static bool parse_architecture(const char *text, char arch[BP_DEVICE_ARCH])
+static bool parse_architecture(const char *text, struct bp_device_name *name)
 {
     if (strncmp(text, "gfx", 3) != 0)
         return false;
     size_t length = 3 + strspn(text + 3, "0123456789abcdef");
-    if (length < 6 || text[length] || length >= BP_DEVICE_ARCH)
+    if (length < 6 || length >= BP_DEVICE_ARCH)
         return false;
-    memcpy(arch, text, length + 1);
+    if (text[length] && (text[length] != ':' || !parse_index(text + length + 1, &name->index)))
+        return false;
+    memcpy(name->arch, text, length);
     return true;
 }
 
@@ -60,7 +62,7 @@ static bool parse_suffix(const char *rest, struct bp_device_name *name)
         return *rest == '\0';
     if (*rest++ != ':')
         return false;
-    return suffix == INDEX ? parse_index(rest, &name->index) : parse_architecture(rest, name->arch);
+    return suffix == INDEX ? parse_index(rest, &name->index) : parse_architecture(rest, name);
 }
 
 int bp_device_name_parse(const char *text, struct bp_device_name *name, struct bp_error *err)
@@ -75,6 +77,6 @@ int bp_device_name_parse(const char *text, struct bp_device_name *name, struct b
     }
     return bp_fail(err, BP_ERR_USAGE,
                    "no device is named '%.60s' (valid: auto, cpu, hip:N, cuda:N, emu:ARCH such as "
-                   "emu:gfx1030)",
+                   "emu:gfx1030, emu:ARCH:N)",
                    text);
 }

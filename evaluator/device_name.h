@@ -1,4 +1,5 @@
-/* device_name.h: "cpu", "hip:0", "cuda:1", "emu:gfx1030": the device a user asks for. Pure. */
+/* device_name.h: "cpu", "hip:0", "cuda:1", "emu:gfx1030", "emu:gfx1030:1": the device a user asks for.
+ * Pure. */
 #ifndef BP_EVALUATOR_DEVICE_NAME_H
 #define BP_EVALUATOR_DEVICE_NAME_H
 
@@ -15,7 +16,8 @@ enum bp_device_kind {
 #define BP_DEVICE_ARCH 32
 struct bp_device_name {
     enum bp_device_kind kind;
-    uint32_t index;            /* of a GPU, as its library counts; else 0 */
+    uint32_t index;            /* of a GPU: which of those whose device nodes are there; of the
+                                  emulated one, to tell several apart; else 0 */
     char arch[BP_DEVICE_ARCH]; /* of the emulated one, "gfx1030"; else empty */
 };
 

@@ -14,13 +14,13 @@ static const struct {
     const char *visible;
     enum bp_gpu_kind kind;
 } libraries[BP_DEVICE_KIND_COUNT] = {
-    [BP_DEVICE_KIND_HIP] = {"HIP_VISIBLE_DEVICES", BP_GPU_AMD},
+    [BP_DEVICE_KIND_HIP] = {"ROCR_VISIBLE_DEVICES", BP_GPU_AMD},
     [BP_DEVICE_KIND_CUDA] = {"CUDA_VISIBLE_DEVICES", BP_GPU_NVIDIA},
     [BP_DEVICE_KIND_EMULATED] = {"HIP_VISIBLE_DEVICES", BP_GPU_AMD},
 };
 
 static struct {
-    bool opened;
+    bool opened, sees_one;
     struct bp_gpu_api api;
 } driver;
 
@@ -57,7 +57,7 @@ static void open_companions(void)
             return;
 }
 
-int bp_gpu_preload(enum bp_policy_id policy, struct bp_error *err)
+int bp_gpu_preload(enum bp_policy_id policy, bool sees_one, struct bp_error *err)
 {
     bool emulated = policy == BP_POLICY_RUN_EMULATED;
     enum bp_gpu_kind kind = policy == BP_POLICY_RUN_NVIDIA ? BP_GPU_NVIDIA : BP_GPU_AMD;
@@ -69,13 +69,18 @@ int bp_gpu_preload(enum bp_policy_id policy, struct bp_error *err)
     if (kind == BP_GPU_AMD)
         open_companions();
     driver.opened = true;
+    driver.sees_one = sees_one;
     return 0;
 }
 
 /* The libraries read their environment when they start, not when they are opened. */
-static void set_environment(const struct bp_device_name *name, const char *index)
+static void set_environment(const struct bp_device_name *name)
 {
+    bool first = driver.sees_one || name->kind == BP_DEVICE_KIND_EMULATED;
+    char index[16];
+    snprintf(index, sizeof index, "%u", first ? 0 : (unsigned)name->index);
     setenv(libraries[name->kind].visible, index, 1);
+    setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 1); /* that of the device nodes */
     if (name->kind == BP_DEVICE_KIND_EMULATED)
         setenv("BULLETPROOF_EMULATE", name->arch, 1);
 }
@@ -85,14 +90,12 @@ const struct bp_gpu_api *bp_gpu_open(const struct bp_device_name *name, struct b
     struct bp_gpu_api *api = &driver.api;
     int count = 0, device;
     char index[16];
-    snprintf(index, sizeof index, "%u", (unsigned)name->index);
-    const char *which = name->kind == BP_DEVICE_KIND_EMULATED ? name->arch : index;
     if (!driver.opened || api->kind != libraries[name->kind].kind) {
         bp_fail(err, BP_ERR_STATE, "this process was not started for a device of kind %s",
                 bp_device_kind_name(name->kind));
         return NULL;
     }
-    set_environment(name, index);
+    set_environment(name);
     int status = api->init(0);
     if (status == 0)
         status = api->device_count(&count);
@@ -100,8 +103,9 @@ const struct bp_gpu_api *bp_gpu_open(const struct bp_device_name *name, struct b
         status = bp_gpu_use(api, 0, &device);
     if (status == 0 && count > 0)
         return api;
+    snprintf(index, sizeof index, "%u", (unsigned)name->index);
     bp_fail(err, BP_ERR_UNAVAILABLE, "no device %s:%s: %s shows %d (%s, %d)",
-            bp_device_kind_name(name->kind), which, api->driver_library, count,
-            bp_gpu_error_name(api, status), status);
+            bp_device_kind_name(name->kind), name->arch[0] ? name->arch : index,
+            api->driver_library, count, bp_gpu_error_name(api, status), status);
     return NULL;
 }

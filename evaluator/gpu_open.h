@@ -8,8 +8,9 @@
 
 /* Before confinement: opens the library that stages under a policy use, the emulator before it where the
  * device is emulated, so that no file of theirs need be readable later. Does nothing for other
- * policies. BP_ERR_UNAVAILABLE. */
-int bp_gpu_preload(enum bp_policy_id policy, struct bp_error *err) BP_MUST_CHECK;
+ * policies. sees_one: this process will see one device's node alone (sandbox/confine.h), so that it is
+ * the library's first, whatever its number. BP_ERR_UNAVAILABLE. */
+int bp_gpu_preload(enum bp_policy_id policy, bool sees_one, struct bp_error *err) BP_MUST_CHECK;
 
 /* The device, alone, becomes device 0 of the library, which is started now. Null, with err, when it is
  * not to be had. */

@@ -49,7 +49,8 @@ static int begin(struct bp_channel *channel, const struct stage *stage, enum bp_
     channel->nonce = 0;
     channel->policy = policy;
     bool works = stage->serve != NULL; /* or is it the canary? */
-    if ((stage->open && stage->open(&err) < 0) || (works && bp_gpu_preload(policy, &err) < 0) ||
+    if ((stage->open && stage->open(&err) < 0) ||
+        (works && bp_gpu_preload(policy, bp_confine_sees_one(limits), &err) < 0) ||
         confine(stage, policy, limits, ready.sandbox, sizeof ready.sandbox, &err) < 0) {
         bp_channel_fail(channel, BP_VERDICT_INFRA, "%s", err.msg);
         return -1;

@@ -195,10 +195,18 @@ static void write_layers(uint64_t namespaces, const struct bp_mounts *mounts, in
              changed_user ? "uid," : "", landlock_abi);
 }
 
+/* A node that is not there AMD's library passes over; at one that it may not open it gives up. */
+bool bp_confine_sees_one(const struct bp_policy_limits *limits)
+{
+    return limits->device > 0 && (own_namespaces() & CLONE_NEWNS);
+}
+
 int bp_confine_layers(enum bp_policy_id id, const struct bp_policy_limits *limits, int control_fd,
                       char *layers, size_t layers_size, struct bp_error *err)
 {
-    const struct bp_policy *policy = bp_policy_get(id);
+    struct bp_policy_narrowed narrowed;
+    const struct bp_policy *policy =
+        bp_policy_narrow(id, bp_confine_sees_one(limits) ? limits->device : 0, &narrowed);
     struct bp_policy_limits resolved = bp_rlimits_resolve(policy, limits);
     uint64_t namespaces = own_namespaces();
     int in_user = (namespaces & CLONE_NEWUSER) != 0;

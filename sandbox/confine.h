@@ -23,6 +23,10 @@ struct bp_exit_report {
  * report. */
 int bp_confine_enter(int status_fd, struct bp_error *err) BP_MUST_CHECK;
 
+/* Whether this process is to see one device node alone of those that its policy has (limits->device): in
+ * a mount namespace of its own. Elsewhere it sees all of them, and the library is told which to use. */
+bool bp_confine_sees_one(const struct bp_policy_limits *limits);
+
 /* Everything but the filter: private mounts, sized tmpfs as working directory and TMPDIR, rlimits, uid
  * and capabilities, PDEATHSIG, no_new_privs, Landlock. The descriptors below BP_FD_STATUS become
  * close-on-exec and the process is not dumpable any more; it can still open its own

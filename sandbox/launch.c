@@ -46,7 +46,7 @@ struct plan {
     const char *path;
     char *argv[BP_POLICY_ARGC + 1];
     char *envp[ENVIRONMENT_MAX + 1];
-    char memory[24], file[24], cpu[24];
+    char memory[24], file[24], cpu[24], device[24];
     char namespaces[sizeof BP_NAMESPACES_VARIABLE + BP_NAMESPACES_TEXT];
     char directory[8 + BP_LAUNCH_SCRATCH];
     char user[sizeof BP_IDENTITY_VARIABLE + 16];
@@ -178,9 +178,11 @@ static void make_plan(struct plan *plan, const struct bp_launch_options *options
              (unsigned long long)options->limits.memory_bytes);
     snprintf(plan->file, sizeof plan->file, "%llu", (unsigned long long)options->limits.file_bytes);
     snprintf(plan->cpu, sizeof plan->cpu, "%u", options->limits.cpu_s);
+    snprintf(plan->device, sizeof plan->device, "%u", options->limits.device);
     const char *argv[BP_POLICY_ARGC] = {
         "bulletproof-worker", options->stage, bp_policy_name(options->policy),
-        plan->memory,         plan->file,     plan->cpu};
+        plan->memory,         plan->file,     plan->cpu,
+        plan->device};
     for (unsigned i = 0; i < BP_POLICY_ARGC; i++)
         plan->argv[i] = (char *)(uintptr_t)argv[i];
     fill_environment(plan, scratch[0] ? scratch : BP_PRIVATE_DIRECTORY, user);

@@ -1,6 +1,7 @@
 #include "sandbox/policy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,6 +52,7 @@ static const struct bp_policy_path amd_files[] = {
     {{"/dev/dri/renderD128", "/dev/dri/renderD129", "/dev/dri/renderD130", "/dev/dri/renderD131",
       "/dev/dri/renderD132", "/dev/dri/renderD133", "/dev/dri/renderD134", "/dev/dri/renderD135"},
      DEVICE,
+     true,
      true},
     {{"/sys/devices/virtual/kfd", "/sys/class/kfd", "/sys/module/amdgpu"}, TREE, true},
     {{"/sys/devices/system/cpu", "/sys/devices/system/node"}, TREE, false},
@@ -66,6 +68,7 @@ static const struct bp_policy_path nvidia_files[] = {
     {{"/dev/nvidia0", "/dev/nvidia1", "/dev/nvidia2", "/dev/nvidia3", "/dev/nvidia4",
       "/dev/nvidia5", "/dev/nvidia6", "/dev/nvidia7"},
      DEVICE,
+     true,
      true},
     {{"/dev/nvidia-uvm"}, DEVICE, true},
     {{"/dev/nvidia-uvm-tools"}, DEVICE, false},
@@ -175,6 +178,31 @@ const struct bp_policy *bp_policy_get(enum bp_policy_id id)
     return &policies[id];
 }
 
+_Static_assert(sizeof amd_files / sizeof *amd_files <= BP_POLICY_FILES &&
+                   sizeof nvidia_files / sizeof *nvidia_files <= BP_POLICY_FILES,
+               "room in struct bp_policy_narrowed");
+
+const struct bp_policy *bp_policy_narrow(enum bp_policy_id id, uint32_t device,
+                                         struct bp_policy_narrowed *room)
+{
+    const struct bp_policy *policy = &policies[id];
+    if (device == 0 || policy->file_count > BP_POLICY_FILES)
+        return policy;
+    *room = (struct bp_policy_narrowed){.policy = *policy};
+    room->policy.files = room->files;
+    for (unsigned i = 0; i < policy->file_count; i++) {
+        room->files[i] = policy->files[i];
+        if (!policy->files[i].numbered)
+            continue;
+        const char *first = policy->files[i].any[0];
+        snprintf(room->node, sizeof room->node, "%.*s%u", (int)strcspn(first, "0123456789"), first,
+                 device - 1);
+        memset(room->files[i].any, 0, sizeof room->files[i].any);
+        room->files[i].any[0] = room->node;
+    }
+    return &room->policy;
+}
+
 const char *bp_policy_name(enum bp_policy_id id)
 {
     return id < BP_POLICY_COUNT ? policies[id].name : "unknown";
@@ -192,11 +220,11 @@ static bool is_there(const struct bp_policy_path *row)
     return false;
 }
 
-const char *bp_policy_missing(enum bp_policy_id id)
+const char *bp_policy_missing(const struct bp_policy *policy)
 {
-    for (unsigned i = 0; i < policies[id].file_count; i++)
-        if (policies[id].files[i].required && !is_there(&policies[id].files[i]))
-            return policies[id].files[i].any[0];
+    for (unsigned i = 0; i < policy->file_count; i++)
+        if (policy->files[i].required && !is_there(&policy->files[i]))
+            return policy->files[i].any[0];
     return NULL;
 }
 
@@ -249,13 +277,15 @@ int bp_policy_limits_parse(int argc, char *const argv[], enum bp_policy_id *poli
     if (id == BP_POLICY_COUNT)
         return bp_fail(err, BP_ERR_USAGE, "no policy is named '%s'", argv[2]);
 
-    uint64_t memory_bytes, file_bytes, cpu_s;
+    uint64_t memory_bytes, file_bytes, cpu_s, device;
     if (parse_number(argv[3], UINT64_MAX, &memory_bytes) < 0 ||
         parse_number(argv[4], UINT64_MAX, &file_bytes) < 0 ||
-        parse_number(argv[5], UINT32_MAX, &cpu_s) < 0)
-        return bp_fail(err, BP_ERR_USAGE, "limits '%s %s %s' are not numbers", argv[3], argv[4],
-                       argv[5]);
+        parse_number(argv[5], UINT32_MAX, &cpu_s) < 0 ||
+        parse_number(argv[6], UINT32_MAX, &device) < 0)
+        return bp_fail(err, BP_ERR_USAGE, "limits '%s %s %s %s' are not numbers", argv[3], argv[4],
+                       argv[5], argv[6]);
     *policy = (enum bp_policy_id)id;
-    *limits = (struct bp_policy_limits){memory_bytes, file_bytes, (uint32_t)cpu_s};
+    *limits =
+        (struct bp_policy_limits){memory_bytes, file_bytes, (uint32_t)cpu_s, (uint32_t)device};
     return 0;
 }

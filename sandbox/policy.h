@@ -34,11 +34,13 @@ struct bp_policy_limits {
     uint64_t file_bytes;   /* RLIMIT_FSIZE and the size of the private tmpfs; a policy without
                               files has neither and ignores it */
     uint32_t cpu_s;        /* RLIMIT_CPU, a backstop behind the supervisor's deadline */
+    uint32_t device; /* one more than the number of the only device node that the child sees of
+                              those it uses one of (128 in renderD128, 1 in nvidia1); 0: all of them */
 };
 
 /* The worker's command line is {"bulletproof-worker", stage, policy name, memory_bytes, file_bytes,
- * cpu_s}: bp_launch writes it, this reads everything behind the stage. BP_ERR_USAGE. */
-#define BP_POLICY_ARGC 6
+ * cpu_s, device}: bp_launch writes it, this reads everything behind the stage. BP_ERR_USAGE. */
+#define BP_POLICY_ARGC 7
 int bp_policy_limits_parse(int argc, char *const argv[], enum bp_policy_id *policy,
                            struct bp_policy_limits *limits, struct bp_error *err) BP_MUST_CHECK;
 
@@ -48,6 +50,7 @@ struct bp_policy_path {
     const char *any[BP_POLICY_ALTERNATIVES]; /* symbolic links are followed */
     uint64_t rights;                         /* LANDLOCK_ACCESS_FS_*, as in sandbox/landlock.h */
     bool required;                           /* none of them there: refuse to start */
+    bool numbered; /* nodes of one kind, a device each: struct bp_policy_limits' device chooses */
 };
 
 struct bp_policy {
@@ -66,9 +69,22 @@ struct bp_policy {
 
 const struct bp_policy *bp_policy_get(enum bp_policy_id id);
 
-/* What the policy requires and this process cannot use (its alternatives' first name; errno says why), or
- * null. */
-const char *bp_policy_missing(enum bp_policy_id id);
+/* A policy with one device alone. */
+#define BP_POLICY_FILES 16
+struct bp_policy_narrowed {
+    struct bp_policy policy;
+    struct bp_policy_path files[BP_POLICY_FILES];
+    char node[64];
+};
+
+/* The policy with no other numbered node than that of `device` (as in struct bp_policy_limits), kept in
+ * room; the policy itself where that is 0. */
+const struct bp_policy *bp_policy_narrow(enum bp_policy_id id, uint32_t device,
+                                         struct bp_policy_narrowed *room);
+
+/* What the policy requires and this process cannot use (its alternatives' first name, valid until the
+ * policy's end; errno says why), or null. */
+const char *bp_policy_missing(const struct bp_policy *policy);
 
 /* The groups that own the policy's device nodes, which a child of root keeps: nobody alone may not open
  * most of them. Returns how many, at most BP_POLICY_GROUPS. */

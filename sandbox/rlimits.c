@@ -20,6 +20,7 @@ struct bp_policy_limits bp_rlimits_resolve(const struct bp_policy *policy,
         limits.file_bytes = given->file_bytes;
     if (given->cpu_s)
         limits.cpu_s = given->cpu_s;
+    limits.device = given->device;
     return limits;
 }
 

@@ -111,16 +111,19 @@ static int check_dtype(struct loader *loader)
                         loader->config->dtype, list);
 }
 
-static int check_device(struct loader *loader)
+static int check_devices(struct loader *loader)
 {
     const struct bp_config *config = loader->config;
-    struct bp_device_name name;
+    const char *key = bp_yaml_find(loader->root, "devices") ? "devices" : "device";
+    struct bp_device_list list;
     struct bp_error why;
-    if (bp_device_name_parse(config->device, &name, &why) < 0) /* auto */
+    if (strcmp(config->device, "auto") == 0)
         return 0;
-    if (bp_kernel_head_check_target(&config->head, config->device, name.kind, &why) == 0)
+    if (bp_device_list_parse(config->device, &list, &why) == 0 &&
+        bp_kernel_head_check_target(&config->head, list.devices[0].name,
+                                    list.devices[0].parsed.kind, &why) == 0)
         return 0;
-    return bp_yaml_fail(loader->path, line_of_key(loader, "device"), loader->err, "%s", why.msg);
+    return bp_yaml_fail(loader->path, line_of_key(loader, key), loader->err, "%s", why.msg);
 }
 
 /* Starts the baseline from the kernel's default, as values, because an overridden list has other
@@ -187,7 +190,7 @@ static int load_kernel(struct loader *loader, const char *source, size_t source_
     if (bp_kernel_head_parse(config->kernel, config->source, config->source_bytes, &config->head,
                              loader->err) < 0)
         return -1;
-    if (check_dtype(loader) < 0 || check_device(loader) < 0)
+    if (check_dtype(loader) < 0 || check_devices(loader) < 0)
         return -1;
     return apply_space(loader);
 }

@@ -4,12 +4,13 @@
 
 #include <stdio.h>
 
+#include "evaluator/device_list.h"
 #include "harness/config/kernel_head.h"
 
 struct bp_config {
     char kernel[4096]; /* path of the source; relative to the config file's directory */
     char dtype[16];    /* "f16", "bf16", "f32" */
-    char device[64];   /* "auto", "cpu", "hip:N", "cuda:N", "emu:ARCH" */
+    char device[BP_DEVICE_LIST_TEXT]; /* "auto", or as of device_list.h; `devices` comes here too */
     char suite[64];
     char strategy[64]; /* strategy.name */
     char output[4096]; /* parent of the run directories; relative to the working directory */

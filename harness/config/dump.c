@@ -55,7 +55,7 @@ static int add_value(const struct bp_setting *setting, const struct bp_config *c
 static bool is_dumped(const struct bp_setting *setting, const char *section)
 {
     return strcmp(setting->section, section) == 0 && bp_setting_has_field(setting) &&
-           strcmp(setting->key, "output") != 0;
+           setting->type != BP_SETTING_TEXTS && strcmp(setting->key, "output") != 0;
 }
 
 static int add_settings(const struct bp_config *config, const char *section, struct bp_buffer *json,

@@ -14,6 +14,8 @@ static const char *type_name(enum bp_setting_type type)
         return "number";
     case BP_SETTING_TEXT:
         return "text";
+    case BP_SETTING_TEXTS:
+        return "list of texts";
     case BP_SETTING_WORDS:
         return "list of words";
     case BP_SETTING_KNOBS:

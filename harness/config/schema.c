@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "evaluator/device_name.h"
 #include "evaluator/gates.h"
 #include "evaluator/statistics.h"
 #include "evaluator/suite.h"
@@ -56,11 +55,13 @@ static void layer_choices(const char *names[BP_SETTING_CHOICES])
     names[BP_LAYER_COUNT] = NULL;
 }
 
+/* What is wrong with a list check_devices of config.c says better. */
 static bool valid_device(const char *text)
 {
     struct bp_device_name name;
     struct bp_error ignored;
-    return strcmp(text, "auto") == 0 || bp_device_name_parse(text, &name, &ignored) == 0;
+    return strcmp(text, "auto") == 0 || strchr(text, ',') ||
+           bp_device_name_parse(text, &name, &ignored) == 0;
 }
 
 #define FIELD(member)                                                                              \
@@ -99,10 +100,14 @@ const struct bp_setting bp_settings[] = {
     {"", "dtype", TEXT(dtype, "f16"), .choices = dtype_choices,
      .doc = "element type of q, k, v and o; one that the kernel declares"},
     {"", "device", TEXT(device, "auto"), .valid = valid_device,
-     .forms = "auto, cpu, hip:N, cuda:N, emu:ARCH",
-     .doc = "where candidates run; auto is the first of hip:0, cuda:0 and cpu that is there and "
-            "that the "
-            "kernel declares as a target"},
+     .forms = "auto, cpu, hip:N, cuda:N, emu:ARCH, emu:ARCH:N",
+     .doc =
+         "where candidates run; auto is the first of hip:0, cuda:0 and cpu that answers and that "
+         "the kernel declares as a target; several, separated by commas, are as in `devices`"},
+    {"", "devices", .type = BP_SETTING_TEXTS, FIELD(device), .fallback = "[]",
+     .valid = valid_device, .forms = "as `device`, at most 16 of one kind and architecture",
+     .doc = "in place of `device`: candidates take turns on those that are healthy "
+            "(docs/operations.md)"},
     {"", "suite", TEXT(suite, "quick"), .choices = suite_choices,
      .forms = "quick, full, tiny, bench, or the name of one shape",
      .doc = "the shapes that are judged and timed"},
@@ -327,6 +332,28 @@ static int store_text(const struct bp_setting *setting, const char *path,
     return 0;
 }
 
+static int store_texts(const struct bp_setting *setting, const char *path,
+                       const struct bp_yaml_node *node, struct bp_config *config,
+                       struct bp_error *err)
+{
+    char *to = field(setting, config);
+    size_t used = 0;
+    if (node->kind != BP_YAML_SEQUENCE || !node->child)
+        return fail_expected(setting, path, node, "a list of texts", err);
+    for (const struct bp_yaml_node *item = node->child; item; item = item->next) {
+        if (!bp_yaml_is_text(item) || strchr(item->text, ','))
+            return fail_expected(setting, path, item, "a text without a comma", err);
+        if (check_text(setting, path, item, err) < 0)
+            return -1;
+        int length = snprintf(to + used, setting->size - used, "%s%s", used ? "," : "", item->text);
+        used += (size_t)length;
+        if (used >= setting->size)
+            return bp_yaml_fail(path, item->line, err, "'%s' is longer than %zu characters",
+                                setting->key, setting->size - 1);
+    }
+    return 0;
+}
+
 static int store_words(const struct bp_setting *setting, const char *path,
                        const struct bp_yaml_node *node, struct bp_config *config,
                        struct bp_error *err)
@@ -359,6 +386,8 @@ int bp_setting_store(const struct bp_setting *setting, const char *path,
         return store_real(setting, path, node, config, err);
     case BP_SETTING_TEXT:
         return store_text(setting, path, node, config, err);
+    case BP_SETTING_TEXTS:
+        return store_texts(setting, path, node, config, err);
     case BP_SETTING_WORDS:
         return store_words(setting, path, node, config, err);
     default:
@@ -461,10 +490,20 @@ static int check_required(const char *path, const struct bp_yaml_node *root, str
     return 0;
 }
 
+/* A field that two keys set would be the later one's. */
+static int check_doubled(const char *path, const struct bp_yaml_node *root, struct bp_error *err)
+{
+    const struct bp_yaml_node *list = bp_yaml_find(root, "devices");
+    if (!list || !bp_yaml_find(root, "device"))
+        return 0;
+    return bp_yaml_fail(path, list->key_line, err,
+                        "'devices' is given beside 'device': leave out one");
+}
+
 int bp_schema_read(const char *path, const struct bp_yaml_node *root, struct bp_config *config,
                    struct bp_error *err)
 {
     if (read_section(path, "", root, config, err) < 0)
         return -1;
-    return check_required(path, root, err);
+    return check_doubled(path, root, err) < 0 ? -1 : check_required(path, root, err);
 }

@@ -11,8 +11,10 @@
 enum bp_setting_type {
     BP_SETTING_U32,
     BP_SETTING_U64,
-    BP_SETTING_REAL,  /* double */
-    BP_SETTING_TEXT,  /* char array */
+    BP_SETTING_REAL, /* double */
+    BP_SETTING_TEXT, /* char array */
+    BP_SETTING_TEXTS, /* list of texts; char array, joined by commas. Another way to write the setting of
+                         type TEXT with the same field, which alone is dumped */
     BP_SETTING_WORDS, /* list of words; uint32_t, a set: bit i is choice i */
     BP_SETTING_KNOBS, /* mapping knob → list of integers; no field: applied to the kernel's head */
     BP_SETTING_VALUES,      /* mapping knob → integer; likewise */

@@ -43,7 +43,7 @@ static void fill_block(struct bp_attendant *attendant, struct bp_status_block *b
     const struct bp_session *session = &run->session;
     *block = (struct bp_status_block){
         .dir = attendant->run->dir,
-        .device = session->device.title,
+        .device = session->slots.title,
         .activity = session->activity,
         .children = session->loop.child_count,
         .safety = &run->ledger.safety,

@@ -176,11 +176,12 @@ static json_t *failed_json(const struct bp_match_result *result)
 json_t *bp_duel_json(const struct bp_duel *duel, uint32_t shapes)
 {
     const struct bp_match_result *result = &duel->result;
-    return json_pack("{s:I, s:I, s:s, s:o, s:o, s:b, s:o}", "challenger",
+    return json_pack("{s:I, s:I, s:s, s:s, s:o, s:o, s:b, s:o}", "challenger",
                      (json_int_t)duel->challenger, "incumbent", (json_int_t)duel->incumbent,
-                     "outcome", bp_verdict_name(result->outcome.verdict), "message",
-                     bp_json_text(result->outcome.message), "failed", failed_json(result),
-                     "promoted", duel->promoted, "measured", measured_json(duel, shapes));
+                     "device", result->device, "outcome", bp_verdict_name(result->outcome.verdict),
+                     "message", bp_json_text(result->outcome.message), "failed",
+                     failed_json(result), "promoted", duel->promoted, "measured",
+                     measured_json(duel, shapes));
 }
 
 static int read_medians(json_t *list, double *medians, struct bp_error *err)
@@ -215,19 +216,20 @@ static int read_duel(json_t *json, struct bp_duel *duel, struct bp_error *err)
 {
     json_error_t error;
     struct bp_outcome *outcome = &duel->result.outcome;
-    const char *verdict, *message, *side;
+    const char *verdict, *message, *side, *device = "";
     json_int_t challenger, incumbent;
     json_t *measured, *failed;
     int promoted;
     *duel = (struct bp_duel){0};
-    if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s:s, s:s, s:o, s:b, s:o}", "challenger",
-                       &challenger, "incumbent", &incumbent, "outcome", &verdict, "message",
-                       &message, "failed", &failed, "promoted", &promoted, "measured",
+    if (json_unpack_ex(json, &error, 0, "{s:I, s:I, s?s, s:s, s:s, s:o, s:b, s:o}", "challenger",
+                       &challenger, "incumbent", &incumbent, "device", &device, "outcome", &verdict,
+                       "message", &message, "failed", &failed, "promoted", &promoted, "measured",
                        &measured) < 0)
         return fail_event(&error, "match", err);
     duel->challenger = (uint32_t)challenger;
     duel->incumbent = (uint32_t)incumbent;
     duel->promoted = promoted;
+    snprintf(duel->result.device, sizeof duel->result.device, "%s", device);
     side = json_string_value(failed);
     if (side && strcmp(side, "incumbent") == 0)
         duel->result.failed_side = BP_RING_B;

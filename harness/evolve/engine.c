@@ -136,6 +136,8 @@ static int create(struct engine *engine, struct bp_error *err)
     bp_progress_say(&run->progress, "run directory %s", run->dir);
     if (bp_recorder_create(&run->recorder, run->dir, config, err) < 0)
         return -1;
+    /* A resumed run goes on where it began, also when "auto" would choose another by then. */
+    bp_slots_names(&run->session.slots, engine->config.device, sizeof engine->config.device);
     return bp_run_facts_write(run->recorder.store, config, run->session.parallel, err);
 }
 

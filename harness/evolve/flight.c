@@ -87,8 +87,9 @@ void bp_flight_describe_compile(const struct bp_session *session,
         .define_count = evaluation->knob_count,
         .defines = evaluation->knobs,
     };
-    memcpy(options->device, session->device.name, sizeof options->device);
-    memcpy(options->arch, session->device.arch, sizeof options->arch);
+    const struct bp_session_device *device = bp_session_device(session);
+    memcpy(options->device, device->name, sizeof options->device);
+    memcpy(options->arch, device->arch, sizeof options->arch);
 }
 
 static void start_compile(struct bp_session *session, struct bp_flight *flight, uint32_t lane)
@@ -205,7 +206,7 @@ static int prepare_beside(struct bp_session *session, struct bp_flight *flights,
     for (uint32_t i = 0; i < count; i++)
         open_trial(session, &flights[i], i);
     for (uint32_t i = 0; session->more_to_come && i < session->parallel; i++)
-        bp_spare_fill(&session->spares[i], &session->children, session->device.arch);
+        bp_spare_fill(&session->spares[i], &session->children, bp_session_device(session)->arch);
     return 0;
 }
 
@@ -269,6 +270,9 @@ static int run_trial(struct bp_session *session, struct bp_flight *flight, struc
 int bp_flight_try(struct bp_session *session, struct bp_flight *flight, struct bp_error *err)
 {
     struct bp_outcome ring;
+    if (bp_guard_take(session, BP_TURN_TRIAL, err) < 0)
+        return -1;
+    bp_session_name_device(session, flight->candidate->evaluation);
     uint64_t asked_ns = bp_clock_ns();
     if (bp_flight_take_ring(session, BP_RING_A, &ring, err) < 0)
         return -1;

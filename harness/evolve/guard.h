@@ -1,16 +1,15 @@
-/* guard.h: keeps candidates off a device that is not known to be well (supervise/health.h). Part of a
- * session. */
+/* guard.h: keeps candidates off devices that are not known to be well (supervise/health.h). Part of a
+ * session. With several devices one that fails its probe is left alone, and probed again between
+ * candidates when its pause is over; only when none is well the session waits. */
 #ifndef BP_HARNESS_EVOLVE_GUARD_H
 #define BP_HARNESS_EVOLVE_GUARD_H
 
-#include "harness/supervise/health.h"
+#include "harness/evolve/slots.h"
 #include "harness/supervise/outcome.h"
 
 struct bp_session;
 
 struct bp_guard {
-    struct bp_health health;
-    char why[BP_TEXT_LINE]; /* it is not healthy */
     int object_fd; /* owned: the known-good kernel, compiled at the first need; -1 before */
     uint64_t object_bytes;
 };
@@ -18,13 +17,22 @@ struct bp_guard {
 void bp_guard_open(struct bp_session *session);
 void bp_guard_close(struct bp_session *session);
 
-/* Something happened on the device: nothing may run on it before bp_guard_clear. */
+/* Something happened on the current device: nothing may run on it before a probe has passed. */
 void bp_guard_suspect(struct bp_session *session, enum bp_health_event event, const char *why);
 
-/* Waits until the device is healthy: probes it, and as long as probes fail leaves it alone for longer
- * and longer, saying so. *first is the outcome of the first probe (PASS too when none was needed).
- * -1 only as in waiting.h. */
+/* A device of several did not answer when it was asked what it is: as if a probe had failed. */
+void bp_guard_absent(struct bp_session *session, struct bp_slot *slot, const char *why);
+
+/* Probes the current device if it is suspect; *first is the outcome (PASS when none was needed). Then,
+ * where no device is healthy, leaves them alone for longer and longer, saying so, and probes again until
+ * one is. -1 only as in waiting.h. */
 int bp_guard_clear(struct bp_session *session, struct bp_outcome *first, struct bp_error *err)
+    BP_MUST_CHECK;
+
+/* Before something runs on a device: the next healthy one in turn becomes the current one, and the
+ * bench's, after those whose pause is over were probed. Waits as bp_guard_clear. -1 only as in
+ * waiting.h. */
+int bp_guard_take(struct bp_session *session, enum bp_turn turn, struct bp_error *err)
     BP_MUST_CHECK;
 
 #endif

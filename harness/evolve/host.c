@@ -38,7 +38,7 @@ void bp_host_describe(struct bp_host *host)
 /* Asks the compile stage's policy, so that what is found here is what that stage may use. */
 int bp_host_check_compiler(struct bp_error *err)
 {
-    const char *missing = bp_policy_missing(BP_POLICY_COMPILE_CPU);
+    const char *missing = bp_policy_missing(bp_policy_get(BP_POLICY_COMPILE_CPU));
     if (!missing)
         return 0;
     return bp_fail(err, BP_ERR_USAGE,

@@ -208,6 +208,9 @@ static int load_config(struct replay *replay, struct bp_error *err)
     if (bp_config_parse("replay.json", text, strlen(text), bundle->source, bundle->source_bytes,
                         &replay->config, err) < 0)
         return -1;
+    /* Of several devices the one on which it happened. */
+    snprintf(replay->config.device, sizeof replay->config.device, "%s",
+             replay->then->setting.device);
     replay->config.retry.attempts = 1; /* a second attempt would have other inputs */
     replay->config.parallel = 1;
     replay->config.allow_degraded = replay->options->allow_degraded;

@@ -189,6 +189,8 @@ static void adopt(struct bp_evaluation *evaluation, struct bp_evaluation *record
 {
     memcpy(evaluation->object_hash, recorded->object_hash, sizeof evaluation->object_hash);
     memcpy(evaluation->device_name, recorded->device_name, sizeof evaluation->device_name);
+    memcpy(evaluation->device_kind, recorded->device_kind, sizeof evaluation->device_kind);
+    memcpy(evaluation->device_arch, recorded->device_arch, sizeof evaluation->device_arch);
     memcpy(evaluation->device_driver, recorded->device_driver, sizeof evaluation->device_driver);
     memcpy(evaluation->sandbox, recorded->sandbox, sizeof evaluation->sandbox);
     evaluation->attempt_count = recorded->attempt_count;

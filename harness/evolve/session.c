@@ -12,8 +12,8 @@
 #include "base/persist.h"
 #include "harness/evolve/gates.h"
 #include "harness/evolve/retry.h"
+#include "harness/evolve/roll_call.h"
 #include "harness/supervise/canary.h"
-#include "harness/supervise/describe.h"
 #include "harness/supervise/policies.h"
 
 #define CLOSE_TIMEOUT_NS 2000000000u
@@ -28,9 +28,14 @@ void bp_session_now(struct bp_session *session, const char *fmt, ...)
 
 /* ---- opening ---- */
 
+const struct bp_session_device *bp_session_device(const struct bp_session *session)
+{
+    return &session->slots.list[session->slots.current].device;
+}
+
 static enum bp_device_class class_of(const struct bp_session *session)
 {
-    return bp_device_kind_class(session->device.parsed.kind);
+    return bp_device_kind_class(bp_session_device(session)->parsed.kind);
 }
 
 /* Beyond the last cache of any GPU there is. What an emulator needs for a call is in no cache, and every
@@ -124,9 +129,10 @@ static int open_bench(struct opening *opening, struct bp_error *err)
         .ceilings = session->ceilings,
         .run_key = *opening->run_key,
     };
-    options.kind = session->device.parsed.kind;
-    memcpy(options.device, session->device.name, sizeof options.device);
-    memcpy(options.arch, session->device.arch, sizeof options.arch);
+    const struct bp_session_device *device = bp_session_device(session);
+    options.kind = device->parsed.kind;
+    memcpy(options.device, device->name, sizeof options.device);
+    memcpy(options.arch, device->arch, sizeof options.arch);
     return bp_bench_open(&options, &session->bench, err);
 }
 
@@ -179,9 +185,10 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
     bp_host_describe(&session->host);
     if (bp_session_dtype(config, &session->dtype, err) < 0)
         return -1;
-    if (bp_session_device_choose(config, &session->host, &session->device, err) < 0 ||
-        resolve_suite(session, err) < 0 ||
-        bp_launch_find_worker(session->worker_path, sizeof session->worker_path, err) < 0)
+    struct bp_device_asker asker = {bp_device_ask, session->worker_path};
+    if (bp_launch_find_worker(session->worker_path, sizeof session->worker_path, err) < 0 ||
+        bp_session_devices_choose(config, &session->host, &asker, &session->slots, err) < 0 ||
+        resolve_suite(session, err) < 0)
         return -1;
     apply_limits(session);
     return 0;
@@ -191,28 +198,11 @@ int bp_session_init(struct bp_session *session, const struct bp_config *config,
 static int check_sandbox(struct bp_session *session, struct bp_error *err)
 {
     struct bp_canary_report report;
-    if (bp_canary_run(&session->children, bp_policies_used(session->device.parsed.kind), &report,
-                      err) < 0)
+    if (bp_canary_run(&session->children, bp_policies_used(bp_session_device(session)->parsed.kind),
+                      &report, err) < 0)
         return -1;
     return bp_canary_insist(&report, session->config->sandbox_require,
                             session->config->allow_degraded, err);
-}
-
-/* The CPU device's facts are the host's; others are asked, which shows that they are there and well. */
-static int ask_device(struct bp_session *session, struct bp_error *err)
-{
-    struct bp_session_device *device = &session->device;
-    struct bp_msg_device_result facts;
-    if (class_of(session) == BP_DEVICE_CLASS_CPU)
-        return 0;
-    if (bp_device_describe(&session->children, device->name, device->parsed.kind, &facts, err) < 0)
-        return -1;
-    memcpy(device->arch, facts.arch, sizeof device->arch);
-    memcpy(device->title, facts.title, sizeof device->title);
-    bp_log(BP_LOG_INFO, "session", "device %s: %s, %s, %s, %llu of %llu MiB free", device->name,
-           facts.title, facts.arch, facts.driver, (unsigned long long)(facts.free_bytes >> 20),
-           (unsigned long long)(facts.memory_bytes >> 20));
-    return 0;
 }
 
 static int open_loop(void *loop, struct bp_error *err)
@@ -232,7 +222,7 @@ int bp_session_open(struct bp_session *session, const struct bp_key *run_key, st
     struct opening opening = {.session = session, .run_key = run_key};
     if (bp_persist("session", open_loop, &session->loop, err) < 0 ||
         (callbacks->opened && callbacks->opened(callbacks->context, err) < 0) ||
-        check_sandbox(session, err) < 0 || ask_device(session, err) < 0 ||
+        check_sandbox(session, err) < 0 || bp_roll_call(session, err) < 0 ||
         insist(&opening, open_bench, err) < 0 || prepare_masters(session, err) < 0) {
         bp_session_close(session);
         return -1;
@@ -272,12 +262,18 @@ void bp_session_seek(struct bp_session *session, const struct bp_secret_position
     session->matches = position->matches;
 }
 
+void bp_session_name_device(const struct bp_session *session, struct bp_evaluation *evaluation)
+{
+    const struct bp_session_device *device = bp_session_device(session);
+    memcpy(evaluation->device_name, device->title, sizeof evaluation->device_name);
+    memcpy(evaluation->device_kind, device->name, sizeof evaluation->device_kind);
+    memcpy(evaluation->device_arch, device->arch, sizeof evaluation->device_arch);
+}
+
 void bp_session_describe(const struct bp_session *session, struct bp_evaluation *evaluation)
 {
     evaluation->dtype = session->dtype;
-    memcpy(evaluation->device_name, session->device.title, sizeof evaluation->device_name);
-    memcpy(evaluation->device_kind, session->device.name, sizeof evaluation->device_kind);
-    memcpy(evaluation->device_arch, session->device.arch, sizeof evaluation->device_arch);
+    bp_session_name_device(session, evaluation);
     memcpy(evaluation->suite, session->suite.name, sizeof evaluation->suite);
 }
 
@@ -469,6 +465,8 @@ static int play(struct bp_session *session, struct bp_match_options *options,
         if (result->outcome.verdict != BP_VERDICT_PASS)
             return 0;
     }
+    if (bp_guard_take(session, BP_TURN_MATCH, err) < 0)
+        return -1;
     bp_session_position(session, &began);
     options->number = ++session->matches;
     if (bp_match_start(options, &match, &why) < 0) {

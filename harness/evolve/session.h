@@ -1,4 +1,4 @@
-/* session.h: a device, a suite and everything made for them, ready to evaluate candidates; what
+/* session.h: its devices, a suite and everything made for them, ready to evaluate candidates; what
  * `eval` and `evolve` share. Calls here run the event loop until their work is done or a signal asks
  * to stop (BP_ERR_INTERRUPTED); other events are served meanwhile. */
 #ifndef BP_HARNESS_EVOLVE_SESSION_H
@@ -47,7 +47,8 @@ struct bp_session_callbacks {
     /* For the record; may be null. */
     void (*device_changed)(void *context, const struct bp_device_change *change);
     void (*probed)(void *context, const struct bp_probe_record *probe);
-    /* Nothing goes on for a while; text is a line that says why and how long. May be null. */
+    /* Nothing goes on for a while, or goes on without a device; text is a line that says why and how
+     * long. May be null. */
     void (*waiting)(void *context, const char *text);
     void *context;
 };
@@ -78,7 +79,7 @@ struct bp_session {
     enum bp_dtype dtype;
     uint32_t threads, parallel;
     uint64_t ring_bytes;
-    struct bp_session_device device;
+    struct bp_slots slots; /* its devices; what runs on one, runs on the one whose turn it is */
     char worker_path[4096];
     char activity[BP_TEXT_SHORT]; /* what goes on now, for a person who asks */
     uint64_t draws;
@@ -112,8 +113,12 @@ void bp_session_now(struct bp_session *session, const char *fmt, ...) BP_PRINTF(
 /* Kills what still runs and waits until it is reaped (two seconds at most). May be repeated. */
 void bp_session_close(struct bp_session *session);
 
-/* Sets what the session knows of an evaluation before it starts: device, suite, dtype, hashes. */
+/* Sets what the session knows of an evaluation before it starts: device, suite, dtype, hashes. The device
+ * is the one used last, until the evaluation runs on one itself. */
 void bp_session_describe(const struct bp_session *session, struct bp_evaluation *evaluation);
+/* The device used last. */
+const struct bp_session_device *bp_session_device(const struct bp_session *session);
+void bp_session_name_device(const struct bp_session *session, struct bp_evaluation *evaluation);
 
 /* Compiles the candidates (at most session->parallel) at once, then tries them one after the other; each
  * ends with a verdict. */
@@ -135,7 +140,7 @@ struct bp_match_rules {
     uint32_t chances[2]; /* the failure of a side's own that stands, by BP_RING_A and BP_RING_B */
 };
 
-/* Plays a match; a and b must have objects and timings. Failures of ours and of the device are retried
+/* Plays a match, both sides on one device; a and b must have objects and timings. Failures of ours and of the device are retried
  * as those of evaluations are. A failure of a side's own is played again until it is the one that
  * stands: then result->outcome says why, failed_side whose it is, and nobody has won. When a fails it,
  * that is in its evidence. */

@@ -43,7 +43,7 @@ static int dump_configs(const struct bp_session *session, struct bp_replay_setti
     if (!resolved)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a config");
     *resolved = *session->config; /* borrows what the config owns */
-    memcpy(resolved->device, session->device.name, sizeof session->device.name);
+    bp_slots_names(&session->slots, resolved->device, sizeof resolved->device);
     resolved->threads = session->threads;
     resolved->parallel = session->parallel;
     if (dump(resolved, BP_CONFIG_DUMP_SETTINGS, &setting->config, err) < 0)
@@ -62,8 +62,8 @@ int bp_setting_of(const struct bp_session *session, struct bp_replay_setting *se
                                           .lanes = session->parallel};
     snprintf(setting->version, sizeof setting->version, "%s", BP_VERSION);
     memcpy(setting->cpu, session->host.cpu_name, sizeof setting->cpu);
-    memcpy(setting->device, session->device.name, sizeof setting->device);
-    memcpy(setting->arch, session->device.arch, sizeof setting->arch);
+    memcpy(setting->device, bp_session_device(session)->name, sizeof setting->device);
+    memcpy(setting->arch, bp_session_device(session)->arch, sizeof setting->arch);
     if (uname(&system) == 0)
         snprintf(setting->kernel, sizeof setting->kernel, "%s %s", system.sysname, system.release);
     if (hash_worker(session->worker_path, setting->worker_sha256, err) < 0 ||

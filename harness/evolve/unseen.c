@@ -39,9 +39,10 @@ static int open_bench(struct check *check, struct bp_error *err)
         .lanes = 1,
         .run_key = check->key,
     };
-    options.kind = session->device.parsed.kind;
-    memcpy(options.device, session->device.name, sizeof options.device);
-    memcpy(options.arch, session->device.arch, sizeof options.arch);
+    const struct bp_session_device *device = bp_session_device(session);
+    options.kind = device->parsed.kind;
+    memcpy(options.device, device->name, sizeof options.device);
+    memcpy(options.arch, device->arch, sizeof options.arch);
     return bp_bench_open(&options, &check->bench, err);
 }
 
@@ -117,6 +118,8 @@ static int try_once(struct check *check, struct bp_error *err)
     struct bp_error why;
     check->outcome = (struct bp_outcome){.verdict = BP_VERDICT_PASS};
     check->stage = BP_STAGE_prepare;
+    if (bp_guard_take(check->session, BP_TURN_UNSEEN, err) < 0)
+        return -1;
     if (start(check, &why) < 0) {
         bp_outcome_of_error(&why, &check->outcome);
         return 0;

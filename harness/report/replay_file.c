@@ -41,16 +41,16 @@ static json_t *earlier_json(const struct bp_evaluation *e)
                      bp_json_text(e->object_hash), "compiler", bp_json_text(e->device_driver));
 }
 
-static json_t *setting_json(const struct bp_replay_setting *s)
+static json_t *setting_json(const struct bp_replay_setting *s, const struct bp_evaluation *e)
 {
-    return json_pack("{s:{s:o, s:o}, s:{s:o, s:o, s:I, s:I, s:I}, s:o, s:o, s:I, s:I}", "binary",
-                     "version", bp_json_text(s->version), "worker_sha256",
-                     bp_json_text(s->worker_sha256), "host", "cpu", bp_json_text(s->cpu), "kernel",
-                     bp_json_text(s->kernel), "processors", (json_int_t)s->processors,
-                     "cache_bytes", (json_int_t)s->cache_bytes, "memory_bytes",
-                     (json_int_t)s->memory_bytes, "device", bp_json_text(s->device), "arch",
-                     bp_json_text(s->arch), "ring_bytes", (json_int_t)s->ring_bytes, "lanes",
-                     (json_int_t)s->lanes);
+    const char *device = e->device_kind[0] ? e->device_kind : s->device;
+    return json_pack(
+        "{s:{s:o, s:o}, s:{s:o, s:o, s:I, s:I, s:I}, s:o, s:o, s:I, s:I}", "binary", "version",
+        bp_json_text(s->version), "worker_sha256", bp_json_text(s->worker_sha256), "host", "cpu",
+        bp_json_text(s->cpu), "kernel", bp_json_text(s->kernel), "processors",
+        (json_int_t)s->processors, "cache_bytes", (json_int_t)s->cache_bytes, "memory_bytes",
+        (json_int_t)s->memory_bytes, "device", bp_json_text(device), "arch", bp_json_text(s->arch),
+        "ring_bytes", (json_int_t)s->ring_bytes, "lanes", (json_int_t)s->lanes);
 }
 
 json_t *bp_replay_json(const struct bp_replay_setting *setting, const struct bp_evaluation *e)
@@ -60,7 +60,7 @@ json_t *bp_replay_json(const struct bp_replay_setting *setting, const struct bp_
     json_error_t ignored;
     json_t *parts[] = {
         earlier_json(e),
-        setting_json(setting),
+        setting_json(setting, e),
         json_pack("{s:o, s:o, s:o, s:o, s:b, s:o}", "knobs", bp_json_knobs(e), "config",
                   json_loads(outside ? setting->config_with_space : setting->config, 0, &ignored),
                   "compile_command", bp_json_text(evidence ? evidence->compile_command : ""),

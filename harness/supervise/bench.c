@@ -305,6 +305,12 @@ void bp_bench_seek(struct bp_bench *bench, const struct bp_secret_position *posi
     bench->fresh_fill = position->fresh_fill;
 }
 
+void bp_bench_use_device(struct bp_bench *bench, const char *device, uint32_t node)
+{
+    snprintf(bench->options.device, sizeof bench->options.device, "%s", device);
+    bench->options.children.device_node = node;
+}
+
 const struct bp_bench_options *bp_bench_options(const struct bp_bench *bench)
 {
     return &bench->options;

@@ -52,6 +52,10 @@ int bp_bench_open(const struct bp_bench_options *options, struct bp_bench **benc
                   struct bp_error *err) BP_MUST_CHECK;
 void bp_bench_close(struct bp_bench **bench);
 
+/* Run children that start from now on use this device (its name and node), of the same kind and
+ * architecture: masters, arenas and objects are good for every such one. */
+void bp_bench_use_device(struct bp_bench *bench, const char *device, uint32_t node);
+
 const struct bp_bench_options *bp_bench_options(const struct bp_bench *bench);
 const struct bp_bench_case *bp_bench_case(const struct bp_bench *bench, uint32_t index);
 const struct bp_bench_timed *bp_bench_timed(const struct bp_bench *bench, uint32_t index);

@@ -55,7 +55,8 @@ int bp_bench_start_run(const struct bp_bench *bench, const struct bp_child_handl
 {
     struct bp_child_options options = {.stage = "run",
                                        .policy = bp_policies_of(bench->options.kind)->run,
-                                       .limits = {.memory_bytes = run_memory_bytes(bench)},
+                                       .limits = {.memory_bytes = run_memory_bytes(bench),
+                                                  .device = bench->options.children.device_node},
                                        .handlers = handlers,
                                        .context = context};
     return start_child(bench, &options, child, err);
@@ -83,7 +84,7 @@ static void fill_run_request(const struct bp_bench *bench, const struct bp_bench
         .hold = object->hold,
     };
     memcpy(request->device, bench->options.device, sizeof request->device);
-    bp_sabotage_device(bench->options.kind, request->faults);
+    bp_sabotage_device(bench->options.kind, bench->options.device, request->faults);
     for (uint32_t i = 0; i < request->case_count; i++)
         request->cases[i] =
             (struct bp_run_case){suite->cases[i].shape, bench->cases[i].input_offset,

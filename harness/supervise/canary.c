@@ -151,6 +151,7 @@ static int start(struct canary *canary, struct attempt *attempt, struct bp_error
         .worker_path = canary->settings->worker_path,
         .stage = "canary",
         .policy = attempt->policy,
+        .limits = {.device = canary->settings->device_node},
         .log_max_bytes = canary->settings->log_max_bytes,
         .handlers = &handlers,
         .context = attempt,

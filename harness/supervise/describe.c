@@ -6,10 +6,9 @@
 #include "harness/supervise/child.h"
 #include "harness/supervise/policies.h"
 
-#define DESCRIBE_MS 30000.0 /* a GPU's library compiles kernels of its own when it starts */
-
 struct description {
     const char *device;
+    double timeout_ms;
     struct bp_child *child;
     bool answered, ended;
     struct bp_msg_device_result *result;
@@ -21,7 +20,7 @@ static void request(struct description *description)
     struct bp_msg_device_request message = {0};
     snprintf(message.device, sizeof message.device, "%s", description->device);
     if (bp_child_request(description->child, BP_MESSAGE_device_request, &message, NULL, 0,
-                         DESCRIBE_MS, &description->why_not) < 0)
+                         description->timeout_ms, &description->why_not) < 0)
         bp_child_stop(description->child);
 }
 
@@ -58,15 +57,16 @@ static const struct bp_child_handlers handlers = {.answer = describe_answer,
                                                   .ended = describe_ended};
 
 int bp_device_describe(const struct bp_child_settings *settings, const char *device,
-                       enum bp_device_kind kind, struct bp_msg_device_result *result,
-                       struct bp_error *err)
+                       enum bp_device_kind kind, double timeout_ms,
+                       struct bp_msg_device_result *result, struct bp_error *err)
 {
-    struct description description = {.device = device, .result = result};
+    struct description description = {.device = device, .timeout_ms = timeout_ms, .result = result};
     struct bp_child_options options = {
         .loop = settings->loop,
         .worker_path = settings->worker_path,
         .stage = "probe",
         .policy = bp_policies_of(kind)->probe,
+        .limits = {.device = settings->device_node},
         .log_max_bytes = settings->log_max_bytes,
         .handlers = &handlers,
         .context = &description,

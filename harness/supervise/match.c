@@ -340,6 +340,7 @@ bool bp_match_done(const struct bp_match *match)
 void bp_match_result(const struct bp_match *match, struct bp_match_result *result)
 {
     *result = match->result;
+    memcpy(result->device, bench_options(match)->device, sizeof result->device);
 }
 
 struct bp_evidence *bp_match_take_evidence(struct bp_match *match)

@@ -34,6 +34,7 @@ struct bp_match_options {
 struct bp_match_result {
     struct bp_outcome outcome; /* PASS, or why a side failed */
     enum bp_ring_side failed_side;
+    char device[BP_TEXT_SHORT]; /* that both played on; empty: it did not begin */
     uint32_t rounds;
     struct bp_interval log_ratio; /* mean of ln(time B / time A), 95 %: > 0 means A is faster */
     double median_ms[2][BP_SUITE_MAX_TIMED]; /* over the rounds, per call */

@@ -16,7 +16,7 @@ static int send_request(struct bp_probe *probe, struct bp_error *err)
         .object_bytes = options->object_bytes,
     };
     memcpy(request.device, options->device, sizeof request.device);
-    bp_sabotage_device(options->kind, request.faults);
+    bp_sabotage_device(options->kind, options->device, request.faults);
     return bp_child_request(probe->child, BP_MESSAGE_probe_request, &request, &options->object_fd,
                             1, options->timeout_ms, err);
 }
@@ -69,6 +69,7 @@ int bp_probe_start(struct bp_probe *probe, const struct bp_probe_options *option
         .worker_path = options->children.worker_path,
         .stage = "probe",
         .policy = bp_policies_of(options->kind)->probe,
+        .limits = {.device = options->children.device_node},
         .log_max_bytes = options->children.log_max_bytes,
         .handlers = &handlers,
         .context = probe,

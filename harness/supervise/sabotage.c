@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -106,9 +107,10 @@ void bp_sabotage_request(const struct bp_sabotage *child, enum bp_message_type t
 }
 
 /* One fault at a time, but each point counts every child. */
-void bp_sabotage_device(enum bp_device_kind kind, char faults[BP_TEXT_SHORT])
+void bp_sabotage_device(enum bp_device_kind kind, const char *device, char faults[BP_TEXT_SHORT])
 {
-    if (kind != BP_DEVICE_KIND_EMULATED)
+    const char *only = getenv("BULLETPROOF_FAULTY_DEVICE");
+    if (kind != BP_DEVICE_KIND_EMULATED || (only && strcmp(only, device) != 0))
         return;
     for (size_t i = 0; i < sizeof device_points / sizeof *device_points; i++)
         if (bp_fault(device_points[i].point))

@@ -21,8 +21,9 @@ struct bp_sabotage {
 #ifdef BP_FAULT_INJECTION
 
 /* Before a run or probe child is asked to open its device: the faults that an emulated one is to commit
- * there, as docs/emulator.md has them. */
-void bp_sabotage_device(enum bp_device_kind kind, char faults[BP_TEXT_SHORT]);
+ * there, as docs/emulator.md has them. BULLETPROOF_FAULTY_DEVICE in the environment names the only one
+ * that does, where a run has several. */
+void bp_sabotage_device(enum bp_device_kind kind, const char *device, char faults[BP_TEXT_SHORT]);
 
 /* Before a request of this type is written; for BP_MESSAGE_ready, as soon as the child is started. */
 void bp_sabotage_request(const struct bp_sabotage *child, enum bp_message_type type);
@@ -31,9 +32,10 @@ ssize_t bp_sabotage_answer(const struct bp_sabotage *child, char *bytes, ssize_t
 
 #else
 
-static inline void bp_sabotage_device(enum bp_device_kind kind, char faults[BP_TEXT_SHORT])
+static inline void bp_sabotage_device(enum bp_device_kind kind, const char *device,
+                                      char faults[BP_TEXT_SHORT])
 {
-    (void)kind, (void)faults;
+    (void)kind, (void)device, (void)faults;
 }
 
 static inline void bp_sabotage_request(const struct bp_sabotage *child, enum bp_message_type type)

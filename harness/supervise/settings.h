@@ -13,6 +13,7 @@ struct bp_child_settings {
     uint64_t memory_bytes; /* of a compile or run child, beyond the arenas it maps */
     uint64_t workspace_max_bytes;
     size_t log_max_bytes;
+    uint32_t device_node; /* of the device that children use, as in struct bp_policy_limits */
 };
 
 #endif

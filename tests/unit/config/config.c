@@ -99,6 +99,24 @@ static void every_scalar_is_stored(void **state)
     bp_config_free(&config);
 }
 
+static void devices_are_a_list(void **state)
+{
+    static const char *const texts[][2] = {
+        {"kernel: k.hip\ndevices: [cpu]\n", "cpu"},
+        {"kernel: k.hip\ndevices: [auto]\n", "auto"},
+        {"kernel: k.hip\ndevices: [hip:0, hip:1]\n", "hip:0,hip:1"},
+        {"kernel: k.hip\ndevices:\n  - emu:gfx1030\n  - emu:gfx1030:1\n",
+         "emu:gfx1030,emu:gfx1030:1"},
+        {"kernel: k.hip\ndevice: hip:0,hip:1\n", "hip:0,hip:1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        parse(texts[i][0]);
+        assert_string_equal(config.device, texts[i][1]);
+        bp_config_free(&config);
+    }
+}
+
 static void gates_are_a_set(void **state)
 {
     static const struct {
@@ -179,7 +197,7 @@ static void mistakes_are_named_with_what_is_valid(void **state)
         {"kernel: k\nbudget: {device_seconds: 5}\n", "unknown key 'device_seconds' in 'budget'"},
         {"kernel: k\nllm: {}\n", "run/c.yaml:2: unknown key 'llm'"},
         {"kernel: k\njail: {require: []}\n", "unknown key 'jail'"},
-        {"kernel: k\ndevices: [cpu]\n", "unknown key 'devices'; did you mean 'device'?"},
+        {"kernel: k\ndevice_list: [cpu]\n", "unknown key 'device_list'"},
         {"kernel: k\nspace: {knob: {}}\n",
          "unknown key 'knob' in 'space'; did you mean 'knobs'? (valid: knobs, constraints)"},
         {"kernel: k\nevaluations: 5\n", "unknown key 'evaluations'"},
@@ -199,9 +217,15 @@ static void mistakes_are_named_with_what_is_valid(void **state)
          "run/c.yaml:2: unknown dtype 'fp16'; did you mean 'f16'? (valid: f16, bf16, f32)"},
         {"kernel: k\ndtype: 16\n", "expected a text (f16, bf16, f32), found the number '16'"},
         {"kernel: k\ndevice: gpu\n",
-         "unknown device 'gpu' (valid: auto, cpu, hip:N, cuda:N, emu:ARCH)"},
+         "unknown device 'gpu' (valid: auto, cpu, hip:N, cuda:N, emu:ARCH, emu:ARCH:N)"},
         {"kernel: k\ndevice: 'hip:'\n", "unknown device 'hip:'"},
         {"kernel: k\ndevice: 'hip:-1'\n", "unknown device 'hip:-1'"},
+        {"kernel: k\ndevices: cpu\n", "'devices': expected a list of texts"},
+        {"kernel: k\ndevices: []\n", "'devices': expected a list of texts"},
+        {"kernel: k\ndevices: ['cpu,cpu']\n", "'devices': expected a text without a comma"},
+        {"kernel: k\ndevices: [cpu, [cpu]]\n", "'devices': expected a text without a comma"},
+        {"kernel: k\ndevices: [hip:0,\n  gpu]\n", "run/c.yaml:3: unknown devices 'gpu' (valid: as"},
+        {"kernel: k\ndevice: cpu\ndevices: [cpu]\n", "run/c.yaml:3: 'devices' is given beside"},
         {"kernel: k\ndevice: 'emu:../x'\n", "unknown device 'emu:../x'"},
         {"kernel: k\nsuite: fast\n",
          "unknown suite 'fast' (valid: quick, full, tiny, bench, or the name"},
@@ -248,6 +272,10 @@ static void mistakes_are_named_with_what_is_valid(void **state)
                                      "f16, f32)"},
         {"kernel: k\ndevice: 'cuda:0'\n", "run/c.yaml:2: device cuda:0 needs target 'nvidia', "
                                           "which kernel 'flash' does not declare"},
+        {"kernel: k\ndevices: [hip:0,\n  hip:0]\n", "device hip:0 is named twice"},
+        {"kernel: k\ndevices: [hip:0, cpu]\n", "run/c.yaml:2: devices hip:0 and cpu in one run"},
+        {"kernel: k\ndevice: hip:0,cuda:0\n", "devices hip:0 and cuda:0 in one run"},
+        {"kernel: k\ndevices: [cuda:0, cuda:1]\n", "run/c.yaml:2: device cuda:0 needs target"},
         {"kernel: k\nspace:\n  knobs:\n    BX: [1]\n",
          "run/c.yaml:4: unknown knob 'BX'; did you mean 'BM'? (valid: BM, BN)"},
         {"kernel: k\nspace: {knobs: {PANEL: [1]}}\n", "unknown knob 'PANEL' (valid: BM, BN)"},
@@ -383,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_given_has_its_default),
         cmocka_unit_test(every_scalar_is_stored),
+        cmocka_unit_test(devices_are_a_list),
         cmocka_unit_test(gates_are_a_set),
         cmocka_unit_test(required_layers_are_a_set),
         cmocka_unit_test(the_space_is_overridden_and_the_baseline_follows),

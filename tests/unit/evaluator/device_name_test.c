@@ -23,6 +23,7 @@ static void test_names(void **state)
         {"hip:12", BP_DEVICE_KIND_HIP, 12, "", "amd", BP_DEVICE_CLASS_GPU},
         {"cuda:1", BP_DEVICE_KIND_CUDA, 1, "", "nvidia", BP_DEVICE_CLASS_GPU},
         {"emu:gfx1030", BP_DEVICE_KIND_EMULATED, 0, "gfx1030", "amd", BP_DEVICE_CLASS_EMULATED},
+        {"emu:gfx1030:2", BP_DEVICE_KIND_EMULATED, 2, "gfx1030", "amd", BP_DEVICE_CLASS_EMULATED},
         {"emu:gfx90a", BP_DEVICE_KIND_EMULATED, 0, "gfx90a", "amd", BP_DEVICE_CLASS_EMULATED},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -41,17 +42,31 @@ static void test_no_names(void **state)
 {
     (void)state;
     static const char *const wrong[] = {
-        "",          "auto",
-        "CPU",       "cpu:0",
-        "cpux",      "hip",
-        "hip:",      "hip:x",
-        "hip:-1",    "hip:1 ",
-        "hip:1000",  "cuda",
-        "cuda:0:1",  "emu",
-        "emu:",      "emu:0",
-        "emu:gfx",   "emu:gfx1",
-        "emu:sm_90", "emu:gfx10/0",
-        "rocm:0",    "emu:gfx1030111111111111111111111111111",
+        "",
+        "auto",
+        "CPU",
+        "cpu:0",
+        "cpux",
+        "hip",
+        "hip:",
+        "hip:x",
+        "hip:-1",
+        "hip:1 ",
+        "hip:1000",
+        "cuda",
+        "cuda:0:1",
+        "emu",
+        "emu:",
+        "emu:0",
+        "emu:gfx",
+        "emu:gfx1",
+        "emu:sm_90",
+        "emu:gfx10/0",
+        "rocm:0",
+        "emu:gfx1030111111111111111111111111111",
+        "emu:gfx1030:",
+        "emu:gfx1030:x",
+        "emu:gfx1030:0:1",
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct bp_device_name name = {.index = 77};

@@ -255,7 +255,7 @@ static void the_wait_can_be_interrupted(void **state)
     drop(&candidate);
     /* So that the other tests can use the session: what a new run would do. */
     session->loop.stop_signal = 0;
-    session->guard.health = (struct bp_health){0};
+    session->slots.list[0].health = (struct bp_health){0};
 }
 
 static pid_t killed;
@@ -459,7 +459,7 @@ static void matches_are_played_again(void **state)
     bool was_incumbent = result.outcome.verdict == BP_VERDICT_PASS;
     assert_int_equal(session->matches, was_incumbent ? 2 : 1);
     assert_int_equal(result.failed_side, BP_RING_A);
-    assert_int_equal(session->guard.health.state, BP_HEALTH_healthy);
+    assert_int_equal(session->slots.list[0].health.state, BP_HEALTH_healthy);
     drop(&good);
     drop(&bad);
 }

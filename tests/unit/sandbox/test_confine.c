@@ -235,7 +235,7 @@ static void test_layers(void **state)
     static const char *const always[] = {"rlimits",      "caps",     "pdeathsig",
                                          "no_new_privs", "landlock", "seccomp"};
     for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
-        if (bp_policy_missing(policy))
+        if (bp_policy_missing(bp_policy_get(policy)))
             continue;
         struct lab_result result;
         lab_run(policy, "nothing", NULL, NULL, &result);
@@ -290,7 +290,7 @@ static void test_identity(void **state)
         "Seccomp_filters:\t1\n",
     };
     for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
-        if (bp_policy_missing(policy))
+        if (bp_policy_missing(bp_policy_get(policy)))
             continue;
         struct lab_result result;
         lab_run(policy, "sleep", NULL, "ready", &result);
@@ -354,7 +354,7 @@ static void test_limits_in_force(void **state)
 {
     (void)state;
     for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
-        if (bp_policy_missing(policy))
+        if (bp_policy_missing(bp_policy_get(policy)))
             continue;
         struct lab_result result;
         struct bp_policy_limits limits = {.cpu_s = 33, .file_bytes = 1 << 20};
@@ -389,7 +389,7 @@ static void test_limits(void **state)
 
 #ifndef __SANITIZE_ADDRESS__
     for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
-        if (bp_policy_missing(policy))
+        if (bp_policy_missing(bp_policy_get(policy)))
             continue;
         bool limited = bp_policy_get(policy)->defaults.memory_bytes != 0;
         lab_run(policy, "memory", NULL, NULL, &result);
@@ -478,7 +478,7 @@ static void test_missing_device(void **state)
     static const unsigned policies[] = {BP_POLICY_RUN_AMD, BP_POLICY_RUN_NVIDIA};
     for (unsigned i = 0; i < sizeof policies / sizeof policies[0]; i++) {
         struct lab_result result;
-        const char *missing = bp_policy_missing(policies[i]);
+        const char *missing = bp_policy_missing(bp_policy_get(policies[i]));
         if (!missing)
             continue;
         lab_run(policies[i], "nothing", NULL, NULL, &result);

@@ -129,7 +129,8 @@ static bool can_emulate(void)
 {
     struct bp_msg_device_result facts;
     struct bp_error err;
-    if (bp_device_describe(&children, emulated.device, emulated.kind, &facts, &err) == 0)
+    if (bp_device_describe(&children, emulated.device, emulated.kind, BP_DESCRIBE_MS, &facts,
+                           &err) == 0)
         return true;
     printf("no emulated GPU: %s\n", err.msg);
     return false;
