@@ -4,6 +4,7 @@
     // expected: VERDICT[|VERDICT...] [in STAGE[|STAGE...]] [: text that the message contains]
     // open: why the verdict is another one as yet; the test fails once it is the expected one
     // sanitized: what to expect in its place where the program is built with a sanitizer
+    // emulated, nvidia: likewise on such a device
     // gates: N shapes, that the gates went through; or skipped: TEXT that the reason begins with
     // options: further options for `bulletproof eval`
 
@@ -65,6 +66,13 @@ def texts_of(value):
     return [value] if isinstance(value, str) else []
 
 
+def conditions(arguments):
+    """Lines of a file that hold in place of `expected`, the last that it has."""
+    device = re.search(r"--device (\w+)", arguments.options)
+    found = {"emu": ["emulated"], "cuda": ["nvidia"]}.get(device[1] if device else "", [])
+    return found + ["sanitized"] * arguments.sanitized
+
+
 class Kernel:
     def __init__(self, path, arguments):
         self.path = os.path.abspath(path)
@@ -72,8 +80,8 @@ class Kernel:
         with open(path, encoding="utf-8", errors="replace") as file:
             lines = dict(re.findall(r"^// (\w+): (.*)$", file.read(), re.MULTILINE))
         self.expected = arguments.expected or lines.get("expected", "")
-        if arguments.sanitized:
-            self.expected = lines.get("sanitized", self.expected)
+        for condition in conditions(arguments):
+            self.expected = lines.get(condition, self.expected)
         self.expectation = EXPECTATION.match(self.expected)
         if not self.expectation:
             raise SystemExit(f"{path}: cannot read 'expected: {self.expected}'")
