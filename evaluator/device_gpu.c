@@ -4,7 +4,6 @@
  * Launches and copies are in the order of one stream. Nothing here blocks for a kernel: it is asked again
  * and again whether it has ended, so that a fault that the runtime reports meanwhile is seen. One that
  * never ends meets the supervisor's deadline. */
-#include <elf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +16,11 @@
 #include "base/random.h"
 #include "evaluator/device.h"
 #include "evaluator/gpu_faults.h"
+#include "evaluator/gpu_object.h"
 #include "evaluator/gpu_open.h"
 #include "evaluator/layout.h"
 
 #define GUARD_BYTES 4096
-#define MACHINE_AMDGPU 224 /* newer than some C libraries' elf.h */
 #define WARM_UP_BYTES ((size_t)4 << 20)
 #define IN_ORDER 0 /* a stream that waits for copies and fills, and they for it */
 
@@ -42,12 +41,22 @@ static struct {
     char printed[4096];
 } gpu;
 
+/* A refusal is of one call. An error that whatever is asked next answers too is left behind by what ran
+ * before, which may have been the library's own. */
+static bool has_failed(void)
+{
+    int status = gpu.api->stream_query(gpu.stream);
+    return status != 0 && status != BP_GPU_NOT_READY;
+}
+
 static enum bp_verdict fail(enum bp_gpu_moment moment, int status, const char *what,
                             char message[BP_TEXT_LINE])
 {
     enum bp_verdict verdict = bp_gpu_faults_seen(message);
     if (verdict != BP_VERDICT_PASS)
         return verdict;
+    if (has_failed())
+        moment = BP_GPU_WAITING;
     snprintf(message, BP_TEXT_LINE, "%s: %s (%d)", what, bp_gpu_error_name(gpu.api, status),
              status);
     return bp_gpu_verdict(moment, status);
@@ -254,29 +263,6 @@ static int find_functions(struct bp_device_module *module)
     return status;
 }
 
-static bool fits(uint64_t offset, uint64_t size, size_t bytes)
-{
-    return offset <= bytes && size <= bytes - offset;
-}
-
-/* Libraries believe what the header of an object says: libamdhip64 5.2 crashes where it is wrong. */
-static bool is_object(const void *image, size_t bytes)
-{
-    static const Elf64_Half machines[BP_GPU_KIND_COUNT] = {
-        [BP_GPU_AMD] = MACHINE_AMDGPU, [BP_GPU_NVIDIA] = EM_CUDA};
-    Elf64_Ehdr header;
-    if (bytes < sizeof header)
-        return false;
-    memcpy(&header, image, sizeof header);
-    return memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
-           header.e_machine == machines[gpu.api->kind] &&
-           (header.e_phnum == 0 || header.e_phentsize == sizeof(Elf64_Phdr)) &&
-           header.e_shentsize == sizeof(Elf64_Shdr) &&
-           fits(header.e_phoff, (uint64_t)header.e_phnum * sizeof(Elf64_Phdr), bytes) &&
-           fits(header.e_shoff, (uint64_t)header.e_shnum * sizeof(Elf64_Shdr), bytes) &&
-           header.e_shstrndx < header.e_shnum;
-}
-
 static enum bp_verdict load_module(struct bp_device_module *module, const void *image,
                                    char message[BP_TEXT_LINE])
 {
@@ -305,11 +291,9 @@ static enum bp_verdict gpu_load(int object_fd, size_t object_bytes, struct bp_de
         snprintf(message, BP_TEXT_LINE, "no memory to read the object");
         return BP_VERDICT_OOM_HOST;
     }
-    enum bp_verdict verdict = BP_VERDICT_LAUNCH_ERROR;
-    if (is_object(image, object_bytes))
+    enum bp_verdict verdict = bp_gpu_object_check(gpu.api, image, object_bytes, message);
+    if (verdict == BP_VERDICT_PASS)
         verdict = load_module(module, image, message);
-    else
-        snprintf(message, BP_TEXT_LINE, "loading the object: it is none for a GPU of this vendor");
     if (verdict == BP_VERDICT_PASS)
         *slot = module;
     else

@@ -66,7 +66,7 @@ struct bp_gpu_api {
     /* The files opened, without their folders and links: "libamdhip64.so.5.2.21153". Empty: not. */
     char driver_library[BP_GPU_LIBRARY_TEXT], compiler_library[BP_GPU_LIBRARY_TEXT];
     void *driver, *compiler; /* of dlopen, never closed: these libraries do not survive it */
-    void *comgr; /* AMD: what the compiler does its work with, and reads code objects; else null */
+    void *comgr; /* AMD: what compiles, and reads code objects; may be null, as for NVIDIA */
 
     /* ---- the driver; all null unless it was asked for ---- */
     int (*init)(unsigned flags);

@@ -52,18 +52,19 @@ static const struct {
 static struct hsa_event first;
 static atomic_int claimed, seen, told;
 
-/* How a dispatch ended, where it did not complete. What the emulator cannot do says nothing of the
- * kernel; what was injected on purpose comes as it would from a device, by an event or a status. */
+/* How a dispatch ended, where it did not complete. What was injected on purpose comes as it would from a
+ * device, by an event or a status. */
 static const struct {
     const char *name;
     enum bp_verdict verdict;
 } ends[] = {
     [EMU_MEMORY_FAULT] = {"memory fault", BP_VERDICT_GPU_FAULT},
     [EMU_ILLEGAL_INSTRUCTION] = {"illegal instruction", BP_VERDICT_GPU_FAULT},
-    [EMU_UNIMPLEMENTED] = {"the emulator has no such instruction", BP_VERDICT_INFRA},
+    [EMU_UNIMPLEMENTED] = {"the emulated device has no such instruction", BP_VERDICT_UNSUPPORTED},
     [EMU_TRAP] = {"trap", BP_VERDICT_GPU_FAULT},
     [EMU_LDS_FAULT] = {"access beyond the LDS", BP_VERDICT_GPU_FAULT},
     [EMU_BUDGET] = {"the emulator's budget of instructions is used up", BP_VERDICT_GPU_HANG},
+    [EMU_FAILED] = {"the emulator failed", BP_VERDICT_INFRA},
 };
 
 static enum bp_verdict reported(char message[BP_TEXT_LINE])

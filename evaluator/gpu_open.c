@@ -47,14 +47,13 @@ static int open_emulator(struct bp_error *err)
     return bp_fail(err, BP_ERR_UNAVAILABLE, "no emulated GPU: there is no %s" EMULATOR, self);
 }
 
-/* libamdhip64 opens one of them when it starts, to compile its own small kernels: without, it sees no
- * device. What there is not, it can do without. */
-static void open_companions(void)
+/* libamdhip64 opens it when it starts, to compile its own small kernels: without, it sees no device. It is
+ * also what vets an object (gpu_object.h). What there is not, opening a device can do without. */
+static void open_companion(struct bp_gpu_api *api)
 {
     static const char *const names[] = {"libamd_comgr.so.3", "libamd_comgr.so.2"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (dlopen(names[i], RTLD_NOW | RTLD_LOCAL))
-            return;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !api->comgr; i++)
+        api->comgr = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
 }
 
 int bp_gpu_preload(enum bp_policy_id policy, bool sees_one, struct bp_error *err)
@@ -67,7 +66,7 @@ int bp_gpu_preload(enum bp_policy_id policy, bool sees_one, struct bp_error *err
         bp_gpu_api_open(kind, BP_GPU_DRIVER, &driver.api, err) < 0)
         return -1;
     if (kind == BP_GPU_AMD)
-        open_companions();
+        open_companion(&driver.api);
     driver.opened = true;
     driver.sees_one = sees_one;
     return 0;

@@ -1,97 +1,35 @@
 #include "evaluator/profile_amd.h"
 
-#include <dlfcn.h>
 #include <elf.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DATA_EXECUTABLE 8 /* AMD_COMGR_DATA_KIND_EXECUTABLE */
-#define MAX_LISTED 64     /* kernels of an object that are looked at */
-
-/* amd_comgr's handles, all of one shape: passed by value. */
-struct handle {
-    uint64_t value;
-};
-
-/* Signatures of amd_comgr 2 and 3. Statuses: 0 is success. */
-static struct {
-    int (*create_data)(int kind, struct handle *data);
-    int (*set_data)(struct handle data, size_t bytes, const char *content);
-    int (*release_data)(struct handle data);
-    int (*isa_name)(struct handle data, size_t *bytes, char *name);
-    int (*metadata)(struct handle data, struct handle *node);
-    int (*lookup)(struct handle map, const char *key, struct handle *node);
-    int (*list_size)(struct handle list, size_t *count);
-    int (*list_index)(struct handle list, size_t index, struct handle *node);
-    int (*string)(struct handle node, size_t *bytes, char *text);
-    int (*destroy)(struct handle node);
-    int (*create_disassembler)(const char *isa,
-                               uint64_t (*read)(uint64_t from, char *to, uint64_t bytes, void *),
-                               void (*print)(const char *instruction, void *),
-                               void (*annotate)(uint64_t address, void *), struct handle *info);
-    int (*disassemble)(struct handle info, uint64_t address, void *context, uint64_t *bytes);
-    int (*destroy_disassembler)(struct handle info);
-} comgr;
-
-static const struct {
-    void *function;
-    const char *name;
-} entries[] = {
-    {&comgr.create_data, "amd_comgr_create_data"},
-    {&comgr.set_data, "amd_comgr_set_data"},
-    {&comgr.release_data, "amd_comgr_release_data"},
-    {&comgr.isa_name, "amd_comgr_get_data_isa_name"},
-    {&comgr.metadata, "amd_comgr_get_data_metadata"},
-    {&comgr.lookup, "amd_comgr_metadata_lookup"},
-    {&comgr.list_size, "amd_comgr_get_metadata_list_size"},
-    {&comgr.list_index, "amd_comgr_index_list_metadata"},
-    {&comgr.string, "amd_comgr_get_metadata_string"},
-    {&comgr.destroy, "amd_comgr_destroy_metadata"},
-    {&comgr.create_disassembler, "amd_comgr_create_disassembly_info"},
-    {&comgr.disassemble, "amd_comgr_disassemble_instruction"},
-    {&comgr.destroy_disassembler, "amd_comgr_destroy_disassembly_info"},
-};
-
-static int find_functions(void *library, struct bp_error *err)
-{
-    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
-        void *function = library ? dlsym(library, entries[i].name) : NULL;
-        if (!function)
-            return bp_fail(err, BP_ERR_UNAVAILABLE, "no %s", entries[i].name);
-        memcpy(entries[i].function, &function, sizeof function);
-    }
-    return 0;
-}
+#include "evaluator/amd_metadata.h"
 
 /* ---- metadata ---- */
 
-static bool text_of(struct handle map, const char *key, char *text, size_t size)
-{
-    struct handle node;
-    size_t bytes = 0;
-    if (comgr.lookup(map, key, &node) != 0)
-        return false;
-    bool fits = comgr.string(node, &bytes, NULL) == 0 && bytes > 0 && bytes <= size;
-    bool got = fits && comgr.string(node, &bytes, text) == 0;
-    comgr.destroy(node);
-    return got;
-}
+struct listing {
+    const struct bp_amd_comgr *comgr;
+    struct bp_profile *profile;
+};
 
-static uint32_t number_of(struct handle map, const char *key)
+static uint32_t number_of(const struct bp_amd_comgr *comgr, struct bp_amd_handle map,
+                          const char *key)
 {
     char text[24];
-    return text_of(map, key, text, sizeof text) ? (uint32_t)strtoul(text, NULL, 10) : 0;
+    bool there = bp_amd_text_of(comgr, map, key, text, sizeof text);
+    return there ? (uint32_t)strtoul(text, NULL, 10) : 0;
 }
 
-static void take_kernel(struct handle map, struct bp_profile *profile)
+static bool take_kernel(struct bp_amd_handle map, void *context)
 {
+    const struct listing *listing = context;
     char name[BP_PROFILE_NAME];
     struct bp_profile_kernel *kernel = NULL;
-    if (text_of(map, ".name", name, sizeof name) && bp_profile_wants(name))
-        kernel = bp_profile_add(profile, name);
+    if (bp_amd_text_of(listing->comgr, map, ".name", name, sizeof name) && bp_profile_wants(name))
+        kernel = bp_profile_add(listing->profile, name);
     if (!kernel)
-        return;
+        return true;
     const struct {
         uint32_t *value;
         const char *key;
@@ -106,29 +44,10 @@ static void take_kernel(struct handle map, struct bp_profile *profile)
         {&kernel->block_threads, ".max_flat_workgroup_size"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        *rows[i].value = number_of(map, rows[i].key);
+        *rows[i].value = number_of(listing->comgr, map, rows[i].key);
     /* Where both kinds share a file, vgpr_count is the sum of both. */
     kernel->vgpr -= kernel->agpr <= kernel->vgpr ? kernel->agpr : 0;
-}
-
-static int take_metadata(struct handle data, struct bp_profile *profile, struct bp_error *err)
-{
-    struct handle root, list, map;
-    size_t count = 0;
-    if (comgr.metadata(data, &root) != 0)
-        return bp_fail(err, BP_ERR_UNAVAILABLE, "the object has no metadata");
-    if (comgr.lookup(root, "amdhsa.kernels", &list) == 0) {
-        if (comgr.list_size(list, &count) != 0)
-            count = 0;
-        for (size_t i = 0; i < count && i < MAX_LISTED; i++)
-            if (comgr.list_index(list, i, &map) == 0) {
-                take_kernel(map, profile);
-                comgr.destroy(map);
-            }
-        comgr.destroy(list);
-    }
-    comgr.destroy(root);
-    return 0;
+    return true;
 }
 
 /* ---- code ---- */
@@ -246,14 +165,14 @@ static void ignore_address(uint64_t address, void *context)
 }
 
 /* What stands behind the last instruction is padding that no wave reaches. */
-static void take_mix(struct handle disassembler, const struct object *object,
-                     struct bp_profile_kernel *kernel)
+static void take_mix(const struct bp_amd_comgr *comgr, struct bp_amd_handle disassembler,
+                     const struct object *object, struct bp_profile_kernel *kernel)
 {
     struct reading reading = {.mix = kernel->mix};
     if (!find_code(object, kernel->name, &reading.code))
         return;
     uint64_t at = 0, bytes = 0;
-    while (at < reading.code.size && comgr.disassemble(disassembler, at, &reading, &bytes) == 0 &&
+    while (at < reading.code.size && comgr->disassemble(disassembler, at, &reading, &bytes) == 0 &&
            bytes > 0)
         at += bytes;
     kernel->has_mix = at >= reading.code.size;
@@ -261,21 +180,21 @@ static void take_mix(struct handle disassembler, const struct object *object,
         memset(kernel->mix, 0, sizeof kernel->mix);
 }
 
-static int take_code(struct handle data, const struct object *object, struct bp_profile *profile,
-                     struct bp_error *err)
+static int take_code(const struct bp_amd_comgr *comgr, struct bp_amd_handle data,
+                     const struct object *object, struct bp_profile *profile, struct bp_error *err)
 {
     char isa[128];
     size_t bytes = 0;
-    struct handle disassembler;
-    if (comgr.isa_name(data, &bytes, NULL) != 0 || bytes > sizeof isa ||
-        comgr.isa_name(data, &bytes, isa) != 0)
+    struct bp_amd_handle disassembler;
+    if (comgr->isa_name(data, &bytes, NULL) != 0 || bytes > sizeof isa ||
+        comgr->isa_name(data, &bytes, isa) != 0)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "the object does not say for which GPU it is");
-    if (comgr.create_disassembler(isa, read_code, count_instruction, ignore_address,
-                                  &disassembler) != 0)
+    if (comgr->create_disassembler(isa, read_code, count_instruction, ignore_address,
+                                   &disassembler) != 0)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "no disassembler for %s", isa);
     for (uint32_t i = 0; i < profile->kernel_count; i++)
-        take_mix(disassembler, object, &profile->kernels[i]);
-    comgr.destroy_disassembler(disassembler);
+        take_mix(comgr, disassembler, object, &profile->kernels[i]);
+    comgr->destroy_disassembler(disassembler);
     return 0;
 }
 
@@ -283,17 +202,16 @@ int bp_profile_amd(void *library, const void *object, size_t bytes, struct bp_pr
                    struct bp_error *err)
 {
     struct object file = {object, bytes};
-    struct handle data;
+    struct bp_amd_comgr comgr;
+    struct bp_amd_handle data;
+    struct listing listing = {&comgr, profile};
     profile->kernel_count = 0;
-    if (find_functions(library, err) < 0)
+    if (bp_amd_comgr_find(library, &comgr, err) < 0 ||
+        bp_amd_data_create(&comgr, object, bytes, &data, err) < 0)
         return -1;
-    if (comgr.create_data(DATA_EXECUTABLE, &data) != 0)
-        return bp_fail(err, BP_ERR_UNAVAILABLE, "amd_comgr cannot begin");
-    int result = -1;
-    if (comgr.set_data(data, bytes, object) != 0)
-        bp_fail(err, BP_ERR_UNAVAILABLE, "amd_comgr does not take the object");
-    else if (take_metadata(data, profile, err) == 0)
-        result = take_code(data, &file, profile, err);
+    int result = bp_amd_each_kernel(&comgr, data, take_kernel, &listing, err);
+    if (result == 0)
+        result = take_code(&comgr, data, &file, profile, err);
     comgr.release_data(data);
     return result;
 }

@@ -26,7 +26,8 @@ enum bp_retry {
     X(COMPILER_CRASH, CANDIDATE, NEVER, 10, "the compiler died on this source")                    \
     X(RESOURCE_LIMIT, CANDIDATE, NEVER, 10, "LDS, registers, block or workspace over the limit")   \
     X(LAUNCH_ERROR, CANDIDATE, NEVER, 10, "the object or its plan cannot be loaded or launched")   \
-    X(UNSUPPORTED, CANDIDATE, NEVER, 10, "the plan refuses a shape of the suite")                  \
+    X(UNSUPPORTED, CANDIDATE, NEVER, 10,                                                           \
+      "the plan refuses a shape, or an emulated device an instruction")                            \
     X(WRONG_RESULT, CANDIDATE, NEVER, 10, "output outside the error bound")                        \
     X(NONFINITE, CANDIDATE, NEVER, 10, "NaN or infinity in the output")                            \
     X(NONDETERMINISTIC, CANDIDATE, NEVER, 10, "two identical calls gave different bits")           \

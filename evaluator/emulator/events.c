@@ -82,7 +82,7 @@ void emu_event_hw_exception(uint32_t cause)
     abort();
 }
 
-bool emu_event_unimplemented(void)
+bool emu_event_gap(void)
 {
     const union {
         struct {
@@ -90,7 +90,7 @@ bool emu_event_unimplemented(void)
             hsa_agent_t agent;
         };
         hsa_amd_event_t event; /* a handler may copy all of it */
-    } event = {{EMU_EVENT_UNIMPLEMENTED, emu_agent_gpu}};
+    } event = {{EMU_EVENT_GAP, emu_agent_gpu}};
     return told(&event);
 }
 

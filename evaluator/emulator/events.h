@@ -13,8 +13,8 @@
 void emu_event_memory_fault(uint64_t address);
 void emu_event_hw_exception(uint32_t cause);
 
-/* Whether a handler took the event EMU_EVENT_UNIMPLEMENTED. */
-bool emu_event_unimplemented(void);
+/* Whether a handler took the event EMU_EVENT_GAP. */
+bool emu_event_gap(void);
 
 /* Notes in the report, unless something is there already, why a dispatch failed. */
 void emu_report_failure(enum emu_end end, uint64_t address, const char *what);

@@ -24,11 +24,12 @@ static const hsa_status_t end_status[] = {
     [EMU_DONE] = HSA_STATUS_SUCCESS,
     [EMU_MEMORY_FAULT] = HSA_STATUS_SUCCESS,
     [EMU_ILLEGAL_INSTRUCTION] = (hsa_status_t)HSA_STATUS_ERROR_ILLEGAL_INSTRUCTION,
-    [EMU_UNIMPLEMENTED] = (hsa_status_t)EMU_STATUS_UNIMPLEMENTED,
+    [EMU_UNIMPLEMENTED] = (hsa_status_t)EMU_STATUS_GAP,
     [EMU_TRAP] = HSA_STATUS_ERROR_EXCEPTION,
     [EMU_LDS_FAULT] = (hsa_status_t)HSA_STATUS_ERROR_MEMORY_APERTURE_VIOLATION,
     [EMU_BUDGET] = HSA_STATUS_SUCCESS,
     [EMU_STOPPED] = HSA_STATUS_SUCCESS,
+    [EMU_FAILED] = (hsa_status_t)EMU_STATUS_GAP,
 };
 
 void emu_packets_limit(uint64_t instructions)
@@ -103,7 +104,8 @@ static hsa_status_t fail(const struct emu_outcome *outcome, volatile bool *stop)
     emu_report_failure(outcome->end, outcome->address, outcome->what);
     if (outcome->end == EMU_MEMORY_FAULT)
         emu_event_memory_fault(outcome->address);
-    bool taken = outcome->end == EMU_UNIMPLEMENTED && emu_event_unimplemented();
+    bool gap = outcome->end == EMU_UNIMPLEMENTED || outcome->end == EMU_FAILED;
+    bool taken = gap && emu_event_gap();
     if (!taken && end_status[outcome->end] != HSA_STATUS_SUCCESS)
         return end_status[outcome->end];
     hang(stop);
@@ -130,7 +132,7 @@ static hsa_status_t execute(const hsa_kernel_dispatch_packet_t *packet, const hs
     };
     struct emu_outcome outcome = {0};
     if (emu_dispatch_run(&dispatch, &outcome) != 0)
-        outcome.end = EMU_UNIMPLEMENTED; /* nothing was run: no fault of the kernel's either */
+        outcome.end = EMU_FAILED;
     if (outcome.end == EMU_STOPPED)
         return HSA_STATUS_SUCCESS;
     emu_report_counters(&outcome.counters);

@@ -14,12 +14,12 @@
 #define EMU_ENV_FAULTS "BULLETPROOF_HSA_FAULTS"
 #define EMU_ENV_INSTRUCTIONS "BULLETPROOF_EMULATE_INSTRUCTIONS"
 
-/* An instruction the interpreter does not know: a gap of the emulator, never a fault of the
- * kernel. It is a system event of this type, with its agent and nothing else, for the handlers
- * of hsa_amd_register_system_event_handler. If none takes it, the queue fails with the status.
- * Both are outside of every range that HSA defines. */
-#define EMU_EVENT_UNIMPLEMENTED 0xE001
-#define EMU_STATUS_UNIMPLEMENTED 0xE001
+/* What no device would do: an instruction that the interpreter does not know (EMU_UNIMPLEMENTED), or a
+ * failure of its own (EMU_FAILED). It is a system event of this type, with its agent and nothing else,
+ * for the handlers of hsa_amd_register_system_event_handler. If none takes it, the queue fails with the
+ * status. Both are outside of every range that HSA defines. */
+#define EMU_EVENT_GAP 0xE001
+#define EMU_STATUS_GAP 0xE001
 
 struct emu_report {
     volatile uint32_t end; /* enum emu_end of the first dispatch that failed; EMU_DONE: none has */

@@ -191,7 +191,7 @@ hsa_status_t hsa_status_string(hsa_status_t status, const char **text)
         STATUS(ERROR_ILLEGAL_INSTRUCTION, "The agent attempted an illegal shader instruction."),
         STATUS(ERROR_MEMORY_FAULT, "The agent attempted to access an inaccessible address."),
 #undef STATUS
-        {EMU_STATUS_UNIMPLEMENTED, "The emulator does not know an instruction of the kernel."},
+        {EMU_STATUS_GAP, "The emulator lacks an instruction, or failed."},
     };
     if (!text)
         return HSA_STATUS_ERROR_INVALID_ARGUMENT;

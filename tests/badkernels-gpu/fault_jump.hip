@@ -4,7 +4,8 @@ targets: [amd]
 dtypes: [f16, bf16, f32]
 supports: head_dim == 128
 */
-// expected: GPU_FAULT in run: no code can be read at 0x1000
+// expected: GPU_FAULT|GPU_HANG in run
+// emulated: GPU_FAULT in run: no code can be read at 0x1000
 
 /* Goes on where no memory is, as a call through a pointer that was never set does. */
 #include "gqa.h"

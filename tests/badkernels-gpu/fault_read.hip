@@ -5,6 +5,7 @@ dtypes: [f16, bf16, f32]
 supports: head_dim == 128
 */
 // expected: GPU_FAULT in run: memory fault
+// nvidia: GPU_FAULT in run: CUDA_ERROR_ILLEGAL_ADDRESS
 
 /* Reads far before the keys. */
 #include "gqa.h"

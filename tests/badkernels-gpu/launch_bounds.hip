@@ -5,6 +5,7 @@ dtypes: [f16, bf16, f32]
 supports: head_dim == 128
 */
 // expected: LAUNCH_ERROR in run: hipErrorLaunchFailure (719)
+// nvidia: LAUNCH_ERROR|RESOURCE_LIMIT in run
 
 /* Launched with more threads than it says it can have. */
 #include "gqa.h"

@@ -5,7 +5,8 @@ dtypes: [f16, bf16, f32]
 supports: head_dim == 128
 */
 // expected: OOM_DEVICE in run: hipErrorOutOfMemory
-// options: --workspace-mb 4096
+// nvidia: OOM_DEVICE in run: CUDA_ERROR_OUT_OF_MEMORY
+// options: --workspace-mb 1048576
 
 /* More workspace than the device has memory. */
 #include "gqa.h"
@@ -13,7 +14,7 @@ supports: head_dim == 128
 GQA_KERNEL void gqa_plan(gqa_shape shape, gqa_launch_plan *plan)
 {
     gqa_plan_launch(plan, 0, 1, 1, 1, 64, 0);
-    plan->workspace_bytes = (gqa_u64)3 << 30;
+    plan->workspace_bytes = (gqa_u64)1 << 40;
 }
 
 GQA_KERNEL void gqa_kernel0(gqa_shape shape, const gqa_t *q, const gqa_t *k, const gqa_t *v,

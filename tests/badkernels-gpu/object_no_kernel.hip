@@ -5,6 +5,7 @@ dtypes: [f16, bf16, f32]
 supports: head_dim == 128
 */
 // expected: LAUNCH_ERROR in run: hipErrorNotFound
+// nvidia: LAUNCH_ERROR in run: CUDA_ERROR_NOT_FOUND
 
 /* No gqa_kernel0. */
 #include "gqa.h"

@@ -4,6 +4,7 @@
     // expected: VERDICT[|VERDICT...] [in STAGE[|STAGE...]] [: text that the message contains]
     // open: why the verdict is another one as yet; the test fails once it is the expected one
     // sanitized: what to expect in its place where the program is built with a sanitizer
+    // emulated, nvidia: likewise on such a device
     // gates: N shapes, that the gates went through; or skipped: TEXT that the reason begins with
     // options: further options for `bulletproof eval`
 
@@ -65,15 +66,25 @@ def texts_of(value):
     return [value] if isinstance(value, str) else []
 
 
+def conditions(arguments):
+    """Lines of a file that hold in place of `expected`, the last that it has."""
+    device = re.search(r"--device (\w+)", arguments.options)
+    found = {"emu": ["emulated"], "cuda": ["nvidia"]}.get(device[1] if device else "", [])
+    return found + ["sanitized"] * arguments.sanitized
+
+
 class Kernel:
     def __init__(self, path, arguments):
         self.path = os.path.abspath(path)
         self.name = os.path.splitext(os.path.basename(path))[0]
         with open(path, encoding="utf-8", errors="replace") as file:
-            lines = dict(re.findall(r"^// (\w+): (.*)$", file.read(), re.MULTILINE))
+            text = file.read()
+        lines = dict(re.findall(r"^// (\w+): (.*)$", text, re.MULTILINE))
+        targets = re.search(r"^targets: \[(.*)\]", text, re.MULTILINE)
+        self.targets = re.findall(r"\w+", targets[1]) if targets else []
         self.expected = arguments.expected or lines.get("expected", "")
-        if arguments.sanitized:
-            self.expected = lines.get("sanitized", self.expected)
+        for condition in conditions(arguments):
+            self.expected = lines.get(condition, self.expected)
         self.expectation = EXPECTATION.match(self.expected)
         if not self.expectation:
             raise SystemExit(f"{path}: cannot read 'expected: {self.expected}'")
@@ -168,6 +179,7 @@ def parse_arguments():
     parser.add_argument("--gates", help="in place of the files' own lines")
     parser.add_argument("--expected", help="in place of the files' own lines")
     parser.add_argument("--sanitized", action="store_true", help="built with a sanitizer: slower")
+    parser.add_argument("--target", default="", help="leave out kernels that do not declare it")
     parser.add_argument("--jobs", type=int, default=2, help="evaluations at once")
     return parser.parse_args()
 
@@ -178,7 +190,8 @@ def make_cases(arguments):
     for argument in arguments.kernels:
         directory = os.path.isdir(argument)
         paths = sorted(glob.glob(os.path.join(argument, "*.hip"))) if directory else [argument]
-        for kernel in [Kernel(path, arguments) for path in paths]:
+        kernels = [Kernel(path, arguments) for path in paths]
+        for kernel in [one for one in kernels if arguments.target in one.targets or not arguments.target]:
             for suite in arguments.suites.split(","):
                 for dtype in arguments.dtypes.split(","):
                     cases.append(Case(kernel, suite, dtype, slowness))

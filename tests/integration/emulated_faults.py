@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from emulated import why_not
+from gpu import why_not
 
 # A memory fault in every tenth run or probe child; in the one behind the first of them, which mostly is the
 # probe, a queue fails; then a device cannot be opened, one is lost. What is tried again after one of them

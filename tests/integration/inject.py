@@ -14,7 +14,7 @@ import sys
 import tempfile
 import unittest
 
-from emulated import why_not
+from gpu import why_not
 from supervised import descendants, isolate
 
 OPTIONS = argparse.Namespace()

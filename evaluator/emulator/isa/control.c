@@ -34,7 +34,7 @@ static void jump(struct emu_wave *wave, uint64_t address)
 {
     wave->next = emu_program_at(wave->machine, address);
     if (!wave->next)
-        emu_raise(wave, EMU_UNIMPLEMENTED, address, "no memory to decode where it leads");
+        emu_raise(wave, EMU_FAILED, address, "no memory to decode where it leads");
 }
 
 static void get_pc(struct emu_wave *wave, const struct emu_instruction *op)

@@ -55,6 +55,7 @@ const char *emu_end_name(enum emu_end end)
         [EMU_LDS_FAULT] = "LDS fault",
         [EMU_BUDGET] = "instruction budget used up",
         [EMU_STOPPED] = "stopped",
+        [EMU_FAILED] = "the emulator failed",
     };
     return (size_t)end < sizeof names / sizeof names[0] ? names[end] : "?";
 }

@@ -37,11 +37,12 @@ enum emu_end {
     EMU_DONE,
     EMU_MEMORY_FAULT,
     EMU_ILLEGAL_INSTRUCTION,
-    EMU_UNIMPLEMENTED, /* the emulator's fault, not the kernel's */
+    EMU_UNIMPLEMENTED, /* an instruction, operand or mode that the emulator does not have */
     EMU_TRAP,
     EMU_LDS_FAULT,
     EMU_BUDGET,
     EMU_STOPPED,
+    EMU_FAILED, /* the emulator itself: nothing that the kernel did */
 };
 
 /* Wave-instructions that were executed. */

@@ -129,9 +129,20 @@ static void end_unimplemented(void)
     hsa_amd_register_system_event_handler(note_event, NULL);
     told_outcome = (struct emu_outcome){.end = EMU_UNIMPLEMENTED, .what = "v_unheard_of"};
     expect_hang();
-    assert_int_equal(event_type, EMU_EVENT_UNIMPLEMENTED);
+    assert_int_equal(event_type, EMU_EVENT_GAP);
     assert_int_equal(emu_report()->end, EMU_UNIMPLEMENTED);
     assert_string_equal(emu_report()->what, "v_unheard_of");
+}
+
+static void end_failed(void)
+{
+    open_queue("");
+    hsa_amd_register_system_event_handler(note_event, NULL);
+    told_outcome = (struct emu_outcome){.end = EMU_FAILED, .what = "no memory"};
+    expect_hang();
+    assert_int_equal(event_type, EMU_EVENT_GAP);
+    assert_int_equal(emu_report()->end, EMU_FAILED);
+    assert_string_equal(emu_report()->what, "no memory");
 }
 
 static void end_unimplemented_untaken(void)
@@ -140,8 +151,8 @@ static void end_unimplemented_untaken(void)
     handler_answers = HSA_STATUS_ERROR;
     hsa_amd_register_system_event_handler(note_event, NULL);
     told_outcome = (struct emu_outcome){.end = EMU_UNIMPLEMENTED, .what = "v_unheard_of"};
-    expect_failure(EMU_STATUS_UNIMPLEMENTED);
-    assert_int_equal(event_type, EMU_EVENT_UNIMPLEMENTED);
+    expect_failure(EMU_STATUS_GAP);
+    assert_int_equal(event_type, EMU_EVENT_GAP);
 }
 
 static void end_trap(void)
@@ -252,6 +263,7 @@ static const struct queue_case cases[] = {
     CASE(end_memory_fault),
     CASE(end_illegal_instruction),
     CASE(end_unimplemented),
+    CASE(end_failed),
     CASE(end_unimplemented_untaken),
     CASE(end_trap),
     CASE(end_lds_fault),
