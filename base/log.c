@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 #define PATH_BYTES 4200
 #define NAME_BYTES (PATH_BYTES + 12)
 
@@ -145,6 +147,7 @@ void bp_log(enum bp_log_level level, const char *area, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    bp_text_clean(text); /* it may hold a child's words */
 
     struct timespec now;
     struct tm local;

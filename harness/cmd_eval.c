@@ -95,10 +95,13 @@ static int load(const struct arguments *arguments, struct bp_config *config, str
     config->timing.ring_mb = (uint32_t)arguments->ring_mb;
     if (arguments->workspace_mb)
         config->limits.workspace_mb = (uint32_t)arguments->workspace_mb;
+#define AND_NAME(name, finds) ", " #name
     if (arguments->gates && !bp_gates_parse(arguments->gates, &config->gates))
-        return bp_fail(err, BP_ERR_USAGE,
-                       "eval: --gates needs 'all' or names of gates with commas between, not '%s'",
-                       arguments->gates);
+        return bp_fail(
+            err, BP_ERR_USAGE,
+            "eval: --gates needs 'all' or names of gates with commas between, not '%.60s' "
+            "(valid: all" BP_GATE_LIST(AND_NAME) ")",
+            arguments->gates);
     if (require_layers(&arguments->layers, config, err) < 0)
         return -1;
     return bp_config_read_kernel(arguments->source, config, err);
@@ -204,10 +207,11 @@ static int run(const struct arguments *arguments, struct bp_session *session,
                                              .waiting = show_waiting};
     if (check_bundle(arguments, err) < 0 || load(arguments, config, err) < 0 ||
         bp_session_init(session, config, &callbacks, err) < 0 ||
-        evaluate(session, config, arguments, evaluation, err) < 0 ||
-        write_bundle(arguments, session, evaluation, err) < 0)
+        evaluate(session, config, arguments, evaluation, err) < 0)
         return -1;
-    if (print_evaluation(arguments, evaluation, err) < 0)
+    /* The verdict is told even where the bundle cannot be written. */
+    if (print_evaluation(arguments, evaluation, err) < 0 ||
+        write_bundle(arguments, session, evaluation, err) < 0)
         return -1;
     return bp_verdict_exit_code(evaluation->verdict);
 }

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <yaml.h>
 
+/* Some editors begin every file with it; libyaml skips it only where it guesses the encoding. */
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 struct reader {
     yaml_parser_t parser;
     const char *path;
@@ -51,16 +54,39 @@ static uint32_t line_of_problem(const struct reader *reader)
     return line;
 }
 
+/* The parser's own words for this name neither tab nor indentation. */
+static bool has_tab_in_indentation(const struct reader *reader, uint32_t line)
+{
+    const char *at = reader->text, *end = reader->text + reader->size;
+    for (uint32_t number = reader->first_line; number < line && at < end; at++)
+        number += *at == '\n';
+    while (at < end && *at == ' ')
+        at++;
+    return at < end && *at == '\t';
+}
+
+static int fail_at_problem(struct reader *reader)
+{
+    const yaml_parser_t *parser = &reader->parser;
+    uint32_t line = line_of_problem(reader);
+    char from[32] = "";
+    if (parser->error == YAML_SCANNER_ERROR && has_tab_in_indentation(reader, line))
+        return bp_yaml_fail(reader->path, line, reader->err,
+                            "not YAML: a tab in the indentation; use spaces");
+    if (parser->context && line_of(reader, &parser->context_mark) != line)
+        snprintf(from, sizeof from, ", from line %u", line_of(reader, &parser->context_mark));
+    return bp_yaml_fail(reader->path, line, reader->err, "not YAML: %s%s%s%s",
+                        parser->problem ? parser->problem : "unreadable",
+                        parser->context ? " " : "", parser->context ? parser->context : "", from);
+}
+
 static int next_event(struct reader *reader, yaml_event_t *event)
 {
     if (yaml_parser_parse(&reader->parser, event))
         return 0;
     if (reader->parser.error == YAML_MEMORY_ERROR)
         return bp_fail(reader->err, BP_ERR_MEMORY, "no memory to parse %s", reader->path);
-    const char *problem = reader->parser.problem ? reader->parser.problem : "unreadable";
-    return bp_yaml_fail(reader->path, line_of_problem(reader), reader->err, "not YAML: %s%s%s",
-                        problem, reader->parser.context ? " " : "",
-                        reader->parser.context ? reader->parser.context : "");
+    return fail_at_problem(reader);
 }
 
 static struct bp_yaml_node *node_new(struct reader *reader, enum bp_yaml_kind kind, uint32_t line)
@@ -278,14 +304,21 @@ static int read_document(struct reader *reader, struct bp_yaml_node **root)
 int bp_yaml_parse(const char *path, uint32_t first_line, const char *text, size_t size,
                   struct bp_yaml_node **root, struct bp_error *err)
 {
-    struct reader reader = {
-        .path = path, .text = text, .size = size, .first_line = first_line, .err = err};
+    size_t skipped = size >= strlen(BYTE_ORDER_MARK) &&
+                             memcmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0
+                         ? strlen(BYTE_ORDER_MARK)
+                         : 0;
+    struct reader reader = {.path = path,
+                            .text = text + skipped,
+                            .size = size - skipped,
+                            .first_line = first_line,
+                            .err = err};
     if (size > BP_YAML_MAX_BYTES)
         return bp_fail(err, BP_ERR_USAGE, "%s is larger than %u bytes", path, BP_YAML_MAX_BYTES);
     if (!yaml_parser_initialize(&reader.parser))
         return bp_fail(err, BP_ERR_MEMORY, "no memory to parse %s", path);
     yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, size);
+    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)reader.text, reader.size);
     struct bp_yaml_node *tree;
     int result = read_document(&reader, &tree);
     yaml_parser_delete(&reader.parser);

@@ -388,6 +388,8 @@ static int run_to_end(struct engine *engine, struct bp_error *err)
         tell(engine, err);
         status = BP_EXIT_HARNESS;
     }
+    if (status != BP_EXIT_OK && !run->hopeless)
+        bp_progress_say(&run->progress, "to go on: bulletproof evolve --resume %s", run->dir);
     return status;
 }
 

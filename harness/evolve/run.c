@@ -95,6 +95,13 @@ int bp_run_demote(struct bp_run *run, enum bp_verdict verdict,
 
 /* ---- the record ---- */
 
+/* A start that evaluates nothing, because the run is finished, has it from the record. */
+static const char *driver_of(const struct bp_run *run)
+{
+    const struct bp_evaluation *baseline = run->baseline.evaluation;
+    return run->driver[0] || !baseline ? run->driver : baseline->device_driver;
+}
+
 void bp_run_summary(const struct bp_run *run, struct bp_run_summary *summary)
 {
     const struct bp_ledger *ledger = &run->ledger;
@@ -105,7 +112,7 @@ void bp_run_summary(const struct bp_run *run, struct bp_run_summary *summary)
         .device = run->session.slots.title,
         .dtype = bp_dtype_name(run->session.dtype),
         .strategy = run->strategy->name,
-        .driver = run->driver,
+        .driver = driver_of(run),
         .emulated = bp_session_device(&run->session)->parsed.kind == BP_DEVICE_KIND_EMULATED,
         .mask = run->mask,
         .seed = run->config->seed,

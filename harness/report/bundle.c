@@ -228,7 +228,9 @@ int bp_bundle_write(const char *path, const struct bp_replay_setting *setting,
     BP_AUTO_FD int dir = open(fresh, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int result =
         dir < 0 ? bp_fail_errno(err, "cannot open %s", fresh) : fill(dir, setting, evaluation, err);
-    if (result == 0)
+    if (result < 0)
+        (void)bp_fail_within(err, "cannot write %.120s", path);
+    else
         result = bp_directory_replace(fresh, path, err);
     if (result < 0)
         (void)!bp_directory_remove(fresh, &ignored);

@@ -175,7 +175,8 @@ class CommandLine(Case):
     def test_unknown_names_list_the_valid_ones(self):
         self.refused(r"unknown suite 'quik' \(valid: quick, full, tiny, bench, or the name of one shape",
                      "eval", self.seed, "--suite", "quik")
-        self.refused(r"--gates needs 'all' or names of gates with commas between, not 'race,bound'",
+        self.refused(r"--gates needs 'all' or names of gates with commas between, not 'race,bound' "
+                     r"\(valid: all, race, bounds, uninitialised, barrier, undefined\)",
                      "eval", self.seed, "--gates", "race,bound")
         self.refused(r"unknown dtype 'f64' \(valid: f16, bf16, f32\)", "eval", self.seed,
                      "--dtype", "f64")
@@ -183,6 +184,13 @@ class CommandLine(Case):
                      self.seed, "--device", "gpu")
         self.refused(r"no device is named 'gpu' \(valid: auto, cpu, hip:N, cuda:N, emu:ARCH", "evolve",
                      ROOT / "configs/quickstart.yaml", "--device", "gpu")
+
+    @unittest.skipIf(os.geteuid() != 0, "only root is told too late that /proc takes no folder")
+    def test_a_bundle_that_fails_later_costs_no_verdict(self):
+        done = run("eval", self.seed, "--suite", "odd_17", "--bundle", "/proc/bundle")
+        self.assertEqual(done.returncode, 20, done.stderr)
+        self.assertTrue(done.stdout.startswith("PASS "), done.stdout)
+        self.assertIn("cannot create /proc/bundle.tmp", done.stderr)
 
     def test_a_bundle_that_cannot_be_made(self):
         self.refused(r"eval: --bundle .*/none/bundle cannot be made: No such file or directory", "eval",
@@ -633,6 +641,8 @@ class Resume(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(done.stderr, r"\Athe run in \S+ is finished: 6 of 6 evaluations \(")
         self.assertIn("speedup_vs_baseline", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^driver: .*clang")
+        self.assertNotIn("to go on", done.stderr)
         self.assertEqual(self.rows("SELECT * FROM event"), events)
         done = run("evolve", self.settings, "--resume", self.out, "--max-evaluations", 9)
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -20,7 +20,7 @@ import unittest
 from supervised import Program, isolate, small_disk
 
 EXIT_INTERRUPTED = 130
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 EVALUATIONS = 5000  # more than any test waits for
 WATCHDOG_US = 300000
 DISK_MB, WANTED_MB = 64, 32
@@ -214,7 +214,8 @@ class LongRunTest(unittest.TestCase):
         alive = [when for when, what in heard if what == "WATCHDOG=1"][:10]
         words = [what for _, what in heard]
         self.assertLess(words.index("WATCHDOG=1"), words.index("READY=1"), words)
-        self.assertLess((alive[-1] - alive[0]) / 9, WATCHDOG_US / 1e6, "too few signs of life")
+        pauses = sorted(later - earlier for earlier, later in zip(alive, alive[1:]))
+        self.assertLess(pauses[len(pauses) // 2], WATCHDOG_US / 1e6, "too few signs of life")
         self.assertRegex("\n".join(words), r"(?m)^STATUS=4/5000 PASS 4.* best \d\.\d{3}x \(#\d+\)")
 
     # ---- the disk ----
@@ -241,10 +242,11 @@ class LongRunTest(unittest.TestCase):
         self.wait_for(3)
         self.fill(filler)
         self.assertTrue(wait_until(lambda: "paused:" in self.read("log.txt")))
-        recorded = self.recorded()
         program.process.send_signal(signal.SIGUSR1)
         self.assertTrue(wait_until(lambda: "INFO status:   now          paused"
                                    in self.read("log.txt")))
+        time.sleep(0.5)  # what was evaluated before may still be on its way into the files
+        recorded = self.recorded()
         time.sleep(1)
         self.assertEqual(self.recorded(), recorded)
         os.remove(filler)
@@ -298,7 +300,7 @@ class LongRunTest(unittest.TestCase):
         program.process.kill()
         program.wait(TIMEOUT_S)
         self.addCleanup(program.remove)
-        program.leftovers(killed=True, grace=5)
+        program.leftovers(killed=True, grace=TIMEOUT_S)
         state = self.status(self.directory)
         self.assertEqual((state["status"], state["pid"]), ("crashed", None))
         resumed = Program([OPTIONS.program, "evolve", "--resume", self.directory])

@@ -28,7 +28,7 @@ VERDICTS = ["PASS", "PASS", "PASS", "WRONG_RESULT", "NONFINITE", "TAMPER", "CRAS
 EXIT_HARNESS, EXIT_INTERRUPTED = 20, 130
 TIMEOUT_S = 120
 KILLS = 3
-KILLED_GRACE_S = 2.0
+KILLED_GRACE_S = 30.0
 DISK_KIB = 256
 DESCRIPTORS_OF_A_CHILD = 8
 DESCRIPTORS_KEPT = 9  # objects of champion and lanes, a spare, what a young or dying child lacks
@@ -180,6 +180,7 @@ class MixtureTest(unittest.TestCase):
         recorded = run.wait_for(5)
         run.program.process.send_signal(signal.SIGINT)
         self.assertEqual(self.end(run), EXIT_INTERRUPTED, run.program.errors)
+        self.assertIn(f"to go on: bulletproof evolve --resume {run.directory}\n", run.program.errors)
         count = self.check_whole(run, recorded)
         summary = read_json(run.path("tuning_summary.json"))
         self.assertEqual(summary["status"], "interrupted")

@@ -73,6 +73,15 @@ static void rotates_when_asked(void **state)
     assert_false(exists(".3"));
 }
 
+/* What a child wrote may be part of it. */
+static void a_line_stays_one_and_moves_no_cursor(void **state)
+{
+    (void)state;
+    bp_log(BP_LOG_INFO, "test", "it said: %s", "a\n12:00:00.000 ERROR b: \033[2Jc\xc2\x9b\xc3\xa9");
+    assert_non_null(
+        strstr(text_of(""), "INFO test: it said: a?12:00:00.000 ERROR b: ?[2Jc??\xc3\xa9\n"));
+}
+
 static void rotates_by_itself_at_the_cap(void **state)
 {
     (void)state;
@@ -163,11 +172,9 @@ static void threads_write_whole_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(rotates_when_asked),
-        CASE(rotates_by_itself_at_the_cap),
-        CASE(keeps_none_when_told),
-        CASE(opens_anew_when_moved_away),
-        CASE(goes_on_where_it_cannot_rotate),
+        CASE(rotates_when_asked),           CASE(a_line_stays_one_and_moves_no_cursor),
+        CASE(rotates_by_itself_at_the_cap), CASE(keeps_none_when_told),
+        CASE(opens_anew_when_moved_away),   CASE(goes_on_where_it_cannot_rotate),
         CASE(threads_write_whole_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,16 @@ static void an_empty_document_is_an_empty_mapping(void **state)
     }
 }
 
+static void a_byte_order_mark_is_passed_over(void **state)
+{
+    (void)state;
+    struct bp_yaml_node *root = parse("\xef\xbb\xbf"
+                                      "a: 1\nb: 2\n");
+    assert_string_equal(root->child->key, "a");
+    assert_int_equal(bp_yaml_find(root, "b")->line, 2);
+    bp_yaml_free(root);
+}
+
 static void expect_failure(const char *text, size_t size, uint32_t first_line, const char *fragment)
 {
     struct bp_yaml_node *root = NULL;
@@ -84,8 +94,11 @@ static void what_is_refused_is_named_with_its_line(void **state)
         {"a: \"x\\0y\"\n", "t.yaml:1: a NUL character in a text"},
         {"\"a\\0b\": 1\n", "t.yaml:1: a NUL character in a text"},
         {"a: [1, 2\nb: 3\n", "t.yaml:2: not YAML"},
-        {"a: 'x\n", "not YAML"},
-        {"a:\n\t- 1\n", "t.yaml:2: not YAML"},
+        {"a: 1\nb: 'x\nc: 2\n", "t.yaml:4: not YAML: found unexpected end of stream while scanning "
+                                "a quoted scalar, from line 2"},
+        {"a:\n\t- 1\n", "t.yaml:2: not YAML: a tab in the indentation; use spaces"},
+        {"a:\n  b: 1\n  \tc: 2\n", "t.yaml:3: not YAML: a tab in the indentation; use spaces"},
+        {"a: @\tb\n", "t.yaml:1: not YAML: found character that cannot start any token"},
         {"a: 1\n b: 2\n", "t.yaml:2: not YAML"},
         {"ok: 1\nbad: \xff\xfe\n", "t.yaml:2: not YAML"},
         {"[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]", "t.yaml:1: nested more than 16 deep"},
@@ -222,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_tree_knows_its_lines),
         cmocka_unit_test(an_empty_document_is_an_empty_mapping),
+        cmocka_unit_test(a_byte_order_mark_is_passed_over),
         cmocka_unit_test(what_is_refused_is_named_with_its_line),
         cmocka_unit_test(size_count_and_nesting_are_bounded),
         cmocka_unit_test(scalars_are_read_strictly),

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "harness/evolve/ceilings_cache.h"
 
 static char folder[] = "/tmp/bp-ceilings-XXXXXX";
@@ -51,9 +50,8 @@ static void test_obtain(void **state)
     assert_true(measured.gflops > 0.1 && measured.gflops < 1e5);
     assert_int_equal(stat(path, &status), 0);
 
-    uint64_t start = bp_clock_ns();
+    /* Read, not measured: no second measurement comes to the same figures. */
     bp_ceilings_obtain(&host, 1, &found);
-    assert_true(bp_ns_to_ms(bp_clock_ns() - start) < 50); /* read, not measured */
     assert_int_equal(found.stream_count, measured.stream_count);
     assert_true(found.gflops / measured.gflops > 0.999999);
     assert_true(found.gflops / measured.gflops < 1.000001);

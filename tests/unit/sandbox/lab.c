@@ -20,6 +20,7 @@
 #include "sandbox/namespaces.h"
 
 #define DEADLINE_NS 20000000000ULL
+#define LOG_END_MS 10000
 
 uint64_t lab_namespaces;
 
@@ -272,7 +273,7 @@ static void read_log(struct lab_pipes *pipes, struct lab_result *result)
 {
     size_t used = 0;
     struct pollfd log = {pipes->log[0], POLLIN, 0};
-    while (poll(&log, 1, 1000) == 1) {
+    while (poll(&log, 1, LOG_END_MS) == 1) {
         ssize_t got = read(pipes->log[0], result->log + used, sizeof result->log - 1 - used);
         if (got <= 0) {
             result->log_ended = got == 0;
