@@ -6,9 +6,6 @@
 
 #include "base/io.h"
 
-static const char *const dtype_defines[BP_DTYPE_COUNT] = {
-    [BP_DTYPE_F16] = "-DGQA_F16", [BP_DTYPE_BF16] = "-DGQA_BF16", [BP_DTYPE_F32] = "-DGQA_F32"};
-
 static bool is_identifier(const char *name)
 {
     if (!isalpha((unsigned char)name[0]) && name[0] != '_')
@@ -32,7 +29,7 @@ int bp_compile_defines(const struct bp_msg_compile_request *request,
 {
     if (request->dtype >= BP_DTYPE_COUNT || request->define_count > BP_MAX_DEFINES)
         return bp_fail(err, BP_ERR_PROTOCOL, "compile request with a bad dtype or count");
-    options[(*count)++] = dtype_defines[request->dtype];
+    options[(*count)++] = bp_dtype_define((enum bp_dtype)request->dtype);
     for (uint32_t i = 0; i < request->define_count; i++) {
         const struct bp_define *define = &request->defines[i];
         if (!is_identifier(define->name) || !is_integer(define->value))

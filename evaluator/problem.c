@@ -6,12 +6,12 @@
 #define MAX_TOKENS (1u << 20)
 
 static const struct {
-    const char *name, *macro;
+    const char *name, *define;
     size_t size;
 } dtypes[BP_DTYPE_COUNT] = {
-    [BP_DTYPE_F16] = {"f16", "GQA_F16", 2},
-    [BP_DTYPE_BF16] = {"bf16", "GQA_BF16", 2},
-    [BP_DTYPE_F32] = {"f32", "GQA_F32", 4},
+    [BP_DTYPE_F16] = {"f16", "-DGQA_F16", 2},
+    [BP_DTYPE_BF16] = {"bf16", "-DGQA_BF16", 2},
+    [BP_DTYPE_F32] = {"f32", "-DGQA_F32", 4},
 };
 
 const char *bp_dtype_name(enum bp_dtype dtype)
@@ -19,9 +19,9 @@ const char *bp_dtype_name(enum bp_dtype dtype)
     return dtypes[dtype].name;
 }
 
-const char *bp_dtype_macro(enum bp_dtype dtype)
+const char *bp_dtype_define(enum bp_dtype dtype)
 {
-    return dtypes[dtype].macro;
+    return dtypes[dtype].define;
 }
 
 size_t bp_dtype_size(enum bp_dtype dtype)

@@ -11,8 +11,8 @@
 
 enum bp_dtype { BP_DTYPE_F16, BP_DTYPE_BF16, BP_DTYPE_F32, BP_DTYPE_COUNT };
 
-const char *bp_dtype_name(enum bp_dtype dtype);  /* "f16" … */
-const char *bp_dtype_macro(enum bp_dtype dtype); /* "GQA_F16" … */
+const char *bp_dtype_name(enum bp_dtype dtype);   /* "f16" … */
+const char *bp_dtype_define(enum bp_dtype dtype); /* a compiler's option: "-DGQA_F16" … */
 bool bp_dtype_parse(const char *name, enum bp_dtype *dtype);
 size_t bp_dtype_size(enum bp_dtype dtype); /* bytes of one element */
 

@@ -58,12 +58,10 @@ static void read_text(const char *folder, const char *name, struct bp_buffer *te
 static int compile(const struct job *job)
 {
     char texts[BP_MAX_KNOBS][BP_KNOB_NAME + 32];
-    char dtype[32];
     const char *options[BP_MAX_KNOBS + 2];
     size_t count = 0;
-    snprintf(dtype, sizeof(dtype), "-D%s", bp_dtype_macro(job->dtype));
     options[count++] = "-std=c++17";
-    options[count++] = dtype;
+    options[count++] = bp_dtype_define(job->dtype);
     for (uint32_t n = 0; n < job->space->knob_count; n++) {
         snprintf(texts[n], sizeof(texts[n]), "-D%s=%" PRId64, job->space->knobs[n].name,
                  bp_space_value(job->space, job->point, n));

@@ -157,81 +157,77 @@ bool emu_global_lanes(struct emu_wave *wave, const uint64_t addresses[EMU_LANES]
     return true;
 }
 
-/* With `dwords` a constant the compiler unrolls what is moved. */
-static inline void load_words(struct emu_wave *wave, unsigned index, uint64_t base,
-                              const uint64_t offsets[EMU_LANES], unsigned dwords)
+enum direction { LOAD, STORE };
+
+/* With `dwords` and the direction constants the compiler unrolls what is moved. */
+static inline void move_words(struct emu_wave *wave, unsigned index, uint64_t base,
+                              const uint64_t offsets[EMU_LANES], unsigned dwords,
+                              enum direction direction)
 {
     const uint32_t exec = emu_exec(wave);
     for (int lane = 0; lane < EMU_LANES; lane++) {
         if (!emu_active(exec, lane))
             continue;
         uint32_t data[4];
-        memcpy(data, (const void *)(uintptr_t)(base + offsets[lane]), dwords * sizeof data[0]);
+        void *there = (void *)(uintptr_t)(base + offsets[lane]);
+        if (direction == LOAD)
+            memcpy(data, there, dwords * sizeof data[0]);
         for (unsigned i = 0; i < dwords; i++)
-            wave->vgpr[index + i][lane] = data[i];
+            if (direction == LOAD)
+                wave->vgpr[index + i][lane] = data[i];
+            else
+                data[i] = wave->vgpr[index + i][lane];
+        if (direction == STORE)
+            memcpy(there, data, dwords * sizeof data[0]);
     }
 }
 
-static inline void store_words(const struct emu_wave *wave, unsigned index, uint64_t base,
-                               const uint64_t offsets[EMU_LANES], unsigned dwords)
+/* What is no whole number of dwords, one lane after the other. */
+static void move_small(struct emu_wave *wave, unsigned index, uint64_t base,
+                       const uint64_t offsets[EMU_LANES], uint32_t detail, enum direction direction)
 {
     const uint32_t exec = emu_exec(wave);
     for (int lane = 0; lane < EMU_LANES; lane++) {
         if (!emu_active(exec, lane))
             continue;
-        uint32_t data[4];
-        for (unsigned i = 0; i < dwords; i++)
-            data[i] = wave->vgpr[index + i][lane];
-        memcpy((void *)(uintptr_t)(base + offsets[lane]), data, dwords * sizeof data[0]);
+        void *there = (void *)(uintptr_t)(base + offsets[lane]);
+        if (direction == LOAD)
+            load_small(wave, index, lane, there, detail);
+        else
+            emu_store_lane(wave, index, lane, there, detail);
+    }
+}
+
+static inline void move_lanes(struct emu_wave *wave, unsigned index, uint64_t base,
+                              const uint64_t offsets[EMU_LANES], uint32_t detail,
+                              enum direction direction)
+{
+    switch (detail & EMU_BYTES) {
+    case 4:
+        move_words(wave, index, base, offsets, 1, direction);
+        break;
+    case 8:
+        move_words(wave, index, base, offsets, 2, direction);
+        break;
+    case 12:
+        move_words(wave, index, base, offsets, 3, direction);
+        break;
+    case 16:
+        move_words(wave, index, base, offsets, 4, direction);
+        break;
+    default:
+        move_small(wave, index, base, offsets, detail, direction);
     }
 }
 
 void emu_load_lanes(struct emu_wave *wave, unsigned index, uint64_t base,
                     const uint64_t offsets[EMU_LANES], uint32_t detail)
 {
-    const uint32_t exec = emu_exec(wave);
-    switch (detail & EMU_BYTES) {
-    case 4:
-        load_words(wave, index, base, offsets, 1);
-        break;
-    case 8:
-        load_words(wave, index, base, offsets, 2);
-        break;
-    case 12:
-        load_words(wave, index, base, offsets, 3);
-        break;
-    case 16:
-        load_words(wave, index, base, offsets, 4);
-        break;
-    default:
-        for (int lane = 0; lane < EMU_LANES; lane++)
-            if (emu_active(exec, lane))
-                load_small(wave, index, lane, (const uint8_t *)(uintptr_t)(base + offsets[lane]),
-                           detail);
-    }
+    move_lanes(wave, index, base, offsets, detail, LOAD);
 }
 
-void emu_store_lanes(const struct emu_wave *wave, unsigned index, uint64_t base,
+void emu_store_lanes(struct emu_wave *wave, unsigned index, uint64_t base,
                      const uint64_t offsets[EMU_LANES], uint32_t detail)
 {
-    const uint32_t exec = emu_exec(wave);
-    switch (detail & EMU_BYTES) {
-    case 4:
-        store_words(wave, index, base, offsets, 1);
-        break;
-    case 8:
-        store_words(wave, index, base, offsets, 2);
-        break;
-    case 12:
-        store_words(wave, index, base, offsets, 3);
-        break;
-    case 16:
-        store_words(wave, index, base, offsets, 4);
-        break;
-    default:
-        for (int lane = 0; lane < EMU_LANES; lane++)
-            if (emu_active(exec, lane))
-                emu_store_lane(wave, index, lane, (void *)(uintptr_t)(base + offsets[lane]),
-                               detail);
-    }
+    move_lanes(wave, index, base, offsets, detail, STORE);
 }

@@ -35,7 +35,7 @@ bool emu_lds_lanes(const struct emu_wave *wave, const uint64_t offsets[EMU_LANES
 /* Moves active lanes' data between base + offset and the registers from `index` up. */
 void emu_load_lanes(struct emu_wave *wave, unsigned index, uint64_t base,
                     const uint64_t offsets[EMU_LANES], uint32_t detail);
-void emu_store_lanes(const struct emu_wave *wave, unsigned index, uint64_t base,
+void emu_store_lanes(struct emu_wave *wave, unsigned index, uint64_t base,
                      const uint64_t offsets[EMU_LANES], uint32_t detail);
 
 /* Moves one lane's data between memory and the registers from `index` up. */
