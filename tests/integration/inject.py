@@ -22,19 +22,16 @@ EXIT_UNEXPECTED, EXIT_USAGE = 1, 2
 # Some of each kind: starting a child, memory, pipes, files, database, protocol, clocks.
 POINTS = ["fork", "memfd", "epoll", "memory", "short_read", "read_error", "file_full", "rename",
           "sqlite_full", "sqlite_busy", "kill_start", "kill_fill", "kill_compile", "kill_batch",
-          "kill_judge", "frame_cut", "frame_candidate", "slow_child", "wall_back", "pause"]
+          "kill_judge", "frame_bit", "frame_candidate", "slow_child", "wall_back", "pause"]
 # Points that several children pass at once, whose answers come in any order, and all the others.
 TWICE = """candidates: {segfault: {kind: 2, expected: CRASH}}
 seed: 5
 points:
-  fork: {once: PASS}
   memory: {once: PASS|STOPPED}
   read_error: {once: PASS}
-  sqlite_sync: {once: PASS, sticky: PASS|STOPPED}
   sqlite_corrupt: {once: PASS|STOPPED}
   kill_start: {once: PASS}
   frame_nonce: {once: PASS, from: 2}
-  frame_twice: {once: PASS, from: 2}
 """
 
 
@@ -107,7 +104,7 @@ class InjectTest(unittest.TestCase):
             for row in rows:
                 del row["time_ms"]
             matrices.append(rows)
-        self.assertEqual(len(matrices[0]), 10)
+        self.assertEqual(len(matrices[0]), 6)
         self.assertEqual(*matrices)
 
     def test_a_wrong_expectation_is_unexpected(self):
