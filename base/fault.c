@@ -159,13 +159,13 @@ uint64_t bp_fault_fired(void)
 
 uint32_t bp_fault_new_scope(const char *stage)
 {
-    size_t length = strlen(stage);
-    uint32_t scope = BP_FAULT_SCOPE_RECORD + 1, number = 1;
+    char prefix[BP_FAULT_SCOPE_TEXT];
+    uint32_t scope = BP_FAULT_SCOPE_RECORD + 1, number = 1, phase = state.phase;
+    size_t length = (size_t)snprintf(prefix, sizeof prefix, "%.16s.%u.", stage, phase);
     for (; scope < BP_FAULT_SCOPES - 1 && state.scopes[scope][0]; scope++)
-        number +=
-            strncmp(state.scopes[scope], stage, length) == 0 && state.scopes[scope][length] == '.';
+        number += strncmp(state.scopes[scope], prefix, length) == 0;
     if (scope < BP_FAULT_SCOPES - 1)
-        snprintf(state.scopes[scope], BP_FAULT_SCOPE_TEXT, "%.16s.%u", stage, number);
+        snprintf(state.scopes[scope], BP_FAULT_SCOPE_TEXT, "%.20s%u", prefix, number);
     return scope;
 }
 
@@ -212,7 +212,7 @@ static int arm_text(const char *text, struct bp_error *err)
         return bp_fail(err, BP_ERR_USAGE,
                        VARIABLE ": '%s' is not POINT:N:MODE, POINT:N:MODE:PHASE or "
                                 "POINT:N:MODE:PHASE:SCOPE (MODE: once, sticky, every; SCOPE: a "
-                                "child such as run.2; 'bulletproof inject --list' names the "
+                                "child such as run.3.2; 'bulletproof inject --list' names the "
                                 "points)",
                        text);
     bp_fault_arm(point, &place, mode);

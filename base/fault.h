@@ -4,12 +4,12 @@
  * and says whether it is to fail, errno set as the list says. Built without -Dfault_injection=true
  * every hook is `false` to the compiler and nothing can be armed.
  *
- * Occurrences are counted by phase and scope, so that "the first one of the second run child in the
- * first search batch" means the same in every run, whoever answers first. Phase 0 is the opening of a
- * session, and each batch of candidates begins the next. A scope is one child, numbered among those of
- * its stage in the order in which they were started ("run.2"): what is done to start it, to ask it, and
- * in consequence of what it did. All else that the supervisor does is "harness", and what the record's
- * writer does "record". */
+ * Occurrences are counted by phase and scope, so that "the first one of the second run child that the
+ * first search batch started" means the same in every run, whoever answers first. Phase 0 is the opening
+ * of a session, and each batch of candidates begins the next. A scope is one child, named by its stage,
+ * the phase in which it was started, and its number among those ("run.3.2"): what is done to start it, to
+ * ask it, and in consequence of what it did. All else that the supervisor does is "harness", and what the
+ * record's writer does "record". */
 #ifndef BP_BASE_FAULT_H
 #define BP_BASE_FAULT_H
 

@@ -79,24 +79,22 @@ static uint64_t draw(const struct bp_places_options *options, const char *what, 
     return bp_random_below(&random, UINT64_MAX);
 }
 
-/* A stage, then one of its children; of most stages a phase has few, of the canary many. Each draws a
- * number of its own, so that the one chosen does not depend on how many there are. */
+/* A stage, and of its children the first: whether later ones are started may depend on how fast a
+ * candidate seems. Each stage draws a number of its own, so that no other changes what is chosen. */
 static void draw_scope(const struct bp_places_options *options, struct bp_fault_place *place)
 {
-    uint64_t least_stage = UINT64_MAX, least = UINT64_MAX;
+    uint64_t least = UINT64_MAX;
     for (uint32_t scope = 0; scope < BP_FAULT_SCOPES; scope++) {
         const char *name = options->census->scopes[scope];
         char stage[BP_FAULT_SCOPE_TEXT];
         if (met(options, scope, place->phase) == 0)
             continue;
         snprintf(stage, sizeof stage, "%.*s", (int)strcspn(name, "."), name);
-        uint64_t of_stage = draw(options, stage, place->phase);
-        uint64_t of_child = draw(options, name, place->phase);
-        if (of_stage > least_stage || (of_stage == least_stage && of_child >= least))
-            continue;
-        least_stage = of_stage;
-        least = of_child;
-        memcpy(place->scope, name, sizeof place->scope);
+        uint64_t drawn = draw(options, stage, place->phase);
+        if (drawn < least) { /* not the second of the same stage */
+            least = drawn;
+            memcpy(place->scope, name, sizeof place->scope);
+        }
     }
 }
 

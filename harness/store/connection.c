@@ -13,6 +13,10 @@
 #define BUSY_POLL_NS 5000000  /* between two looks at a lock */
 #define BUSY_SAY_NS 500000000 /* a lock held so long is worth a line */
 #define CHECK_STEPS 10000     /* of SQLite's machine between two looks at the clock */
+/* In KiB. A reader walks through the record once and has little to come back to; for the summary it does
+ * so again and again beside the writer's cache, in memory that the allocator keeps. */
+#define WRITERS_CACHE "PRAGMA cache_size=-2000"
+#define READERS_CACHE "PRAGMA cache_size=-256"
 
 /* Called again and again while another process holds a lock; 0 gives up. */
 static int wait_for_lock(void *context, int tries)
@@ -126,7 +130,8 @@ int bp_connection_open(struct bp_connection *connection, const char *path,
                         bp_fault_vfs()) != SQLITE_OK)
         return bp_connection_fail(connection, "open", err);
     sqlite3_busy_handler(connection->handle, wait_for_lock, connection);
-    if (sqlite3_exec(connection->handle, "PRAGMA cache_size=-2000", NULL, NULL, NULL) != SQLITE_OK)
+    const char *cache = mode == BP_CONNECTION_WRITE ? WRITERS_CACHE : READERS_CACHE;
+    if (sqlite3_exec(connection->handle, cache, NULL, NULL, NULL) != SQLITE_OK)
         return fail_reading(connection, err);
     return 0;
 }

@@ -22,8 +22,17 @@ EXIT_UNEXPECTED, EXIT_USAGE = 1, 2
 # Some of each kind: starting a child, memory, pipes, files, database, protocol, clocks.
 POINTS = ["fork", "memfd", "epoll", "memory", "short_read", "read_error", "file_full", "rename",
           "sqlite_full", "sqlite_busy", "kill_start", "kill_fill", "kill_compile", "kill_batch",
-          "kill_judge", "frame_cut", "frame_candidate", "slow_child", "wall_back", "pause"]
-TWICE = ["segfault", "mmap", "kill_cases", "sqlite_sync"]
+          "kill_judge", "frame_bit", "frame_candidate", "slow_child", "wall_back", "pause"]
+# Points that several children pass at once, whose answers come in any order, and all the others.
+TWICE = """candidates: {segfault: {kind: 2, expected: CRASH}}
+seed: 5
+points:
+  memory: {once: PASS|STOPPED}
+  read_error: {once: PASS}
+  sqlite_corrupt: {once: PASS|STOPPED}
+  kill_start: {once: PASS}
+  frame_nonce: {once: PASS, from: 2}
+"""
 
 
 class InjectTest(unittest.TestCase):
@@ -88,14 +97,14 @@ class InjectTest(unittest.TestCase):
         self.assertEqual((status, rows[0]["skipped"]), (0, "the campaign names no device"))
 
     def test_the_same_seed_gives_the_same_matrix(self):
-        matrices = []
+        path, matrices = self.campaign(TWICE), []
         for _ in range(2):
-            status, rows = self.inject("--seed", "5", "--occurrences", "1", "--classes",
-                                       ",".join(TWICE))
+            status, rows = self.inject("--campaign", str(path), "--occurrences", "1")
             self.assertEqual(status, 0)
             for row in rows:
                 del row["time_ms"]
             matrices.append(rows)
+        self.assertEqual(len(matrices[0]), 6)
         self.assertEqual(*matrices)
 
     def test_a_wrong_expectation_is_unexpected(self):

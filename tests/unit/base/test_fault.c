@@ -35,27 +35,30 @@ static uint32_t find_scope(const struct bp_fault_census *census, const char *nam
     return scope;
 }
 
-static void children_are_numbered_in_their_stage(void **state)
+static void children_are_numbered_in_their_stage_and_phase(void **state)
 {
     static struct bp_fault_census census;
     (void)state;
     uint32_t run = bp_fault_new_scope("run"), judge = bp_fault_new_scope("judge");
     uint32_t again = bp_fault_new_scope("run"), longer = bp_fault_new_scope("runner");
     assert_false(fails_in(again, BP_FAULT_fork));
+    bp_fault_next_phase();
+    uint32_t later = bp_fault_new_scope("run");
     bp_fault_take_census(&census);
     assert_int_equal(find_scope(&census, "harness"), BP_FAULT_SCOPE_HARNESS);
     assert_int_equal(find_scope(&census, "record"), BP_FAULT_SCOPE_RECORD);
-    assert_int_equal(find_scope(&census, "run.1"), run);
-    assert_int_equal(find_scope(&census, "judge.1"), judge);
-    assert_int_equal(find_scope(&census, "run.2"), again);
-    assert_int_equal(find_scope(&census, "runner.1"), longer);
+    assert_int_equal(find_scope(&census, "run.0.1"), run);
+    assert_int_equal(find_scope(&census, "judge.0.1"), judge);
+    assert_int_equal(find_scope(&census, "run.0.2"), again);
+    assert_int_equal(find_scope(&census, "runner.0.1"), longer);
+    assert_int_equal(find_scope(&census, "run.1.1"), later);
     assert_int_equal(census.counted[BP_FAULT_fork][again][0], 1);
     assert_int_equal(census.counted[BP_FAULT_fork][run][0], 0);
 }
 
 static void whoever_comes_first_the_same_one_fails(void **state)
 {
-    const struct bp_fault_place place = {.phase = 1, .nth = 2, .scope = "run.2"};
+    const struct bp_fault_place place = {.phase = 1, .nth = 2, .scope = "run.0.2"};
     (void)state;
     uint32_t first = bp_fault_new_scope("run"), second = bp_fault_new_scope("run");
     bp_fault_arm(BP_FAULT_read_error, &place, BP_FAULT_ONCE);
@@ -130,7 +133,7 @@ static void the_environment_arms(void **state)
     struct bp_error err;
     (void)state;
     uint32_t judge = bp_fault_new_scope("judge");
-    assert_int_equal(arm("fork:1:once:0:judge.1,pipe:1", &err), 0);
+    assert_int_equal(arm("fork:1:once:0:judge.0.1,pipe:1", &err), 0);
     assert_false(bp_fault(BP_FAULT_fork));
     assert_true(fails_in(judge, BP_FAULT_fork));
     assert_true(bp_fault(BP_FAULT_pipe));
@@ -143,7 +146,7 @@ static void the_environment_arms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(children_are_numbered_in_their_stage, setup),
+        cmocka_unit_test_setup(children_are_numbered_in_their_stage_and_phase, setup),
         cmocka_unit_test_setup(whoever_comes_first_the_same_one_fails, setup),
         cmocka_unit_test_setup(without_a_scope_all_are_counted, setup),
         cmocka_unit_test_setup(too_many_children_share_the_last_scope, setup),

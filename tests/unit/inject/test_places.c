@@ -14,16 +14,17 @@
 
 #define POINT BP_FAULT_frame_bit
 #define PHASES 5
+#define SCOPES 6
 
 static struct bp_fault_census census;
 
 static int setup(void **state)
 {
-    static const char *const names[] = {"harness", "record", "prepare.1",
-                                        "run.1",   "run.2",  "judge.1"};
+    static const char *const names[SCOPES] = {"harness", "record", "prepare.0.1",
+                                              "run.0.1", "run.2",  "judge.1"};
     (void)state;
     memset(&census, 0, sizeof census);
-    for (uint32_t scope = 0; scope < sizeof names / sizeof *names; scope++) {
+    for (uint32_t scope = 0; scope < SCOPES; scope++) {
         snprintf(census.scopes[scope], BP_FAULT_SCOPE_TEXT, "%s", names[scope]);
         for (uint32_t phase = 0; scope >= 2 && phase < PHASES; phase++)
             census.counted[POINT][scope][phase] = 3;
@@ -52,7 +53,8 @@ static void phases_share_the_places(void **state)
         assert_in_range(places[1].phase, 2, PHASES - 1);
         for (uint32_t i = 0; i < count; i++) {
             assert_int_equal(places[i].nth, 1);
-            assert_true(strchr(places[i].scope, '.'));
+            assert_string_not_equal(places[i].scope, "run.0.2");
+            assert_non_null(strchr(places[i].scope, '.'));
         }
         free(places);
     }
@@ -87,21 +89,23 @@ static void the_seed_decides(void **state)
     assert_true(differing > 15);
 }
 
-static void another_child_changes_a_choice_only_when_it_is_chosen(void **state)
+static void another_child_changes_a_choice_only_as_the_first_of_its_stage(void **state)
 {
-    const uint32_t scope = 6;
+    static const char *const more[] = {"judge.0.2", "probe.0.1"};
     struct bp_fault_place *before[20], *after;
     uint32_t taken = 0;
     (void)state;
     for (uint64_t seed = 0; seed < 20; seed++)
         choose((struct bp_places_options){.seed = seed, .wanted = PHASES}, &before[seed]);
-    strcpy(census.scopes[scope], "judge.2");
-    for (uint32_t phase = 0; phase < PHASES; phase++)
-        census.counted[POINT][scope][phase] = 1;
+    for (uint32_t i = 0; i < 2; i++) {
+        strcpy(census.scopes[SCOPES + i], more[i]);
+        for (uint32_t phase = 0; phase < PHASES; phase++)
+            census.counted[POINT][SCOPES + i][phase] = 1;
+    }
     for (uint64_t seed = 0; seed < 20; seed++) {
         choose((struct bp_places_options){.seed = seed, .wanted = PHASES}, &after);
         for (uint32_t i = 0; i < PHASES; i++)
-            if (strcmp(after[i].scope, "judge.2") == 0)
+            if (strcmp(after[i].scope, "probe.0.1") == 0)
                 taken++;
             else
                 assert_string_equal(after[i].scope, before[seed][i].scope);
@@ -130,9 +134,9 @@ static void every_one_is_every_one(void **state)
     struct bp_fault_place *places;
     (void)state;
     assert_int_equal(choose((struct bp_places_options){.every = true}, &places), PHASES * 4 * 3);
-    assert_string_equal(places[0].scope, "prepare.1");
+    assert_string_equal(places[0].scope, "prepare.0.1");
     assert_int_equal(places[2].nth, 3);
-    assert_string_equal(places[3].scope, "run.1");
+    assert_string_equal(places[3].scope, "run.0.1");
     free(places);
     assert_int_equal(
         choose((struct bp_places_options){.every = true, .mode = BP_FAULT_STICKY}, &places),
@@ -156,7 +160,8 @@ int main(void)
         cmocka_unit_test_setup(phases_share_the_places, setup),
         cmocka_unit_test_setup(earlier_phases_can_be_left_out, setup),
         cmocka_unit_test_setup(the_seed_decides, setup),
-        cmocka_unit_test_setup(another_child_changes_a_choice_only_when_it_is_chosen, setup),
+        cmocka_unit_test_setup(another_child_changes_a_choice_only_as_the_first_of_its_stage,
+                               setup),
         cmocka_unit_test_setup(what_lasts_begins_with_a_phase_everywhere, setup),
         cmocka_unit_test_setup(every_one_is_every_one, setup),
         cmocka_unit_test_setup(a_point_that_is_never_met_has_none, setup),
