@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Two emulated GPUs as the devices of one run: both are used, and every evaluation, match and event says which.
 Where faults are built in, one of them is lost in every child: the run ends on the other, with nothing lost and
-nobody blamed; and when both fail, an evaluation waits until one is well again.
+nobody blamed; one that does not answer at the start is done without; and when both fail, an evaluation waits
+until one is well again.
 
 usage: devices.py BULLETPROOF SOURCE_ROOT [--built]
 
@@ -97,12 +98,29 @@ def one_is_lost(arguments, directory):
     return complaints
 
 
-def both_fail_for_a_while(arguments, _):
+def evaluate(arguments, device, environment):
     kernel = os.path.join(arguments.root, "kernels/seeds/eager.hip")
-    done = subprocess.run(
-        [arguments.program, "eval", kernel, "--device", f"{FIRST},{SECOND}", "--suite", "tiny_decode",
-         "--json"], text=True, capture_output=True, check=False, timeout=280,
-        env=dict(os.environ, BULLETPROOF_FAULTS=BOTH))
+    return subprocess.run(
+        [arguments.program, "eval", kernel, "--device", device, "--suite", "tiny_decode", "--json"],
+        text=True, capture_output=True, check=False, timeout=280, env=dict(os.environ, **environment))
+
+
+def one_does_not_answer(arguments, _):
+    absent = {"BULLETPROOF_ABSENT_DEVICE": FIRST}
+    complaints = []
+    done = evaluate(arguments, f"{FIRST},{SECOND}", absent)
+    if done.returncode != 0 or json.loads(done.stdout)["device"]["kind"] != SECOND:
+        complaints.append(f"exit status {done.returncode}:\n{done.stdout}{done.stderr}")
+    if f"device {FIRST} does not answer" not in done.stderr:
+        complaints.append(f"nothing was said of it:\n{done.stderr}")
+    done = evaluate(arguments, FIRST, absent)
+    if done.returncode != 20 or f"no device {FIRST}: " not in done.stderr:
+        complaints.append(f"alone: exit status {done.returncode}:\n{done.stdout}{done.stderr}")
+    return complaints
+
+
+def both_fail_for_a_while(arguments, _):
+    done = evaluate(arguments, f"{FIRST},{SECOND}", {"BULLETPROOF_FAULTS": BOTH})
     if done.returncode != 0:
         return [f"exit status {done.returncode}:\n{done.stdout}{done.stderr}"]
     result = json.loads(done.stdout)
@@ -125,7 +143,8 @@ def main():
         print(f"skipped: {reason}")
         return 77
     failed = False
-    for check in [one_is_lost, both_fail_for_a_while] if arguments.built else [both_are_used]:
+    faulty = [one_is_lost, one_does_not_answer, both_fail_for_a_while]
+    for check in faulty if arguments.built else [both_are_used]:
         with tempfile.TemporaryDirectory(prefix="bulletproof-devices-") as directory:
             complaints = check(arguments, directory)
         print(f"{check.__name__}: {'; '.join(complaints) or 'ok'}")
