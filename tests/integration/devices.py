@@ -19,41 +19,41 @@ from emulated import why_not
 from emulated_faults import evaluations_of, events_of
 
 FIRST, SECOND = "emu:gfx1030", "emu:gfx1030:1"
-EVALUATIONS = 3
 CONFIG = """kernel: {kernel}
 devices: [%s, %s]
 suite: tiny_decode
 parallel: 1
 strategy: {{name: random}}
-budget: {{evaluations: %d}}
+budget: {{evaluations: {evaluations}}}
 timing: {{batch_ms: 1, warmup_batches: 1, batches: 3, match_rounds: 4, final_rounds: 4, ring_mb: 1}}
 retry: {{base_ms: 1, cap_ms: 1}}
 health: {{pause_ms: 100}}
-""" % (FIRST, SECOND, EVALUATIONS)
+""" % (FIRST, SECOND)
 # Each child after the other, of whichever device: those that ran a kernel, their probes, probes in quarantine.
 BOTH = ("gpu_lost:1:once,gpu_queue_error:2:once,gpu_ecc:3:once,gpu_memory_fault:4:once,"
         "gpu_failing_reset:5:once,gpu_illegal:6:once")
 
 
-def evolve(arguments, directory, environment):
+def evolve(arguments, directory, evaluations, environment):
     kernel = os.path.abspath(os.path.join(arguments.root, "configs/faults/device.hip"))
     config, run = f"{directory}/config.yaml", f"{directory}/run"
     with open(config, "w", encoding="utf-8") as file:
-        file.write(CONFIG.format(kernel=kernel))
+        file.write(CONFIG.format(kernel=kernel, evaluations=evaluations))
     done = subprocess.run([arguments.program, "evolve", config, "--out", run], text=True,
                           capture_output=True, check=False, timeout=280,
                           env=dict(os.environ, **environment))
     complaints = [] if done.returncode == 0 else [f"exit status {done.returncode}:\n{done.stderr}"]
     if "(emu:gfx1030,emu:gfx1030:1)" not in done.stdout:
         complaints.append(f"the results do not name the devices:\n{done.stdout}")
-    return complaints, done, evaluations_of(run), events_of(run)
+    found, events = evaluations_of(run), events_of(run)
+    return complaints + complaints_about_run(evaluations, found, events), done, found, events
 
 
-def complaints_about_run(evaluations, events):
+def complaints_about_run(wanted, evaluations, events):
     complaints = []
     numbers = [one["number"] for one in evaluations]
     recorded = [event["number"] for kind, event in events if kind == "evaluation"]
-    if numbers != list(range(1, EVALUATIONS + 1)) or recorded != numbers:
+    if numbers != list(range(1, wanted + 1)) or recorded != numbers:
         complaints.append(f"evaluations {numbers}, recorded in the order {recorded}")
     for one in evaluations:
         if one["verdict"] != "PASS" or one["blame"] != "none":
@@ -65,8 +65,7 @@ def complaints_about_run(evaluations, events):
 
 
 def both_are_used(arguments, directory):
-    complaints, _, evaluations, events = evolve(arguments, directory, {})
-    complaints += complaints_about_run(evaluations, events)
+    complaints, _, evaluations, events = evolve(arguments, directory, 3, {})
     used = [one["device"]["kind"] for one in evaluations]
     if used != [FIRST, SECOND, FIRST]:
         complaints.append(f"devices of the evaluations: {used}")
@@ -77,9 +76,8 @@ def both_are_used(arguments, directory):
 
 def one_is_lost(arguments, directory):
     complaints, done, evaluations, events = evolve(
-        arguments, directory,
+        arguments, directory, 2,
         {"BULLETPROOF_FAULTY_DEVICE": SECOND, "BULLETPROOF_FAULTS": "gpu_lost:1:every"})
-    complaints += complaints_about_run(evaluations, events)
     used = {one["device"]["kind"] for one in evaluations}
     if used != {FIRST}:
         complaints.append(f"an evaluation passed on {used}")
