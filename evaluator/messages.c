@@ -163,7 +163,7 @@ RECORD(sample_request_record, bp_msg_sample_request,
        U64(bp_msg_sample_request, input_offset));
 RECORD(sample_result_record, bp_msg_sample_result,
        BELOW(bp_msg_sample_result, verdict, BP_VERDICT_COUNT), TEXT(bp_msg_sample_result, message));
-RECORD(device_request_record, bp_msg_device_request, TEXT(bp_msg_device_request, device));
+RECORD(device_request_record, bp_msg_device_request, TEXT(bp_msg_device_request, device), TEXT(bp_msg_device_request, faults));
 RECORD(device_result_record, bp_msg_device_result, TEXT(bp_msg_device_result, title),
        TEXT(bp_msg_device_result, arch), TEXT(bp_msg_device_result, driver),
        U64(bp_msg_device_result, memory_bytes), U64(bp_msg_device_result, free_bytes));

@@ -318,6 +318,7 @@ struct bp_msg_sample_result {
 
 struct bp_msg_device_request {
     char device[BP_TEXT_SHORT];
+    char faults[BP_TEXT_SHORT]; /* as of probe_request */
 };
 
 struct bp_msg_device_result {

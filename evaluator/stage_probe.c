@@ -205,7 +205,8 @@ static int serve_device(struct bp_channel *channel, const struct bp_msg_device_r
     const struct bp_device *device = bp_device_find(request->device);
     if (!device)
         return bp_fail(err, BP_ERR_UNAVAILABLE, "this worker has no device '%s'", request->device);
-    if (device->open(request->device, 1, err) < 0 || device->describe(&result, err) < 0)
+    if (bp_device_inject(request->faults, err) < 0 || device->open(request->device, 1, err) < 0 ||
+        device->describe(&result, err) < 0)
         return -1;
     return bp_channel_send(channel, BP_MESSAGE_device_result, &result, err);
 }

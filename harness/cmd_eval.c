@@ -262,7 +262,9 @@ int bp_cmd_eval(int argc, char **argv)
          &arguments.knobs, 0, 0},
         {"dtype", BP_CLI_TEXT, "DTYPE", "f16, bf16 or f32 (default f16)", &arguments.dtype, 0, 0},
         {"device", BP_CLI_TEXT, "DEVICE",
-         "auto, cpu, hip:N, cuda:N or emu:ARCH, such as emu:gfx1030 (default auto)",
+         "auto, cpu, hip:N, cuda:N or emu:ARCH, such as emu:gfx1030; of several, with commas "
+         "between, "
+         "one that is healthy (default auto)",
          &arguments.device, 0, 0},
         {"suite", BP_CLI_TEXT, "SUITE",
          "quick, full, tiny, bench or a shape's name (default quick)", &arguments.suite, 0, 0},

@@ -134,13 +134,13 @@ static int fill_slot(const struct bp_config *config, const struct bp_host *host,
     if (check_emulated(&device->parsed, err) < 0 || !is_for(config, device->name, kind, err) ||
         find_node(device->name, &device->parsed, &device->node, err) < 0)
         return -1;
-    const char *arch = kind == BP_DEVICE_KIND_CPU ? "native" : device->parsed.arch;
-    snprintf(device->arch, sizeof device->arch, "%s", arch);
     if (kind == BP_DEVICE_KIND_CPU) {
+        strcpy(device->arch, "native");
         memcpy(device->title, host->cpu_name, sizeof device->title);
         return bp_host_check_compiler(err);
     }
-    snprintf(device->title, sizeof device->title, "%s", device->name);
+    memcpy(device->arch, device->parsed.arch, sizeof device->parsed.arch);
+    memcpy(device->title, device->name, sizeof device->name);
     return 0;
 }
 

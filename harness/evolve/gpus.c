@@ -174,8 +174,9 @@ static void take_line(const char *line, struct bp_gpus *gpus)
 static pid_t start(const char *worker, const char *vendor, int out, struct bp_error *err)
 {
     /* That of the children that will use the libraries: what only a variable leads to they do not find. */
-    static char path[] = "PATH=/usr/bin:/bin", locale[] = "LC_ALL=C";
-    static char *const environment[] = {path, locale, NULL};
+    static char path[] = "PATH=/usr/bin:/bin", locale[] = "LC_ALL=C",
+                order[] = "CUDA_DEVICE_ORDER=PCI_BUS_ID";
+    static char *const environment[] = {path, locale, order, NULL};
     static char look[] = "look";
     char *argv[] = {(char *)(uintptr_t)worker, look, (char *)(uintptr_t)vendor, NULL};
     posix_spawn_file_actions_t actions;

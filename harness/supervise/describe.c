@@ -5,6 +5,7 @@
 
 #include "harness/supervise/child.h"
 #include "harness/supervise/policies.h"
+#include "harness/supervise/sabotage.h"
 
 struct description {
     const char *device;
@@ -19,6 +20,7 @@ static void request(struct description *description)
 {
     struct bp_msg_device_request message = {0};
     snprintf(message.device, sizeof message.device, "%s", description->device);
+    bp_sabotage_description(description->device, message.faults);
     if (bp_child_request(description->child, BP_MESSAGE_device_request, &message, NULL, 0,
                          description->timeout_ms, &description->why_not) < 0)
         bp_child_stop(description->child);

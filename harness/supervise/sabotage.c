@@ -117,6 +117,13 @@ void bp_sabotage_device(enum bp_device_kind kind, const char *device, char fault
             snprintf(faults, BP_TEXT_SHORT, "%s", device_points[i].fault);
 }
 
+void bp_sabotage_description(const char *device, char faults[BP_TEXT_SHORT])
+{
+    const char *absent = getenv("BULLETPROOF_ABSENT_DEVICE");
+    if (absent && strcmp(absent, device) == 0)
+        snprintf(faults, BP_TEXT_SHORT, "failing_reset");
+}
+
 /* Of a process that holds a candidate's code nobody can tell who garbled its answer. */
 static bool is_trusted(const struct bp_sabotage *child)
 {

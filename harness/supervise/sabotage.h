@@ -25,6 +25,10 @@ struct bp_sabotage {
  * that does, where a run has several. */
 void bp_sabotage_device(enum bp_device_kind kind, const char *device, char faults[BP_TEXT_SHORT]);
 
+/* The same before a device is asked what it is: the one that BULLETPROOF_ABSENT_DEVICE in the environment
+ * names cannot be opened. No point of base/fault.h: what they count are kernels. */
+void bp_sabotage_description(const char *device, char faults[BP_TEXT_SHORT]);
+
 /* Before a request of this type is written; for BP_MESSAGE_ready, as soon as the child is started. */
 void bp_sabotage_request(const struct bp_sabotage *child, enum bp_message_type type);
 /* After `got` bytes of an answer were read, of at most `room`; the number of bytes now. */
@@ -36,6 +40,11 @@ static inline void bp_sabotage_device(enum bp_device_kind kind, const char *devi
                                       char faults[BP_TEXT_SHORT])
 {
     (void)kind, (void)device, (void)faults;
+}
+
+static inline void bp_sabotage_description(const char *device, char faults[BP_TEXT_SHORT])
+{
+    (void)device, (void)faults;
 }
 
 static inline void bp_sabotage_request(const struct bp_sabotage *child, enum bp_message_type type)

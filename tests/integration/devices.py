@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Two emulated GPUs as the devices of one run: both are used, and every evaluation, match and event says which.
 Where faults are built in, one of them is lost in every child: the run ends on the other, with nothing lost and
-nobody blamed; and when both fail, an evaluation waits until one is well again.
+nobody blamed; one that does not answer at the start is done without; and when both fail, an evaluation waits
+until one is well again.
 
 usage: devices.py BULLETPROOF SOURCE_ROOT [--built]
 
@@ -18,41 +19,41 @@ from emulated import why_not
 from emulated_faults import evaluations_of, events_of
 
 FIRST, SECOND = "emu:gfx1030", "emu:gfx1030:1"
-EVALUATIONS = 3
 CONFIG = """kernel: {kernel}
 devices: [%s, %s]
 suite: tiny_decode
 parallel: 1
 strategy: {{name: random}}
-budget: {{evaluations: %d}}
+budget: {{evaluations: {evaluations}}}
 timing: {{batch_ms: 1, warmup_batches: 1, batches: 3, match_rounds: 4, final_rounds: 4, ring_mb: 1}}
 retry: {{base_ms: 1, cap_ms: 1}}
 health: {{pause_ms: 100}}
-""" % (FIRST, SECOND, EVALUATIONS)
+""" % (FIRST, SECOND)
 # Each child after the other, of whichever device: those that ran a kernel, their probes, probes in quarantine.
 BOTH = ("gpu_lost:1:once,gpu_queue_error:2:once,gpu_ecc:3:once,gpu_memory_fault:4:once,"
         "gpu_failing_reset:5:once,gpu_illegal:6:once")
 
 
-def evolve(arguments, directory, environment):
+def evolve(arguments, directory, evaluations, environment):
     kernel = os.path.abspath(os.path.join(arguments.root, "configs/faults/device.hip"))
     config, run = f"{directory}/config.yaml", f"{directory}/run"
     with open(config, "w", encoding="utf-8") as file:
-        file.write(CONFIG.format(kernel=kernel))
+        file.write(CONFIG.format(kernel=kernel, evaluations=evaluations))
     done = subprocess.run([arguments.program, "evolve", config, "--out", run], text=True,
                           capture_output=True, check=False, timeout=280,
                           env=dict(os.environ, **environment))
     complaints = [] if done.returncode == 0 else [f"exit status {done.returncode}:\n{done.stderr}"]
     if "(emu:gfx1030,emu:gfx1030:1)" not in done.stdout:
         complaints.append(f"the results do not name the devices:\n{done.stdout}")
-    return complaints, done, evaluations_of(run), events_of(run)
+    found, events = evaluations_of(run), events_of(run)
+    return complaints + complaints_about_run(evaluations, found, events), done, found, events
 
 
-def complaints_about_run(evaluations, events):
+def complaints_about_run(wanted, evaluations, events):
     complaints = []
     numbers = [one["number"] for one in evaluations]
     recorded = [event["number"] for kind, event in events if kind == "evaluation"]
-    if numbers != list(range(1, EVALUATIONS + 1)) or recorded != numbers:
+    if numbers != list(range(1, wanted + 1)) or recorded != numbers:
         complaints.append(f"evaluations {numbers}, recorded in the order {recorded}")
     for one in evaluations:
         if one["verdict"] != "PASS" or one["blame"] != "none":
@@ -64,8 +65,7 @@ def complaints_about_run(evaluations, events):
 
 
 def both_are_used(arguments, directory):
-    complaints, _, evaluations, events = evolve(arguments, directory, {})
-    complaints += complaints_about_run(evaluations, events)
+    complaints, _, evaluations, events = evolve(arguments, directory, 3, {})
     used = [one["device"]["kind"] for one in evaluations]
     if used != [FIRST, SECOND, FIRST]:
         complaints.append(f"devices of the evaluations: {used}")
@@ -76,9 +76,8 @@ def both_are_used(arguments, directory):
 
 def one_is_lost(arguments, directory):
     complaints, done, evaluations, events = evolve(
-        arguments, directory,
+        arguments, directory, 2,
         {"BULLETPROOF_FAULTY_DEVICE": SECOND, "BULLETPROOF_FAULTS": "gpu_lost:1:every"})
-    complaints += complaints_about_run(evaluations, events)
     used = {one["device"]["kind"] for one in evaluations}
     if used != {FIRST}:
         complaints.append(f"an evaluation passed on {used}")
@@ -97,12 +96,29 @@ def one_is_lost(arguments, directory):
     return complaints
 
 
-def both_fail_for_a_while(arguments, _):
+def evaluate(arguments, device, environment):
     kernel = os.path.join(arguments.root, "kernels/seeds/eager.hip")
-    done = subprocess.run(
-        [arguments.program, "eval", kernel, "--device", f"{FIRST},{SECOND}", "--suite", "tiny_decode",
-         "--json"], text=True, capture_output=True, check=False, timeout=280,
-        env=dict(os.environ, BULLETPROOF_FAULTS=BOTH))
+    return subprocess.run(
+        [arguments.program, "eval", kernel, "--device", device, "--suite", "tiny_decode", "--json"],
+        text=True, capture_output=True, check=False, timeout=280, env=dict(os.environ, **environment))
+
+
+def one_does_not_answer(arguments, _):
+    absent = {"BULLETPROOF_ABSENT_DEVICE": FIRST}
+    complaints = []
+    done = evaluate(arguments, f"{FIRST},{SECOND}", absent)
+    if done.returncode != 0 or json.loads(done.stdout)["device"]["kind"] != SECOND:
+        complaints.append(f"exit status {done.returncode}:\n{done.stdout}{done.stderr}")
+    if f"device {FIRST} does not answer" not in done.stderr:
+        complaints.append(f"nothing was said of it:\n{done.stderr}")
+    done = evaluate(arguments, FIRST, absent)
+    if done.returncode != 20 or f"no device {FIRST}: " not in done.stderr:
+        complaints.append(f"alone: exit status {done.returncode}:\n{done.stdout}{done.stderr}")
+    return complaints
+
+
+def both_fail_for_a_while(arguments, _):
+    done = evaluate(arguments, f"{FIRST},{SECOND}", {"BULLETPROOF_FAULTS": BOTH})
     if done.returncode != 0:
         return [f"exit status {done.returncode}:\n{done.stdout}{done.stderr}"]
     result = json.loads(done.stdout)
@@ -125,7 +141,8 @@ def main():
         print(f"skipped: {reason}")
         return 77
     failed = False
-    for check in [one_is_lost, both_fail_for_a_while] if arguments.built else [both_are_used]:
+    faulty = [one_is_lost, one_does_not_answer, both_fail_for_a_while]
+    for check in faulty if arguments.built else [both_are_used]:
         with tempfile.TemporaryDirectory(prefix="bulletproof-devices-") as directory:
             complaints = check(arguments, directory)
         print(f"{check.__name__}: {'; '.join(complaints) or 'ok'}")
