@@ -1,4 +1,5 @@
 /* bulletproof VERB …: the verb table. One file a verb: cmd_<verb>.c. */
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -101,8 +102,22 @@ static int end_output(int status)
     return status == BP_EXIT_OK ? BP_EXIT_HARNESS : status;
 }
 
+/* What whoever started us has left: ignored, SIGCHLD takes children away before they are waited for, and a
+ * file of ours would get the number of a standard descriptor that is closed, with all that is printed. */
+static void settle_inheritance(void)
+{
+    int null;
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, not our death */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a limit of file size */
+    signal(SIGCHLD, SIG_DFL);
+    while ((null = open("/dev/null", O_RDONLY)) >= 0 && null <= STDERR_FILENO)
+        continue;
+    if (null > STDERR_FILENO)
+        close(null);
+}
+
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, not our death */
+    settle_inheritance();
     return end_output(run(argc, argv));
 }

@@ -251,6 +251,7 @@ static _Noreturn void child_main(const struct plan *plan, int failure_fd)
     if (plan->network_fd >= 0 && setns(plan->network_fd, CLONE_NEWNET) < 0)
         child_fail(failure_fd, "network namespace", errno);
     reset_signals();
+    umask(022); /* what it makes in a root of its own, the user that it becomes has to enter */
     /* A supervisor of real-time priority must not hand a candidate the processors for good. */
     const struct sched_param ordinary = {0};
     if (sched_setscheduler(0, SCHED_OTHER, &ordinary) < 0)

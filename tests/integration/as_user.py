@@ -56,7 +56,11 @@ def forbid_namespaces():
 
 
 def main():
+    given = [path for path in sys.argv[2:] if os.path.exists(path)]
     become_nobody()
+    for path in given:
+        if not os.access(path, os.R_OK):
+            skip(f"user {NOBODY} may not read {path}; /root, for one, is closed to others")
     if sys.argv[1] == "--bare":
         forbid_namespaces()
     try:

@@ -11,7 +11,9 @@ import os
 import pathlib
 import pty
 import re
+import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -609,6 +611,35 @@ class Evolve(Case):
                 os.close(terminal)
                 return shown.decode()
             shown += chunk
+
+
+class Inherited(Case):
+    """What a login, a service manager or a script may leave to the program."""
+
+    def evaluate(self, prepare):
+        return run("eval", ROOT / "tests/bench/trivial.hip", "--suite", "odd_17", "--json",
+                   preexec_fn=prepare)
+
+    def test_neither_umask_nor_signals_weaken_the_sandbox(self):
+        def prepare():
+            os.umask(0o077)
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        usual, odd = self.evaluate(None), self.evaluate(prepare)
+        self.assertEqual((usual.returncode, odd.returncode), (0, 0), odd.stderr)
+        self.assertEqual(json.loads(usual.stdout)["sandbox"], json.loads(odd.stdout)["sandbox"])
+
+    def test_closed_standard_descriptors_become_no_others(self):
+        def prepare():
+            os.closerange(0, 3)
+        done = self.evaluate(prepare)
+        self.assertEqual((done.returncode, done.stdout), (20, ""))
+
+    def test_a_limit_of_file_size_is_an_error(self):
+        def prepare():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10000, 10000))
+        done = self.evaluate(prepare)
+        self.assertEqual(done.returncode, 20)
+        self.assertIn("File too large", done.stderr)
 
 
 class Resume(Case):

@@ -47,7 +47,7 @@ sandbox: {{require: [{require}]}}
 
 KILLS = 25
 KILL_STEP_S = 0.02
-KILLED_GRACE_S = 3.0
+KILLED_GRACE_S = 30.0
 
 
 def run(*args):

@@ -36,7 +36,7 @@ retry: {attempts: 4, base_ms: 5, cap_ms: 50}
 limits: {compile_s: 10, run_s: 1}
 """
 TIMEOUT_S = 120
-GRACE_S = 2.0  # for what a killed supervisor leaves to die
+GRACE_S = 30.0  # at most, for what a killed supervisor leaves to die
 KILLS = ["supervisor", "SIGTERM", "SIGSTOP", "worker"]
 KILLS_A_RUN = 12
 TERM_SHARE, WORKER_SHARE, STOP_SHARE = 0.15, 0.4, 0.1
