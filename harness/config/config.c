@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -223,12 +225,23 @@ int bp_config_load(const char *path, struct bp_config *config, struct bp_error *
     return result;
 }
 
+static int read_kernel_file(const char *path, struct bp_buffer *source, struct bp_error *err)
+{
+    struct stat info;
+    if (bp_io_read_file(path, source, err) == 0)
+        return 0;
+    if (access(path, R_OK) == 0 && stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+        info.st_size > (off_t)BP_SOURCE_MAX_BYTES)
+        err->code = BP_ERR_SOURCE;
+    return -1;
+}
+
 int bp_config_read_kernel(const char *path, struct bp_config *config, struct bp_error *err)
 {
     struct bp_buffer source;
     bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
     snprintf(config->kernel, sizeof config->kernel, "%s", path);
-    if (bp_io_read_file(path, &source, err) < 0 ||
+    if (read_kernel_file(path, &source, err) < 0 ||
         bp_kernel_head_parse(path, bp_buffer_text(&source), source.size, &config->head, err) < 0) {
         bp_buffer_free(&source);
         return -1;

@@ -287,8 +287,8 @@ static int read_entries(struct head_reader *reader, const struct bp_yaml_node *r
     return 0;
 }
 
-int bp_kernel_head_parse(const char *path, const char *source, size_t size,
-                         struct bp_kernel_head *head, struct bp_error *err)
+static int parse(const char *path, const char *source, size_t size, struct bp_kernel_head *head,
+                 struct bp_error *err)
 {
     const char *text = NULL;
     size_t length = 0;
@@ -303,6 +303,15 @@ int bp_kernel_head_parse(const char *path, const char *source, size_t size,
     bp_yaml_free(root);
     if (result < 0)
         bp_kernel_head_free(head);
+    return result;
+}
+
+int bp_kernel_head_parse(const char *path, const char *source, size_t size,
+                         struct bp_kernel_head *head, struct bp_error *err)
+{
+    int result = parse(path, source, size, head, err);
+    if (result < 0 && err->code == BP_ERR_USAGE)
+        err->code = BP_ERR_SOURCE;
     return result;
 }
 

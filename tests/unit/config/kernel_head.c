@@ -98,7 +98,7 @@ static void expect_failure(const char *source, size_t size, const char *fragment
     if (bp_kernel_head_parse("k.hip", exact, size, &head, &err) == 0)
         fail_msg("accepted, but expected '%s'", fragment);
     free(exact);
-    assert_int_equal(err.code, BP_ERR_USAGE);
+    assert_int_equal(err.code, BP_ERR_SOURCE);
     assert_null(strchr(err.msg, '\n'));
     if (!strstr(err.msg, fragment))
         fail_msg("'%s' lacks '%s'", err.msg, fragment);
