@@ -17,7 +17,8 @@
 static const char *const target_names[] = {"cpu", "amd", "nvidia", NULL};
 static const uint32_t target_bits[] = {BP_TARGET_CPU, BP_TARGET_AMD, BP_TARGET_NVIDIA};
 
-/* What `supports` may name: the integer fields of gqa_shape that say something of the problem. */
+/* What `supports` may name: the integer fields of gqa_shape that say something of the problem, and whether
+ * there are kv_lens. */
 static const struct {
     const char *name;
     size_t offset;
@@ -30,6 +31,7 @@ static const struct {
     {"head_dim", offsetof(struct bp_shape, head_dim)},
     {"causal", offsetof(struct bp_shape, causal)},
     {"window", offsetof(struct bp_shape, window)},
+    {"ragged", offsetof(struct bp_shape, ragged)},
 };
 #define SHAPE_FIELDS (sizeof shape_fields / sizeof shape_fields[0])
 

@@ -147,7 +147,7 @@ static void mistakes_are_named_with_the_sources_line(void **state)
          "k.hip:6: unknown dtype 'fp32'; did you mean 'f32'? (valid: f16, bf16, f32)"},
         {HEAD(NAMED "supports: D == 128\n"),
          "k.hip:5: supports: 'D == 128': column 1: unknown name 'D' (fields: batch, q_heads, "
-         "kv_heads, q_len, kv_len, head_dim, causal, window)"},
+         "kv_heads, q_len, kv_len, head_dim, causal, window, ragged)"},
         {HEAD(NAMED "supports: [head_dim]\n"), "supports: expected an expression"},
         {HEAD(NAMED "knobs: [A]\n"), "k.hip:5: knobs: expected a mapping such as {BM: [32, 64]}"},
         {HEAD(NAMED "knobs: {A: []}\n"), "k.hip:5: knob 'A' has an empty list"},
