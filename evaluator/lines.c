@@ -18,8 +18,16 @@
     X(dwarf_end)                                                                                   \
     X(dwarf_filesrc)                                                                               \
     X(dwarf_formudata)                                                                             \
-    X(dwarf_get_units) X(dwarf_getsrc_die) X(dwarf_getsrcfiles) X(dwarf_haspc) X(dwarf_lineno)     \
-        X(dwarf_linesrc) X(dwarf_siblingof) X(elf_end) X(elf_memory) X(elf_version)
+    X(dwarf_get_units)                                                                             \
+    X(dwarf_getsrc_die)                                                                            \
+    X(dwarf_getsrcfiles)                                                                           \
+    X(dwarf_haspc)                                                                                 \
+    X(dwarf_lineno)                                                                                \
+    X(dwarf_linesrc)                                                                               \
+    X(dwarf_siblingof)                                                                             \
+    X(elf_end)                                                                                     \
+    X(elf_memory)                                                                                  \
+    X(elf_version)
 
 static struct {
 #define X(name) __typeof__(name) *name;
