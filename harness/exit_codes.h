@@ -18,7 +18,6 @@ static inline int bp_exit_of_error(const struct bp_error *err)
 {
     switch (err->code) {
     case BP_ERR_USAGE:
-    case BP_ERR_SOURCE:
         return BP_EXIT_USAGE;
     case BP_ERR_INTERRUPTED:
         return BP_EXIT_INTERRUPTED;

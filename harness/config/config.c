@@ -187,8 +187,11 @@ static int load_kernel(struct loader *loader, const char *source, size_t source_
         return -1;
     }
     if (bp_kernel_head_parse(config->kernel, config->source, config->source_bytes, &config->head,
-                             loader->err) < 0)
+                             loader->err) < 0) {
+        if (loader->err->code == BP_ERR_SOURCE) /* the user's file, as the config is */
+            loader->err->code = BP_ERR_USAGE;
         return -1;
+    }
     if (check_dtype(loader) < 0 || check_device(loader) < 0)
         return -1;
     return apply_space(loader);
