@@ -8,9 +8,10 @@
 
 enum bp_errc {
     BP_ERR_NONE = 0,
-    BP_ERR_SYSTEM,      /* a system call failed: sys_errno says why */
-    BP_ERR_MEMORY,      /* no memory */
-    BP_ERR_USAGE,       /* the user's command line, config or input file is wrong: exit 2 */
+    BP_ERR_SYSTEM, /* a system call failed: sys_errno says why */
+    BP_ERR_MEMORY, /* no memory */
+    BP_ERR_USAGE,  /* the user's command line, config or input file is wrong: exit 2 */
+    BP_ERR_SOURCE, /* a text that should be a kernel's is none: a verdict, where it is evaluated */
     BP_ERR_PROTOCOL,    /* a frame or message breaks the protocol */
     BP_ERR_LIMIT,       /* a declared cap is exceeded */
     BP_ERR_UNAVAILABLE, /* a needed tool, library or kernel feature is missing */

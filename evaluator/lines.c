@@ -13,9 +13,21 @@
 #define LIBRARY "libdw.so.1"
 #define FUNCTIONS(X)                                                                               \
     X(dwarf_attr)                                                                                  \
-    X(dwarf_begin_elf) X(dwarf_child) X(dwarf_end) X(dwarf_filesrc) X(dwarf_formudata)             \
-        X(dwarf_get_units) X(dwarf_getsrc_die) X(dwarf_getsrcfiles) X(dwarf_haspc) X(dwarf_lineno) \
-            X(dwarf_linesrc) X(dwarf_siblingof) X(elf_end) X(elf_memory) X(elf_version)
+    X(dwarf_begin_elf)                                                                             \
+    X(dwarf_child)                                                                                 \
+    X(dwarf_end)                                                                                   \
+    X(dwarf_filesrc)                                                                               \
+    X(dwarf_formudata)                                                                             \
+    X(dwarf_get_units)                                                                             \
+    X(dwarf_getsrc_die)                                                                            \
+    X(dwarf_getsrcfiles)                                                                           \
+    X(dwarf_haspc)                                                                                 \
+    X(dwarf_lineno)                                                                                \
+    X(dwarf_linesrc)                                                                               \
+    X(dwarf_siblingof)                                                                             \
+    X(elf_end)                                                                                     \
+    X(elf_memory)                                                                                  \
+    X(elf_version)
 
 static struct {
 #define X(name) __typeof__(name) *name;

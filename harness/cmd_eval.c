@@ -12,6 +12,7 @@
 #include "harness/config/choices.h"
 #include "harness/eval_candidate.h"
 #include "harness/eval_print.h"
+#include "harness/eval_source.h"
 #include "harness/eval_targets.h"
 #include "harness/evolve/session.h"
 #include "harness/evolve/setting.h"
@@ -182,6 +183,17 @@ static int print_evaluation(const struct arguments *arguments,
     return 0;
 }
 
+/* Exit status of the verdict on what err says of a file that is no kernel, or -1. */
+static int refuse_source(const struct arguments *arguments, const struct bp_config *config,
+                         struct bp_evaluation *evaluation, struct bp_error *err)
+{
+    if (err->code != BP_ERR_SOURCE ||
+        bp_eval_refuse_source(err->msg, config, evaluation, err) < 0 ||
+        print_evaluation(arguments, evaluation, err) < 0)
+        return -1;
+    return bp_verdict_exit_code(evaluation->verdict);
+}
+
 /* Exit status, or -1. */
 static int compile_only(const struct arguments *arguments, struct bp_config *config,
                         struct bp_evaluation *evaluation, struct bp_error *err)
@@ -189,7 +201,9 @@ static int compile_only(const struct arguments *arguments, struct bp_config *con
     enum bp_dtype dtype;
     if (arguments->gates || arguments->bundle)
         return bp_fail(err, BP_ERR_USAGE, "eval: --compile-only takes no --gates and no --bundle");
-    if (load(arguments, config, err) < 0 || bp_session_dtype(config, &dtype, err) < 0)
+    if (load(arguments, config, err) < 0)
+        return refuse_source(arguments, config, evaluation, err);
+    if (bp_session_dtype(config, &dtype, err) < 0)
         return -1;
     int made = bp_eval_candidate(config, dtype, &arguments->knobs, evaluation, err);
     if (made == 0)
@@ -205,8 +219,11 @@ static int run(const struct arguments *arguments, struct bp_session *session,
 {
     struct bp_session_callbacks callbacks = {.prepared = bp_show_preparation,
                                              .waiting = show_waiting};
-    if (check_bundle(arguments, err) < 0 || load(arguments, config, err) < 0 ||
-        bp_session_init(session, config, &callbacks, err) < 0 ||
+    if (check_bundle(arguments, err) < 0)
+        return -1;
+    if (load(arguments, config, err) < 0)
+        return refuse_source(arguments, config, evaluation, err);
+    if (bp_session_init(session, config, &callbacks, err) < 0 ||
         evaluate(session, config, arguments, evaluation, err) < 0)
         return -1;
     /* The verdict is told even where the bundle cannot be written. */

@@ -18,14 +18,11 @@ static void print_gate(const struct bp_gate_note *gate)
 
 static void print_unseen(const struct bp_unseen *unseen)
 {
-    uint32_t right = 0, refused = 0;
-    for (uint32_t i = 0; i < unseen->count; i++) {
+    uint32_t right = 0;
+    for (uint32_t i = 0; i < unseen->count; i++)
         right += unseen->shapes[i].verdict == BP_VERDICT_PASS;
-        refused += unseen->shapes[i].verdict == BP_VERDICT_UNSUPPORTED;
-    }
     if (unseen->count > 0)
-        printf("  unseen shapes: %u tried, %u right, %u refused by the plan\n", unseen->count,
-               right, refused);
+        printf("  unseen shapes: %u tried, %u right\n", unseen->count, right);
 }
 
 static bool is_emulated(const struct bp_evaluation *evaluation)

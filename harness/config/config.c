@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -188,8 +190,11 @@ static int load_kernel(struct loader *loader, const char *source, size_t source_
         return -1;
     }
     if (bp_kernel_head_parse(config->kernel, config->source, config->source_bytes, &config->head,
-                             loader->err) < 0)
+                             loader->err) < 0) {
+        if (loader->err->code == BP_ERR_SOURCE) /* the user's file, as the config is */
+            loader->err->code = BP_ERR_USAGE;
         return -1;
+    }
     if (check_dtype(loader) < 0 || check_devices(loader) < 0)
         return -1;
     return apply_space(loader);
@@ -226,12 +231,23 @@ int bp_config_load(const char *path, struct bp_config *config, struct bp_error *
     return result;
 }
 
+static int read_kernel_file(const char *path, struct bp_buffer *source, struct bp_error *err)
+{
+    struct stat info;
+    if (bp_io_read_file(path, source, err) == 0)
+        return 0;
+    if (access(path, R_OK) == 0 && stat(path, &info) == 0 && S_ISREG(info.st_mode) &&
+        info.st_size > (off_t)BP_SOURCE_MAX_BYTES)
+        err->code = BP_ERR_SOURCE;
+    return -1;
+}
+
 int bp_config_read_kernel(const char *path, struct bp_config *config, struct bp_error *err)
 {
     struct bp_buffer source;
     bp_buffer_init(&source, BP_SOURCE_MAX_BYTES);
     snprintf(config->kernel, sizeof config->kernel, "%s", path);
-    if (bp_io_read_file(path, &source, err) < 0 ||
+    if (read_kernel_file(path, &source, err) < 0 ||
         bp_kernel_head_parse(path, bp_buffer_text(&source), source.size, &config->head, err) < 0) {
         bp_buffer_free(&source);
         return -1;

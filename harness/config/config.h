@@ -81,7 +81,8 @@ int bp_config_parse(const char *path, const char *text, size_t size, const char 
 int bp_config_load(const char *path, struct bp_config *config, struct bp_error *err) BP_MUST_CHECK;
 /* Defaults only, for `eval`: no kernel, no space, nothing to free. */
 void bp_config_defaults(struct bp_config *config);
-/* The kernel at path with its own space and defaults, into a config that has none yet. */
+/* The kernel at path with its own space and defaults, into a config that has none yet. BP_ERR_SOURCE: the
+ * file can be read and is no kernel. */
 int bp_config_read_kernel(const char *path, struct bp_config *config, struct bp_error *err)
     BP_MUST_CHECK;
 void bp_config_free(struct bp_config *config);

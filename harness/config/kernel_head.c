@@ -17,7 +17,8 @@
 static const char *const target_names[] = {"cpu", "amd", "nvidia", NULL};
 static const uint32_t target_bits[] = {BP_TARGET_CPU, BP_TARGET_AMD, BP_TARGET_NVIDIA};
 
-/* What `supports` may name: the integer fields of gqa_shape that say something of the problem. */
+/* What `supports` may name: the integer fields of gqa_shape that say something of the problem, and whether
+ * there are kv_lens. */
 static const struct {
     const char *name;
     size_t offset;
@@ -30,6 +31,7 @@ static const struct {
     {"head_dim", offsetof(struct bp_shape, head_dim)},
     {"causal", offsetof(struct bp_shape, causal)},
     {"window", offsetof(struct bp_shape, window)},
+    {"ragged", offsetof(struct bp_shape, ragged)},
 };
 #define SHAPE_FIELDS (sizeof shape_fields / sizeof shape_fields[0])
 
@@ -287,8 +289,8 @@ static int read_entries(struct head_reader *reader, const struct bp_yaml_node *r
     return 0;
 }
 
-int bp_kernel_head_parse(const char *path, const char *source, size_t size,
-                         struct bp_kernel_head *head, struct bp_error *err)
+static int parse(const char *path, const char *source, size_t size, struct bp_kernel_head *head,
+                 struct bp_error *err)
 {
     const char *text = NULL;
     size_t length = 0;
@@ -303,6 +305,15 @@ int bp_kernel_head_parse(const char *path, const char *source, size_t size,
     bp_yaml_free(root);
     if (result < 0)
         bp_kernel_head_free(head);
+    return result;
+}
+
+int bp_kernel_head_parse(const char *path, const char *source, size_t size,
+                         struct bp_kernel_head *head, struct bp_error *err)
+{
+    int result = parse(path, source, size, head, err);
+    if (result < 0 && err->code == BP_ERR_USAGE)
+        err->code = BP_ERR_SOURCE;
     return result;
 }
 

@@ -21,7 +21,7 @@ struct bp_kernel_head {
 
 /* Checks the source (size, NUL bytes, paired EVOLVE-BLOCK markers) and parses its head. path is used
  * in messages only ("path:line: …"). Unknown keys, wrong types, empty lists, constraints nothing
- * satisfies, a default outside the space: BP_ERR_USAGE with line and valid choices. */
+ * satisfies, a default outside the space: BP_ERR_SOURCE with line and valid choices. */
 int bp_kernel_head_parse(const char *path, const char *source, size_t size,
                          struct bp_kernel_head *head, struct bp_error *err) BP_MUST_CHECK;
 void bp_kernel_head_free(struct bp_kernel_head *head);

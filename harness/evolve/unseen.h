@@ -10,8 +10,8 @@
 #define BP_UNSEEN_FINAL "unseen final"
 
 /* Runs and judges a candidate that has an object on each shape, until one is failed. `unseen` gets a note
- * a shape. A plan that refuses one (UNSUPPORTED) is noted and no failure. What goes wrong otherwise is
- * tried again as in evaluations. When it fails, that is in the candidate's evidence. */
+ * a shape. None is one that the kernel's declaration excludes, so a plan that refuses one (UNSUPPORTED)
+ * fails as one that is wrong there. What goes wrong is tried again as in evaluations. When it fails, that is in the candidate's evidence. */
 int bp_unseen_try(struct bp_session *session, const struct bp_candidate *candidate,
                   const char *purpose, struct bp_unseen *unseen, struct bp_error *err)
     BP_MUST_CHECK;

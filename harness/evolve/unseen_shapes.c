@@ -11,19 +11,27 @@
 #define MAX_ROWS 256
 #define LARGEST_Q_LEN 256 /* of a shape near a timed one */
 #define NEAR_SHARE 8      /* its lengths are up to an eighth off */
+#define LONG_SHARE 4      /* how much longer than the suite's longest, at most, and */
+#define LONG_MORE 64      /* so many keys, as the longest may be short */
 #define TILE 16           /* lengths are no multiples of it, nor of any larger tile */
 
 struct range {
     uint32_t low, high;
 };
 
+enum origin {
+    ROW,
+    NEAR, /* lengths, mask and window from a timed shape, the rest of the row is not used */
+    LONG, /* more keys than any shape of the suite has; the row has no kv_len */
+};
+
 static const struct kind {
     const char *name;
-    bool near; /* lengths, mask and window from a timed shape, the rest of the row is not used */
+    enum origin origin;
     struct range batch, q_len, kv_len, window;
     bool causal, ragged;
 } kinds[] = {
-    {.name = "near", .near = true, .batch = {1, 2}},
+    {.name = "near", .origin = NEAR, .batch = {1, 2}},
     {.name = "prefill", .batch = {1, 2}, .q_len = {2, 80}, .kv_len = {33, 300}},
     {.name = "causal", .batch = {1, 2}, .q_len = {2, 80}, .kv_len = {17, 300}, .causal = true},
     {.name = "decode", .batch = {1, 5}, .q_len = {1, 1}, .kv_len = {65, 900}},
@@ -34,6 +42,7 @@ static const struct kind {
      .window = {5, 90},
      .causal = true},
     {.name = "ragged", .batch = {2, 4}, .q_len = {1, 9}, .kv_len = {65, 300}, .ragged = true},
+    {.name = "long", .origin = LONG, .batch = {1, 1}, .q_len = {1, 3}, .causal = true},
 };
 
 _Static_assert(sizeof kinds / sizeof *kinds == BP_UNSEEN_MAX_SHAPES, "one of each kind");
@@ -56,10 +65,20 @@ static struct range around(uint32_t length)
     return (struct range){length - off, length + off};
 }
 
-static void draw_lengths(struct bp_random *random, const struct kind *kind, struct bp_shape *shape)
+static struct range beyond(const struct bp_suite *suite)
+{
+    uint32_t longest = 0;
+    for (uint32_t i = 0; i < suite->case_count; i++)
+        if (suite->cases[i].shape.kv_len > longest)
+            longest = suite->cases[i].shape.kv_len;
+    return (struct range){longest + 1, longest + longest / LONG_SHARE + LONG_MORE};
+}
+
+static void draw_lengths(struct bp_random *random, const struct kind *kind,
+                         const struct bp_suite *suite, struct bp_shape *shape)
 {
     shape->q_len = length_within(random, kind->q_len);
-    shape->kv_len = length_within(random, kind->kv_len);
+    shape->kv_len = length_within(random, kind->origin == LONG ? beyond(suite) : kind->kv_len);
     shape->window = kind->window.high ? within(random, kind->window) : 0;
     shape->causal = kind->causal;
     shape->ragged = kind->ragged;
@@ -86,10 +105,10 @@ static void draw(struct bp_random *random, const struct kind *kind, const struct
     shape->kv_heads = within(random, (struct range){1, 2});
     shape->q_heads =
         shape->kv_heads * ratios[bp_random_below(random, sizeof ratios / sizeof *ratios)];
-    if (kind->near)
+    if (kind->origin == NEAR)
         draw_near(random, suite, shape);
     else
-        draw_lengths(random, kind, shape);
+        draw_lengths(random, kind, suite, shape);
     for (uint32_t i = 0; shape->ragged && i < shape->batch; i++)
         shape->kv_lens[i] = within(random, (struct range){0, shape->kv_len});
     size_t used = (size_t)snprintf(shape->name, sizeof shape->name, "unseen_%s_b%u_h%u-%u_q%u_k%u",
@@ -132,7 +151,7 @@ uint32_t bp_unseen_shapes_draw(const struct bp_key *key, const struct bp_suite *
     uint32_t count = 0;
     bp_random_start(&random, key);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (kinds[i].near && suite->timed_count == 0)
+        if (kinds[i].origin == NEAR && suite->timed_count == 0)
             continue;
         for (int tries = 0; tries < MAX_DRAWS; tries++) {
             draw(&random, &kinds[i], suite, &shapes[count]);

@@ -7,8 +7,8 @@
 #include "evaluator/suite.h"
 
 /* One of each kind: a timed shape with other lengths and heads, prefill, causal, decode, sliding window,
- * ragged batch. */
-#define BP_UNSEEN_MAX_SHAPES 6
+ * ragged batch, and a few queries on more keys than the suite ever has. */
+#define BP_UNSEEN_MAX_SHAPES 7
 
 /* Draws up to BP_UNSEEN_MAX_SHAPES, each named by its kind and sizes; returns how many. None is in the
  * suite or much work beside it, and all satisfy admits(context, shape): a kind that hardly ever does is left

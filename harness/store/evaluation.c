@@ -122,8 +122,7 @@ const struct bp_unseen_shape *bp_unseen_failure(const struct bp_unseen *unseen)
     if (unseen->count == 0)
         return NULL;
     const struct bp_unseen_shape *last = &unseen->shapes[unseen->count - 1];
-    bool harmless = last->verdict == BP_VERDICT_PASS || last->verdict == BP_VERDICT_UNSUPPORTED;
-    return harmless ? NULL : last;
+    return last->verdict == BP_VERDICT_PASS ? NULL : last;
 }
 
 /* Counts one outcome in its class and returns what it costs of the 100 points. A switch without a

@@ -38,7 +38,7 @@ struct bp_gate_note {
 /* One shape that a candidate had never seen before (evolve/unseen.h). */
 struct bp_unseen_shape {
     char shape[BP_SHAPE_NAME];
-    enum bp_verdict verdict; /* UNSUPPORTED: its plan refused the shape */
+    enum bp_verdict verdict; /* UNSUPPORTED: its plan refused what its declaration supports */
     enum bp_stage stage;
     char message[BP_TEXT_LINE];
     uint64_t rows; /* judged */
@@ -158,7 +158,7 @@ bool bp_origin_parse(const char *name, enum bp_origin *origin);
  * the device that the same candidate repeated after a probe had passed. */
 enum bp_blame bp_evaluation_blame(const struct bp_evaluation *evaluation);
 
-/* The failure among unseen shapes: the last one's, if it has any; null when all were passed or refused. */
+/* The failure among unseen shapes: the last one's, if it has any; null when all were passed. */
 const struct bp_unseen_shape *bp_unseen_failure(const struct bp_unseen *unseen);
 
 /* The safety block of one evaluation from its attempts' outcomes, and from its verdict where that is

@@ -96,6 +96,7 @@ ROWS = [
     Row("judged_row", "later_garbage", "WRONG_RESULT", "PASS"),
     Row("floor", "later_idle", "TAMPER", "PASS", beside="judged_row", suite="odd_333"),
     Row("unseen", "special_lengths", "WRONG_RESULT", "PASS, the best"),
+    Row("unseen", "special_refuses", "UNSUPPORTED", "PASS"),
     Row("finite", "wrong_nan", "NONFINITE", "WRONG_RESULT"),
     Row("rule_max", "wrong_one_element", "WRONG_RESULT", "PASS"),
     Row("rule_rms", "wrong_noise", "WRONG_RESULT", "PASS"),

@@ -99,6 +99,17 @@ class Case(unittest.TestCase):
         self.assertRegex(done.stderr, pattern)
         self.assertEqual(sorted(self.dir.rglob("*")), before)
 
+    def no_kernel(self, pattern, name):
+        """`eval` gives the file a verdict, which matches, whichever way it is printed."""
+        done = run("eval", name, cwd=self.dir)
+        self.assertEqual(done.returncode, 10, done.stderr)
+        self.assertRegex(done.stdout, r"\AINVALID_SOURCE  - \(f16\)\n  stage validate: ")
+        self.assertRegex(done.stdout, pattern)
+        result = json.loads(run("eval", name, "--json", cwd=self.dir).stdout)
+        self.assertEqual((result["verdict"], result["stage"], result["blame"], result["attempts"]),
+                         ("INVALID_SOURCE", "validate", "candidate", []))
+        self.assertRegex(result["message"], pattern)
+
     def config(self, text, name="run.yaml"):
         path = self.dir / name
         path.write_text(text)
@@ -271,14 +282,17 @@ class WrongInput(Case):
         (self.dir / "nul.hip").write_bytes(self.seed.read_bytes() + b"\na\0b\n")
         (self.dir / "folder").mkdir()
         lines = self.seed.read_bytes().count(b"\n") + 2
-        for name, pattern in [
-                ("none.hip", r"cannot read \S*none\.hip: No such file or directory"),
-                ("folder", r"folder is a directory, not a file"),
-                ("/dev/zero", r"/dev/zero is not a regular file"),
-                ("big.hip", r"big\.hip is larger than 1048576 bytes"),
-                ("nul.hip", r"nul\.hip:%d: a NUL byte in the source" % lines)]:
+        for name, judged, pattern in [
+                ("none.hip", False, r"cannot read \S*none\.hip: No such file or directory"),
+                ("folder", False, r"folder is a directory, not a file"),
+                ("/dev/zero", False, r"/dev/zero is not a regular file"),
+                ("big.hip", True, r"big\.hip is larger than 1048576 bytes"),
+                ("nul.hip", True, r"nul\.hip:%d: a NUL byte in the source" % lines)]:
             with self.subTest(name):
-                self.refused(pattern, "eval", name)
+                if judged:
+                    self.no_kernel(pattern, name)
+                else:
+                    self.refused(pattern, "eval", name)
                 config = self.config(f"seed: 1\nkernel: {name}\n")
                 self.refused(pattern, "evolve", config, "--out", "out")
 
@@ -290,7 +304,11 @@ class WrongInput(Case):
                 (r":3: unknown target 'gpu'; .*\(valid: cpu, amd, nvidia\)",
                  "name: k\ntargets: [gpu]\ndtypes: [f16]")]:
             (self.dir / "k.hip").write_text("/*! bulletproof\n" + text + "\n*/\n")
-            self.refused(r"k\.hip" + pattern, "eval", "k.hip")
+            self.no_kernel(r"k\.hip" + pattern, "k.hip")
+        self.refused(r"unknown dtype 'f64'", "eval", "k.hip", "--dtype", "f64")
+        done = run("eval", "k.hip", "--compile-only", "--target", "gfx1030", cwd=self.dir)
+        self.assertEqual(done.returncode, 10)
+        self.assertRegex(done.stdout, r"\AINVALID_SOURCE  - \(f16\)\n  stage validate: k\.hip:3: unknown target")
 
     def test_output_directory(self):
         config = ROOT / "configs/quickstart.yaml"

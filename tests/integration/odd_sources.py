@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Files that are hardly sources: each is refused as input (exit status 2) or gets a verdict, and nothing of
-it that moves a cursor or turns text around comes out.
+"""Files that are hardly sources: `eval` gives each a verdict, INVALID_SOURCE where it is no kernel at all;
+`evolve` refuses that one as its input (exit status 2). Nothing of it that moves a cursor or turns text
+around comes out.
 
 usage: odd_sources.py BULLETPROOF SOURCE_ROOT
 """
@@ -30,7 +31,7 @@ def behind(text):
     return HEAD + b"*/\n" + text + CODE
 
 
-# Name of the file: (bytes, verdict or a pattern of the refusal).
+# Name of the file: (bytes, verdict or, of INVALID_SOURCE, a pattern of the message).
 SOURCES = {
     "empty": (b"", r"empty:1: the first comment must be the declaration"),
     "no_head": (CODE, r"no_head:\d+: the first comment must be the declaration"),
@@ -64,40 +65,44 @@ def run(*arguments, cwd):
                           check=False)
 
 
-def complaints_about(done, expected):
-    """Of one way to evaluate a source, by its exit status and output."""
+def is_verdict(expected):
+    return re.fullmatch("[A-Z_]+", expected)
+
+
+def complaints_about(done):
+    """Of what came out of the program."""
     output, errors = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     complaints = []
     for name, text in (("output", output), ("errors", errors)):
         if CONTROL.search(text):
             complaints.append(f"control characters in the {name}: {text!r}")
-    if not re.fullmatch("[A-Z_]+", expected):
-        if done.returncode != 2 or output or errors.count("\n") > 2 or not re.search(expected, errors):
-            complaints.append(f"not refused as {expected}: {done.returncode} {output} {errors}")
-    elif done.returncode == 2:
-        complaints.append(f"refused, not {expected}: {errors}")
     return complaints
 
 
 def check_eval(directory, name, expected):
     done = run("eval", name, "--suite", "odd_17", "--json", cwd=directory)
-    complaints = complaints_about(done, expected)
-    if done.returncode != 2:
-        result = json.loads(done.stdout)
-        if CONTROL.search(json.dumps(result, ensure_ascii=False)):
-            complaints.append("control characters in the result")
-        if result["verdict"] != expected:
-            complaints.append(f"{result['verdict']}: {result['message']}")
+    complaints = complaints_about(done)
+    verdict = expected if is_verdict(expected) else "INVALID_SOURCE"
+    if done.returncode != (0 if verdict == "PASS" else 10):
+        return [*complaints, f"exit status {done.returncode}: {done.stderr}"]
+    result = json.loads(done.stdout)
+    if CONTROL.search(json.dumps(result, ensure_ascii=False)):
+        complaints.append("control characters in the result")
+    if result["verdict"] != verdict or not (is_verdict(expected) or re.search(expected, result["message"])):
+        complaints.append(f"{result['verdict']}: {result['message']}")
     return complaints
 
 
 def check_evolve(directory, name, expected):
-    """Refused alike, and with nothing left; what eval gave a verdict has one here."""
-    if re.fullmatch("[A-Z_]+", expected):
+    """What is no kernel is refused, and nothing is left; what else eval judged is judged here."""
+    if is_verdict(expected):
         return []
     (directory / "config.yaml").write_text(CONFIG.format(json.dumps(name)), encoding="utf-8")
     done = run("evolve", "config.yaml", "--out", "out", cwd=directory)
-    complaints = complaints_about(done, expected)
+    complaints = complaints_about(done)
+    errors = done.stderr.decode(errors="replace")
+    if done.returncode != 2 or done.stdout or errors.count("\n") > 2 or not re.search(expected, errors):
+        complaints.append(f"not refused as {expected}: {done.returncode} {done.stdout} {errors}")
     if (directory / "out").exists():
         complaints.append("a run directory is left")
     return complaints

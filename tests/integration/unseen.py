@@ -21,7 +21,7 @@ baseline: {{PASSES: 4}}
 budget: {{evaluations: 3}}
 timing: {{batches: 3, match_rounds: 8, final_rounds: 8, ring_mb: 1}}
 """
-KINDS = {"near", "prefill", "causal", "decode", "window", "ragged"}
+KINDS = {"near", "prefill", "causal", "decode", "window", "ragged", "long"}
 
 
 def evolve(program, directory, name, *options, off=""):

@@ -98,7 +98,7 @@ static void expect_failure(const char *source, size_t size, const char *fragment
     if (bp_kernel_head_parse("k.hip", exact, size, &head, &err) == 0)
         fail_msg("accepted, but expected '%s'", fragment);
     free(exact);
-    assert_int_equal(err.code, BP_ERR_USAGE);
+    assert_int_equal(err.code, BP_ERR_SOURCE);
     assert_null(strchr(err.msg, '\n'));
     if (!strstr(err.msg, fragment))
         fail_msg("'%s' lacks '%s'", err.msg, fragment);
@@ -147,7 +147,7 @@ static void mistakes_are_named_with_the_sources_line(void **state)
          "k.hip:6: unknown dtype 'fp32'; did you mean 'f32'? (valid: f16, bf16, f32)"},
         {HEAD(NAMED "supports: D == 128\n"),
          "k.hip:5: supports: 'D == 128': column 1: unknown name 'D' (fields: batch, q_heads, "
-         "kv_heads, q_len, kv_len, head_dim, causal, window)"},
+         "kv_heads, q_len, kv_len, head_dim, causal, window, ragged)"},
         {HEAD(NAMED "supports: [head_dim]\n"), "supports: expected an expression"},
         {HEAD(NAMED "knobs: [A]\n"), "k.hip:5: knobs: expected a mapping such as {BM: [32, 64]}"},
         {HEAD(NAMED "knobs: {A: []}\n"), "k.hip:5: knob 'A' has an empty list"},

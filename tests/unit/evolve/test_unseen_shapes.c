@@ -41,6 +41,26 @@ static void check_against_suite(const struct bp_suite *suite, const struct bp_sh
                      suite->cases[i].shape.kv_len == shape->kv_len);
 }
 
+static uint32_t longest_of(const struct bp_suite *suite)
+{
+    uint32_t longest = 0;
+    for (uint32_t i = 0; i < suite->case_count; i++)
+        longest = suite->cases[i].shape.kv_len > longest ? suite->cases[i].shape.kv_len : longest;
+    return longest;
+}
+
+/* Little beside the largest tensors that the suite itself makes. */
+static void check_long(const struct bp_suite *suite, const struct bp_shape *shape)
+{
+    uint32_t longest = longest_of(suite);
+    if (strncmp(shape->name, "unseen_long_", 12) != 0)
+        fail_msg("%s", shape->name);
+    assert_in_range(shape->kv_len, longest + 1, longest + longest / 4 + 64);
+    assert_int_equal(shape->batch, 1);
+    assert_in_range(shape->kv_heads, 1, 2);
+    assert_in_range(shape->q_len, 1, 3);
+}
+
 static void test_every_kind(void **state)
 {
     (void)state;
@@ -56,6 +76,7 @@ static void test_every_kind(void **state)
             assert_int_equal(count, BP_UNSEEN_MAX_SHAPES);
             for (uint32_t i = 0; i < count; i++)
                 check_against_suite(&suite, &shapes[i]);
+            check_long(&suite, &shapes[count - 1]);
         }
     }
 }
@@ -92,10 +113,30 @@ static void test_only_admitted(void **state)
     for (uint64_t seed = 0; seed < KEYS; seed++) {
         bp_key_from_seed(seed, &key);
         uint32_t count = bp_unseen_shapes_draw(&key, &suite, decode_only, NULL, shapes);
-        assert_int_equal(count, 3); /* near, decode, and a ragged batch of decodes */
+        assert_int_equal(count, 4); /* near, decode, a ragged batch of decodes, and a long one */
         for (uint32_t i = 0; i < count; i++)
             assert_int_equal(shapes[i].q_len, 1);
     }
+}
+
+/* Nor what is longer than a kernel says it can. */
+static bool as_long_as_the_suite(const void *context, const struct bp_shape *shape)
+{
+    return shape->kv_len <= longest_of(context);
+}
+
+static void test_none_longer_than_admitted(void **state)
+{
+    (void)state;
+    struct bp_suite suite;
+    struct bp_shape shapes[BP_UNSEEN_MAX_SHAPES];
+    struct bp_key key;
+    find("quick", &suite);
+    bp_key_from_seed(7, &key);
+    uint32_t count = bp_unseen_shapes_draw(&key, &suite, as_long_as_the_suite, &suite, shapes);
+    assert_int_equal(count, BP_UNSEEN_MAX_SHAPES - 1);
+    for (uint32_t i = 0; i < count; i++)
+        assert_true(shapes[i].kv_len <= longest_of(&suite));
 }
 
 static void test_a_suite_of_one(void **state)
@@ -118,9 +159,8 @@ static void test_a_suite_of_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_kind),
-        cmocka_unit_test(test_the_key_decides),
-        cmocka_unit_test(test_only_admitted),
+        cmocka_unit_test(test_every_kind),     cmocka_unit_test(test_the_key_decides),
+        cmocka_unit_test(test_only_admitted),  cmocka_unit_test(test_none_longer_than_admitted),
         cmocka_unit_test(test_a_suite_of_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

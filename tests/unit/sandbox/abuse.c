@@ -14,6 +14,9 @@
 #include <sys/syscall.h>
 
 #define COMPILES (ABUSE_COMPILE | ABUSE_COMPILE_GPU)
+#define GPU (ABUSE_EMULATED | ABUSE_AMD | ABUSE_NVIDIA)
+#define REAL_GPU (ABUSE_AMD | ABUSE_NVIDIA)
+#define NO_GPU (STAGES | ABUSE_CANDIDATE)
 #define STAGES (ABUSE_PREPARE | COMPILES | ABUSE_RUN | ABUSE_JUDGE | ABUSE_PROBE)
 
 /* clang-format off: a table. Arguments are such that a call which gets through does no harm. */
@@ -33,6 +36,12 @@
     {                                                                                              \
 #call, #call, SYS_##call, {__VA_ARGS__ }, false, where                                     \
     }
+
+#define SOME(name, where, call, ...)                                                               \
+    {                                                                                              \
+#name, #call, SYS_##call, {__VA_ARGS__ }, false, where                                     \
+    }
+#define DRIVER(name, type, number) SOME(name, NO_GPU, ioctl, 1, _IOWR(type, number, char[16]))
 
 const struct abuse abuses[] = {
     /* other processes */
@@ -58,7 +67,7 @@ const struct abuse abuses[] = {
     CALL(sched_setscheduler),
     CALL(sched_setattr),
     CALL(sched_setparam),
-    CALL(sched_setaffinity),
+    BUT(GPU, sched_setaffinity, 0),
     CALL(migrate_pages),
     CALL(move_pages),
     FORM(tgkill_other, tgkill, 1, 1, SIGABRT - 1),
@@ -76,12 +85,33 @@ const struct abuse abuses[] = {
     FORM(ioctl_setown, ioctl, 1, 0x8901, 0),
     FORM(ioctl_steal_input, ioctl, 1, TIOCSTI, 0),
     FORM(ioctl_paste, ioctl, 1, 0x541c, 0),
+    /* drivers: what a process does to others, to their memory and to the device as a whole. kfd_ioctl.h,
+     * drm.h, nv_escape.h, uvm_ioctl.h */
+    DRIVER(kfd_debug_register, 'K', 0x0d),
+    DRIVER(kfd_debug_unregister, 'K', 0x0e),
+    DRIVER(kfd_debug_watch, 'K', 0x0f),
+    DRIVER(kfd_debug_wave_control, 'K', 0x10),
+    DRIVER(kfd_import_dmabuf, 'K', 0x1d),
+    DRIVER(kfd_smi_events, 'K', 0x1f),
+    DRIVER(kfd_checkpoint, 'K', 0x22),
+    DRIVER(kfd_export_dmabuf, 'K', 0x24),
+    DRIVER(kfd_debug_trap, 'K', 0x26),
+    DRIVER(kfd_ipc_import, 'K', 0x80),
+    DRIVER(kfd_ipc_export, 'K', 0x81),
+    DRIVER(kfd_cross_memory_copy, 'K', 0x83),
+    DRIVER(kfd_beyond_all, 'K', 0xff),
+    DRIVER(drm_gem_flink, 'd', 0x0a),
+    DRIVER(drm_gem_open, 'd', 0x0b),
+    DRIVER(drm_set_master, 'd', 0x1e),
+    DRIVER(drm_mode_setcrtc, 'd', 0xa2),
+    DRIVER(nvidia_beyond_all, 'F', 0xff),
+    SOME(ioctl_uvm_tools, NO_GPU, ioctl, 1, 56),
     CALL(setitimer),
     CALL(timer_create),
     CALL(timerfd_create),
     CALL(signalfd4),
     CALL(eventfd2),
-    BUT(STAGES, rt_sigaction, 0),
+    BUT(STAGES | REAL_GPU, rt_sigaction, 0),
     CALL(rt_sigtimedwait),
     CALL(rt_sigsuspend),
     CALL(pause),
@@ -182,19 +212,19 @@ const struct abuse abuses[] = {
     CALL(memfd_create),
     CALL(memfd_secret),
     FORM(clone_namespace, clone, SIGCHLD | CLONE_NEWUSER | CLONE_NEWNS),
-    FORM(mmap_executable_writable, mmap, 0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, 0),
-    FORM(mprotect_executable_writable, mprotect, 0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC),
+    SOME(mmap_executable_writable, GPU, mmap, 0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, 0),
+    SOME(mprotect_executable_writable, GPU, mprotect, 0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC),
     CALL(pkey_mprotect),
     CALL(pkey_alloc),
     CALL(remap_file_pages),
     CALL(mlock),
     CALL(mlock2),
     CALL(mlockall),
-    CALL(set_mempolicy),
-    CALL(mbind),
-    BUT(STAGES, set_robust_list, 0),
-    BUT(STAGES, rseq, 0),
-    BUT(STAGES, membarrier, 0),
+    BUT(GPU, set_mempolicy, 0),
+    BUT(GPU, mbind, 0),
+    BUT(STAGES | GPU, set_robust_list, 0),
+    BUT(STAGES | GPU, rseq, 0),
+    BUT(STAGES | REAL_GPU, membarrier, 0),
     CALL(set_mempolicy_home_node),
     CALL(futex_waitv),
     /* sockets, queues, shared memory */
@@ -250,7 +280,7 @@ const struct abuse abuses[] = {
     FORM(fork_call_number, fork, 0),
     BUT(COMPILES, alarm, 0),
     CALL(getpmsg),
-    CALL(epoll_wait),
+    BUT(GPU, epoll_wait, 0),
     CALL(select),
     CALL(pipe),
     CALL(signalfd),

@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-/* Where a filter lets a call through, as some call of that name is needed there. */
+/* Where a call may not be tried: a filter lets it through, as some call of that name is needed there, or it
+ * is one of a driver that is not there. */
 enum abuse_context {
     ABUSE_PREPARE = 1 << 0,
     ABUSE_COMPILE = 1 << 1,
@@ -14,6 +15,9 @@ enum abuse_context {
     ABUSE_PROBE = 1 << 4,
     ABUSE_CANDIDATE = 1 << 5,
     ABUSE_COMPILE_GPU = 1 << 6,
+    ABUSE_EMULATED = 1 << 7,
+    ABUSE_AMD = 1 << 8,
+    ABUSE_NVIDIA = 1 << 9,
 };
 
 struct abuse {
@@ -21,8 +25,8 @@ struct abuse {
     const char *call; /* as a denial names it */
     long number;
     unsigned long args[4];
-    bool escape;      /* killed outright (SIGSYS), without a listener's help */
-    unsigned allowed; /* a set of enum abuse_context */
+    bool escape;     /* killed outright (SIGSYS), without a listener's help */
+    unsigned spared; /* a set of enum abuse_context: not tried there */
 };
 
 extern const struct abuse abuses[]; /* ended by a null name */

@@ -1,7 +1,8 @@
 /* fake_worker: launched by the sandbox tests in the worker's place: enters and confines itself as
  * the worker does, then tries the act, or makes the call of abuse.h, that its stage names.
  * "early.ACT" acts before confinement, "candidate.ACT" behind the candidate's filter, "thread.ACT" there
- * too, but on a thread that was there before. */
+ * too, but on a thread that was there before; "amd.ACT" and "nvidia.ACT" behind the filters of a run on such
+ * a GPU, whose other layers want device nodes. */
 #include "tests/unit/sandbox/fake_worker.h"
 
 #include <errno.h>
@@ -119,12 +120,33 @@ static void run_as_candidate(enum bp_policy_id policy, int on_thread)
         pthread_join(threads[i], NULL);
 }
 
+/* Whose filters are put up. */
+static enum bp_policy_id filters_of(const char *mode, enum bp_policy_id policy)
+{
+    if (strncmp(mode, "amd.", 4) == 0)
+        return BP_POLICY_RUN_AMD;
+    return strncmp(mode, "nvidia.", 7) == 0 ? BP_POLICY_RUN_NVIDIA : policy;
+}
+
+static void confine(enum bp_policy_id policy, enum bp_policy_id filters,
+                    const struct bp_policy_limits *limits)
+{
+    struct bp_error err;
+    char layers[256];
+    int result =
+        filters == policy
+            ? bp_confine_stage(policy, limits, BP_FD_CONTROL, layers, sizeof layers, &err)
+            : bp_confine_layers(policy, limits, BP_FD_CONTROL, layers, sizeof layers, &err);
+    if (result < 0 || (filters != policy && bp_confine_filter(filters, BP_FD_CONTROL, &err) < 0))
+        die(&err);
+    fake_worker_say("ready", 0, layers);
+}
+
 int main(int argc, char **argv)
 {
     struct bp_error err;
     enum bp_policy_id policy;
     struct bp_policy_limits limits;
-    char layers[256];
     if (bp_policy_limits_parse(argc, argv, &policy, &limits, &err) < 0)
         die(&err);
     if (bp_confine_enter(BP_FD_STATUS, &err) < 0)
@@ -136,11 +158,11 @@ int main(int argc, char **argv)
         read_object();
     if (strncmp(mode, "early.", 6) == 0)
         perform();
-    if (bp_confine_stage(policy, &limits, BP_FD_CONTROL, layers, sizeof layers, &err) < 0)
-        die(&err);
-    fake_worker_say("ready", 0, layers);
-    if (strncmp(mode, "candidate.", 10) == 0 || strncmp(mode, "thread.", 7) == 0)
-        run_as_candidate(policy, mode[0] == 't');
+    enum bp_policy_id filters = filters_of(mode, policy);
+    confine(policy, filters, &limits);
+    if (filters != policy || strncmp(mode, "candidate.", 10) == 0 ||
+        strncmp(mode, "thread.", 7) == 0)
+        run_as_candidate(filters, mode[0] == 't');
     else if (!*mode)
         perform();
     _exit(0);

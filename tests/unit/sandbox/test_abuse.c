@@ -21,6 +21,7 @@ static const struct context {
     enum bp_policy_id policy;
     const char *prefix; /* of what the fake worker is told */
     bool quiet;         /* what is not allowed is as if it did not exist: there is no listener */
+    bool once;          /* only as who started the test: the user makes no difference to a filter */
 } contexts[] = {
     {ABUSE_PREPARE, BP_POLICY_PREPARE, "", false},
     {ABUSE_COMPILE, BP_POLICY_COMPILE_CPU, "", false},
@@ -29,7 +30,12 @@ static const struct context {
     {ABUSE_JUDGE, BP_POLICY_JUDGE, "", false},
     {ABUSE_PROBE, BP_POLICY_PROBE_CPU, "", false},
     {ABUSE_CANDIDATE, BP_POLICY_RUN_CPU, "candidate.", false},
+    {ABUSE_EMULATED, BP_POLICY_RUN_EMULATED, "candidate.", false, true},
+    {ABUSE_AMD, BP_POLICY_RUN_EMULATED, "amd.", false, true},
+    {ABUSE_NVIDIA, BP_POLICY_RUN_EMULATED, "nvidia.", false, true},
 };
+
+static bool as_another; /* user */
 
 static bool is_named(const char *denial, const char *call)
 {
@@ -56,7 +62,7 @@ static unsigned try_all(const struct context *context, unsigned *tried)
     for (const struct abuse *abuse = abuses; abuse->name; abuse++) {
         char act[64];
         struct lab_result result;
-        if (abuse->allowed & context->bit)
+        if (abuse->spared & context->bit)
             continue;
         snprintf(act, sizeof act, "%s%s", context->prefix, abuse->name);
         lab_run(context->policy, act, NULL, NULL, &result);
@@ -76,7 +82,7 @@ static void test_calls(void **state)
     (void)state;
     unsigned tried = 0, failures = 0;
     for (unsigned i = 0; i < sizeof contexts / sizeof contexts[0]; i++)
-        failures += try_all(&contexts[i], &tried);
+        failures += contexts[i].once && as_another ? 0 : try_all(&contexts[i], &tried);
     printf("%u calls tried, %u not stopped as they should be\n", tried, failures);
     assert_true(tried > 500);
     assert_int_equal(failures, 0);
@@ -85,6 +91,7 @@ static void test_calls(void **state)
 int main(int argc, char **argv)
 {
     lab_start(argc, argv);
+    as_another = argc > 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_calls)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,7 @@ struct expectation {
 #define PREPARE BP_POLICY_PREPARE
 #define JUDGE BP_POLICY_JUDGE
 #define RUN BP_POLICY_RUN_CPU
+#define EMULATED BP_POLICY_RUN_EMULATED
 
 static const struct expectation expectations[] = {
     {COMPILE, "nothing", DONE, 0, ""},
@@ -143,6 +144,23 @@ static const struct expectation expectations[] = {
     {RUN, "object_protect", ERRNO, EACCES, ""},
     {RUN, "object_shrink", ERRNO, EPERM, ""},
     {RUN, "object_seal", ERRNO, EPERM, ""},
+
+    {EMULATED, "nothing", DONE, 0, ""},
+    {EMULATED, "fork", ERRNO, ENOSYS, ""},
+    {EMULATED, "exec_shell", ERRNO, ENOSYS, ""},
+    {EMULATED, "open_passwd", CLOSED, 0, ""},
+    {EMULATED, "open_devices", CLOSED, 0, ""},
+    {EMULATED, "open_other_roots", CLOSED, 0, ""},
+    {EMULATED, "parent_memory", CLOSED, 0, ""},
+    {EMULATED, "own_memory", CLOSED, 0, ""},
+    {EMULATED, "write_private", DONE, 0, ""},
+    {EMULATED, "candidate.open_passwd", DENIED, 0, "openat("},
+    {EMULATED, "amd.nothing", DONE, 0, ""},
+    {EMULATED, "amd.open_passwd", ERRNO, EACCES, ""},
+    {EMULATED, "amd.open_devices", ERRNO, EACCES, ""},
+    {EMULATED, "nvidia.nothing", DONE, 0, ""},
+    {EMULATED, "nvidia.open_passwd", ERRNO, EACCES, ""},
+    {EMULATED, "nvidia.open_devices", ERRNO, EACCES, ""},
 
     {RUN, "candidate.nothing", DONE, 0, ""},
     {RUN, "candidate.open_devices", DENIED, 0, "openat("},
