@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "sandbox/identity.h"
+#include "sandbox/namespaces.h"
 #include "sandbox/worker_fd.h"
 
 #define DESCRIPTORS_SCANNED 1024
@@ -150,7 +151,8 @@ static bool readonly_holds(struct look *look)
 static bool environment_holds(struct look *look)
 {
     static const char *const fixed[] = {
-        "BULLETPROOF_NAMESPACES=",
+        BP_NAMESPACES_VARIABLE "=",
+        BP_IDENTITY_VARIABLE "=",
         "TMPDIR=",
         "PATH=/usr/bin:/bin",
         "HOME=/nonexistent",
@@ -202,7 +204,8 @@ static bool user_holds(struct look *look)
     gid_t groups[BP_POLICY_GROUPS];
     int kept = (int)bp_policy_device_groups(look->policy, groups);
     snprintf(look->seen, SEEN, "still user %u, or in its groups", (unsigned)getuid());
-    return !look->facts->root || (getuid() == BP_IDENTITY_NOBODY && getgroups(0, NULL) == kept);
+    return !look->facts->root ||
+           (getuid() != 0 && getuid() == bp_identity_told() && getgroups(0, NULL) == kept);
 }
 
 static bool caps_hold(struct look *look)

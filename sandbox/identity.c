@@ -3,21 +3,52 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/weaken.h"
 
+/* Whether all our numbers mean somebody in the present user namespace: lines of "first there count". */
+static bool maps(const char *path)
+{
+    unsigned long long first, outside, count;
+    bool mapped = false;
+    FILE *file = fopen(path, "re");
+    while (file && !mapped && fscanf(file, "%llu %llu %llu", &first, &outside, &count) == 3)
+        mapped =
+            first <= BP_IDENTITY_FIRST && first + count >= BP_IDENTITY_FIRST + BP_IDENTITY_COUNT;
+    if (file)
+        fclose(file);
+    return mapped;
+}
+
+uid_t bp_identity_of_child(pid_t supervisor, uint32_t n)
+{
+    static enum { UNKNOWN, OWN, NOBODY } kind;
+    if (kind == UNKNOWN)
+        kind = maps("/proc/self/uid_map") && maps("/proc/self/gid_map") ? OWN : NOBODY;
+    uint32_t place = (uint32_t)supervisor * BP_IDENTITY_CHILDREN + n % BP_IDENTITY_CHILDREN;
+    return kind == OWN ? BP_IDENTITY_FIRST + place % BP_IDENTITY_COUNT : BP_IDENTITY_NOBODY;
+}
+
+uid_t bp_identity_told(void)
+{
+    const char *text = getenv(BP_IDENTITY_VARIABLE);
+    return text ? (uid_t)strtoul(text, NULL, 10) : 0;
+}
+
 uid_t bp_identity_uid(int in_user_namespace)
 {
     uid_t uid = geteuid();
-    return uid == 0 && !in_user_namespace ? BP_IDENTITY_NOBODY : uid;
+    return uid == 0 && !in_user_namespace ? bp_identity_told() : uid;
 }
 
 gid_t bp_identity_gid(int in_user_namespace)
 {
-    return geteuid() == 0 && !in_user_namespace ? BP_IDENTITY_NOBODY : getegid();
+    return geteuid() == 0 && !in_user_namespace ? bp_identity_told() : getegid();
 }
 
 /* EPERM is the ordinary user's case: without CAP_SETPCAP there is nothing to lose but what a
@@ -60,6 +91,8 @@ int bp_identity_drop(int in_user_namespace, const gid_t *groups, unsigned group_
 {
     uid_t uid = bp_identity_uid(in_user_namespace);
     gid_t gid = bp_identity_gid(in_user_namespace);
+    if (uid == 0 && !in_user_namespace && !bp_weakened(BP_DEFENCE_user))
+        return bp_fail(err, BP_ERR_STATE, "root, and no other user to become was given");
     *changed_user = uid != geteuid() && !bp_weakened(BP_DEFENCE_user);
     if (*changed_user) {
         if (setgroups(group_count, groups) < 0)

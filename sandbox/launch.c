@@ -33,6 +33,8 @@
 /* A fact about this machine, found out once: it decides nothing but how children are cloned. */
 static uint64_t granted_namespaces;
 static bool prepared;
+/* Of children, so far: each is another user where it can be. */
+static uint32_t launches;
 /* Where it can be entered, all children share one: making one takes as long as all else of a sandbox,
  * and what cannot use sockets leaves nothing in it. Else -1, and each child gets its own. */
 static int shared_network = -1;
@@ -45,6 +47,7 @@ struct plan {
     char memory[24], file[24], cpu[24];
     char namespaces[sizeof BP_NAMESPACES_VARIABLE + BP_NAMESPACES_TEXT];
     char directory[8 + BP_LAUNCH_SCRATCH];
+    char user[sizeof BP_IDENTITY_VARIABLE + 16];
     struct bp_user_map map;
     uint64_t flags; /* namespaces in force */
     int network_fd; /* the one of them to enter; -1: all are cloned */
@@ -118,15 +121,17 @@ static void inherit_environment(struct plan *plan, unsigned count)
 }
 #endif
 
-static void fill_environment(struct plan *plan, const char *directory)
+static void fill_environment(struct plan *plan, const char *directory, uid_t user)
 {
     char names[BP_NAMESPACES_TEXT];
     bp_namespaces_format(plan->flags, names);
     snprintf(plan->namespaces, sizeof plan->namespaces, "%s=%s", BP_NAMESPACES_VARIABLE, names);
     snprintf(plan->directory, sizeof plan->directory, "TMPDIR=%s", directory);
+    snprintf(plan->user, sizeof plan->user, "%s=%u", BP_IDENTITY_VARIABLE, (unsigned)user);
     const char *fixed[] = {
         plan->namespaces,
         plan->directory,
+        plan->user,
         "PATH=/usr/bin:/bin",
         "HOME=/nonexistent",
         "LANG=C",
@@ -147,7 +152,7 @@ static void fill_environment(struct plan *plan, const char *directory)
 }
 
 static void make_plan(struct plan *plan, const struct bp_launch_options *options,
-                      const char *scratch)
+                      const char *scratch, uid_t user)
 {
     memset(plan, 0, sizeof *plan);
     /* Decided here: what the child counts after clone nobody sees. */
@@ -168,7 +173,7 @@ static void make_plan(struct plan *plan, const struct bp_launch_options *options
         plan->memory,         plan->file,     plan->cpu};
     for (unsigned i = 0; i < BP_POLICY_ARGC; i++)
         plan->argv[i] = (char *)(uintptr_t)argv[i];
-    fill_environment(plan, scratch[0] ? scratch : BP_PRIVATE_DIRECTORY);
+    fill_environment(plan, scratch[0] ? scratch : BP_PRIVATE_DIRECTORY, user);
     bp_user_map_make(&plan->map);
 }
 
@@ -261,7 +266,7 @@ static int await_exec(int failure_fd, const char *path, struct bp_error *err)
     return bp_fail_errno(err, "starting %s: %.*s", path, (int)sizeof failure.step, failure.step);
 }
 
-static int make_scratch(char scratch[BP_LAUNCH_SCRATCH], struct bp_error *err)
+static int make_scratch(char scratch[BP_LAUNCH_SCRATCH], uid_t user, struct bp_error *err)
 {
     scratch[0] = '\0';
     if (namespaces_used() & CLONE_NEWNS)
@@ -276,7 +281,7 @@ static int make_scratch(char scratch[BP_LAUNCH_SCRATCH], struct bp_error *err)
         scratch[0] = '\0';
         return bp_fail_errno(err, "making a directory in %s", parent);
     }
-    if (geteuid() == 0 && chown(scratch, BP_IDENTITY_NOBODY, BP_IDENTITY_NOBODY) < 0) {
+    if (geteuid() == 0 && chown(scratch, user, user) < 0) {
         int error = errno;
         rmdir(scratch);
         errno = error;
@@ -325,9 +330,10 @@ int bp_launch(const struct bp_launch_options *options, struct bp_launched *launc
         return bp_fail(err, BP_ERR_STATE, "bp_launch before bp_launch_prepare_supervisor");
     struct bp_launched made = {.pidfd = -1};
     struct plan plan;
-    if (make_scratch(made.scratch, err) < 0)
+    uid_t user = bp_identity_of_child(getpid(), launches++);
+    if (make_scratch(made.scratch, user, err) < 0)
         return -1;
-    make_plan(&plan, options, made.scratch);
+    make_plan(&plan, options, made.scratch, user);
     if (start(&plan, &made, err) < 0) {
         remove_scratch(made.scratch);
         return -1;

@@ -33,6 +33,7 @@ static struct bp_config *config;
 static struct {
     char moves[1024]; /* "healthy>suspect>probing …" of the device */
     uint32_t probes, passed, waits;
+    uint32_t odd_probes; /* passed with a message, or failed without one */
     char waiting[512];
     bool interrupt;             /* at the next wait */
     void (*before_trial)(void); /* once */
@@ -53,7 +54,7 @@ static void probed(void *context, const struct bp_probe_record *probe)
     (void)context;
     seen.probes++;
     seen.passed += probe->passed;
-    assert_true(probe->passed == (probe->message[0] == '\0'));
+    seen.odd_probes += probe->passed != (probe->message[0] == '\0');
     if (probe->passed)
         printf("a probe took %.2f ms\n", probe->ms);
 }
@@ -124,14 +125,15 @@ static void expect(uint32_t count, const enum bp_verdict *outcomes, struct bp_ca
     for (uint32_t i = 0; i < count; i++)
         assert_int_equal(evaluation->attempts[i].outcome, outcomes[i]);
     assert_int_equal(evaluation->verdict, outcomes[count - 1]);
+    assert_int_equal(seen.odd_probes, 0);
 }
 
 #define EXPECT(candidate, ...)                                                                     \
     expect(sizeof((enum bp_verdict[]){__VA_ARGS__}) / sizeof(enum bp_verdict),                     \
            (enum bp_verdict[]){__VA_ARGS__}, candidate)
 
-/* Process 1 of a stage's child, a child of ours. */
-static pid_t child_of_stage(const char *stage)
+/* Process 1 of a stage's child, a child of ours, or -1. */
+static pid_t find_child(const char *stage)
 {
     char path[64], text[512];
     snprintf(path, sizeof path, "/proc/self/task/%d/children", getpid());
@@ -146,7 +148,18 @@ static pid_t child_of_stage(const char *stage)
             found = pid;
         close(fd);
     }
-    fclose(children);
+    if (children)
+        fclose(children);
+    return found;
+}
+
+/* For one that was just launched, as a process has no arguments yet while exec goes on. */
+static pid_t await_child(const char *stage)
+{
+    uint64_t give_up = bp_clock_ns() + 10000000000u;
+    pid_t found;
+    while ((found = find_child(stage)) < 0 && bp_clock_ns() < give_up)
+        usleep(1000);
     return found;
 }
 
@@ -247,11 +260,12 @@ static void the_wait_can_be_interrupted(void **state)
 
 static pid_t killed;
 
+/* No assertion in what the session calls: a jump out of it would leave it in the middle. */
 static void kill_prepare(void)
 {
-    killed = child_of_stage("prepare");
-    assert_true(killed > 0);
-    assert_int_equal(kill(killed, SIGKILL), 0);
+    killed = await_child("prepare");
+    if (killed > 0 && kill(killed, SIGKILL) < 0)
+        killed = -1;
 }
 
 static void a_prepare_child_is_replaced(void **state)
@@ -260,8 +274,9 @@ static void a_prepare_child_is_replaced(void **state)
     (void)state;
     seen.before_trial = kill_prepare;
     EXPECT(&candidate, BP_VERDICT_PASS);
-    assert_true(child_of_stage("prepare") > 0);
-    assert_int_not_equal(child_of_stage("prepare"), killed);
+    assert_true(killed > 0);
+    assert_true(await_child("prepare") > 0);
+    assert_int_not_equal(await_child("prepare"), killed);
     drop(&candidate);
 }
 
@@ -308,20 +323,19 @@ static void a_child_that_cannot_be_started_costs_an_attempt(void **state)
     drop(&candidate);
 }
 
-static pid_t tracer;
+static pid_t traced, tracer;
 
 /* Nobody but its tracer can wait for a dead process: to us it is as one in state D. */
 static void trace_run_child(void)
 {
-    pid_t pid = child_of_stage("run");
     int told[2];
     char byte;
-    assert_true(pid > 0);
-    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
-    tracer = fork();
-    assert_true(tracer >= 0);
+    traced = await_child("run");
+    tracer = traced > 0 && pipe2(told, O_CLOEXEC) == 0 ? fork() : -1;
+    if (tracer < 0)
+        return;
     if (tracer == 0) {
-        if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0)
+        if (ptrace(PTRACE_SEIZE, traced, 0, 0) < 0)
             _exit(errno);
         if (write(told[1], "", 1) == 1)
             for (;;)
@@ -341,6 +355,7 @@ static void a_child_that_is_not_reaped_blocks_nothing(void **state)
     (void)state;
     seen.before_trial = trace_run_child;
     EXPECT(&candidate, BP_VERDICT_PASS);
+    assert_true(traced > 0);
     drop(&candidate);
     if (tracer < 0) {
         assert_true(waitpid(-1, NULL, WNOHANG) >= 0);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <linux/sched.h>
 
+#include "sandbox/identity.h"
 #include "tests/unit/sandbox/lab.h"
 
 enum expected {
@@ -297,11 +298,44 @@ static void test_identity(void **state)
             assert_non_null(strstr(result.proc_status, lines[i]));
         if (geteuid() == 0 || lab_namespaces & CLONE_NEWUSER)
             assert_non_null(strstr(result.proc_status, "CapBnd:\t0000000000000000\n"));
-        if (geteuid() == 0) {
-            assert_non_null(strstr(result.proc_status, "Uid:\t65534\t65534\t65534\t65534\n"));
-            assert_non_null(strstr(result.proc_status, "Gid:\t65534\t65534\t65534\t65534\n"));
+        if (geteuid() == 0)
             assert_non_null(strstr(result.proc_status, "Groups:\t \n"));
+    }
+}
+
+/* The number that the real, effective, saved and file system's all are. */
+static unsigned number_of(const char *status, const char *name)
+{
+    unsigned numbers[4] = {0};
+    const char *line = strstr(status, name);
+    assert_non_null(line);
+    assert_int_equal(sscanf(line + strlen(name), "%u %u %u %u", &numbers[0], &numbers[1],
+                            &numbers[2], &numbers[3]),
+                     4);
+    for (int i = 1; i < 4; i++)
+        assert_int_equal(numbers[i], numbers[0]);
+    return numbers[0];
+}
+
+/* RLIMIT_NPROC counts a user's processes: nobody's neighbour may be the same user. */
+static void test_every_child_is_another_user(void **state)
+{
+    (void)state;
+    struct lab_result result;
+    unsigned before = 0;
+    if (geteuid() != 0)
+        skip();
+    for (int i = 0; i < 3; i++) {
+        lab_run(COMPILE, "sleep", NULL, "ready", &result);
+        unsigned user = number_of(result.proc_status, "Uid:");
+        assert_int_equal(number_of(result.proc_status, "Gid:"), user);
+        if (bp_identity_of_child(getpid(), 0) == BP_IDENTITY_NOBODY) {
+            assert_int_equal(user, BP_IDENTITY_NOBODY);
+            continue;
         }
+        assert_in_range(user, BP_IDENTITY_FIRST, BP_IDENTITY_FIRST + BP_IDENTITY_COUNT - 1);
+        assert_int_not_equal(user, before);
+        before = user;
     }
 }
 
@@ -468,12 +502,19 @@ int main(int argc, char **argv)
 {
     lab_start(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),         cmocka_unit_test(test_namespaces),
-        cmocka_unit_test(test_identity),       cmocka_unit_test(test_acts),
-        cmocka_unit_test(test_read_only),      cmocka_unit_test(test_limits_in_force),
-        cmocka_unit_test(test_limits),         cmocka_unit_test(test_compiler_log),
-        cmocka_unit_test(test_missing_path),   cmocka_unit_test(test_own_code),
-        cmocka_unit_test(test_many_processes), cmocka_unit_test(test_missing_device),
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_namespaces),
+        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_acts),
+        cmocka_unit_test(test_read_only),
+        cmocka_unit_test(test_limits_in_force),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_compiler_log),
+        cmocka_unit_test(test_missing_path),
+        cmocka_unit_test(test_own_code),
+        cmocka_unit_test(test_many_processes),
+        cmocka_unit_test(test_missing_device),
+        cmocka_unit_test(test_every_child_is_another_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
