@@ -48,7 +48,7 @@ static int open_emulator(struct bp_error *err)
 }
 
 /* libamdhip64 opens it when it starts, to compile its own small kernels: without, it sees no device. It is
- * also what vets an object (gpu_object.h). What there is not, opening a device can do without. */
+ * also what vets an object (gpu_object.h). */
 static void open_companion(struct bp_gpu_api *api)
 {
     static const char *const names[] = {"libamd_comgr.so.3", "libamd_comgr.so.2"};
@@ -92,6 +92,10 @@ const struct bp_gpu_api *bp_gpu_open(const struct bp_device_name *name, struct b
     if (!driver.opened || api->kind != libraries[name->kind].kind) {
         bp_fail(err, BP_ERR_STATE, "this process was not started for a device of kind %s",
                 bp_device_kind_name(name->kind));
+        return NULL;
+    }
+    if (api->kind == BP_GPU_AMD && !api->comgr) {
+        bp_fail(err, BP_ERR_UNAVAILABLE, "no libamd_comgr, which reads objects (docs/sandbox.md)");
         return NULL;
     }
     set_environment(name);
