@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-from emulated import why_not
+from gpu import why_not
 from emulated_faults import evaluations_of, events_of
 
 FIRST, SECOND = "emu:gfx1030", "emu:gfx1030:1"
