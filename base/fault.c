@@ -75,10 +75,12 @@ static struct {
     char scopes[BP_FAULT_SCOPES][BP_FAULT_SCOPE_TEXT];
     _Atomic uint32_t counted[BP_FAULT_COUNT][BP_FAULT_SCOPES][BP_FAULT_PHASES];
     _Atomic uint32_t phase;
-    _Atomic uint64_t fired;
     _Atomic uint64_t skipped_ns;
     _Atomic int64_t skipped_wall_ms;
 } state;
+
+static _Atomic uint64_t fired_here;
+static _Atomic uint64_t *fired = &fired_here;
 
 static _Thread_local uint32_t current_scope;
 
@@ -116,7 +118,7 @@ bool bp_fault(enum bp_fault_point point)
     state.counted[point][current_scope][phase]++;
     if (!arm->armed || !is_there(arm, phase) || !is_due(arm, ++arm->seen))
         return false;
-    state.fired++;
+    ++*fired;
     if (points[point].error)
         errno = points[point].error;
     return true;
@@ -134,6 +136,12 @@ void bp_fault_arm(enum bp_fault_point point, const struct bp_fault_place *place,
 void bp_fault_reset(void)
 {
     memset(&state, 0, sizeof state);
+    *fired = 0;
+}
+
+void bp_fault_count_in(_Atomic uint64_t *shared)
+{
+    fired = shared;
 }
 
 void bp_fault_next_phase(void)
@@ -154,7 +162,7 @@ void bp_fault_take_census(struct bp_fault_census *census)
 
 uint64_t bp_fault_fired(void)
 {
-    return state.fired;
+    return *fired;
 }
 
 uint32_t bp_fault_new_scope(const char *stage)

@@ -138,7 +138,10 @@ void bp_fault_arm(enum bp_fault_point point, const struct bp_fault_place *place,
 void bp_fault_reset(void);
 void bp_fault_next_phase(void);
 void bp_fault_take_census(struct bp_fault_census *census);
+/* How many failed. */
 uint64_t bp_fault_fired(void);
+/* They are counted there from now on, where another process can see it. Borrowed. */
+void bp_fault_count_in(_Atomic uint64_t *shared);
 
 /* The scope of the next child of this stage. */
 uint32_t bp_fault_new_scope(const char *stage);

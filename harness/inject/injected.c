@@ -198,8 +198,9 @@ int bp_injected_candidate(void *context, const char *dir, struct bp_process_repo
 /* ---- a run of the search ---- */
 
 #ifdef BP_FAULT_INJECTION
-static void arm(const struct bp_injected_search *run)
+static void arm(const struct bp_injected_search *run, struct bp_process_report *report)
 {
+    bp_fault_count_in(&report->fired);
     bp_fault_reset();
     if (run->point != BP_FAULT_none)
         bp_fault_arm(run->point, &run->place, run->mode);
@@ -207,13 +208,12 @@ static void arm(const struct bp_injected_search *run)
 
 static void tell_counts(struct bp_process_report *report)
 {
-    report->fired = bp_fault_fired();
     bp_fault_take_census(&report->census);
 }
 #else
-static void arm(const struct bp_injected_search *run)
+static void arm(const struct bp_injected_search *run, struct bp_process_report *report)
 {
-    (void)run;
+    (void)run, (void)report;
 }
 
 static void tell_counts(struct bp_process_report *report)
@@ -233,7 +233,7 @@ int bp_injected_search(void *context, const char *dir, struct bp_process_report 
     int status =
         bp_io_write_file_atomic(config, run->config->text, strlen(run->config->text), &err);
     if (status == 0) {
-        arm(run);
+        arm(run, report);
         status = bp_engine_run(&options, &err);
         tell_counts(report);
     }

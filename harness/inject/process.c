@@ -77,13 +77,15 @@ static _Noreturn void be_the_harness(const struct bp_process *process,
 
 /* ---- in the parent ---- */
 
-static void wait_for_end(int pidfd, double seconds)
+/* Whether it has ended. */
+static bool wait_for_end(int pidfd, double seconds)
 {
     struct pollfd watch = {.fd = pidfd, .events = POLLIN};
     uint64_t until = bp_clock_ns() + (uint64_t)(seconds * 1e9);
     for (uint64_t now; (now = bp_clock_ns()) < until && !stop_signal;)
         if (poll(&watch, 1, (int)((until - now) / 1000000) + 1) == 1)
-            return;
+            return true;
+    return false;
 }
 
 static bool reap(pid_t pid, struct bp_process_end *end)
@@ -99,24 +101,29 @@ static off_t output_size(const struct bp_process *process)
     return stat(path, &info) == 0 ? info.st_size : 0;
 }
 
-/* Until it has ended, has said nothing for as long as patience lasts, or its time is up. */
-static void wait_patiently(const struct bp_process *process, int pidfd)
+/* Until it has ended, has said nothing for as long as patience lasts, or its time is up. Silence counts
+ * from the fault on: before it a run on a loaded machine may just be busy. */
+static void wait_patiently(const struct bp_process *process, const struct bp_process_report *report,
+                           int pidfd)
 {
     double patience_s = process->patience_s > 0 ? process->patience_s : process->timeout_s;
     uint64_t until = bp_clock_ns() + (uint64_t)(process->timeout_s * 1e9);
-    off_t before = -1, size;
-    while ((size = output_size(process)) != before && bp_clock_ns() < until && !stop_signal) {
-        before = size;
-        wait_for_end(pidfd, patience_s);
-    }
+    off_t before;
+    bool met;
+    do {
+        before = output_size(process);
+        met = report->fired > 0;
+        if (wait_for_end(pidfd, patience_s))
+            return;
+    } while (bp_clock_ns() < until && !stop_signal && (!met || output_size(process) != before));
 }
 
 /* Until it has ended, by itself or not. */
-static void attend(const struct bp_process *process, pid_t pid, int pidfd,
-                   struct bp_process_end *end)
+static void attend(const struct bp_process *process, const struct bp_process_report *report,
+                   pid_t pid, int pidfd, struct bp_process_end *end)
 {
     uint64_t started = bp_clock_ns();
-    wait_patiently(process, pidfd);
+    wait_patiently(process, report, pidfd);
     if (!reap(pid, end)) {
         kill(pid, SIGTERM);
         wait_for_end(pidfd, GRACE_S);
@@ -211,7 +218,7 @@ int bp_process_run(const struct bp_process *process, struct bp_process_end *end,
     int result = start(process, report, &pid, err);
     if (result == 0) {
         BP_AUTO_FD int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-        attend(process, pid, pidfd, end);
+        attend(process, report, pid, pidfd, end);
         end->survivors = count_survivors();
     }
     end->report = *report;

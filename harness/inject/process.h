@@ -14,7 +14,7 @@
 /* What the child tells, in memory it shares with its parent. */
 struct bp_process_report {
     struct bp_fault_census census;
-    uint64_t fired;
+    _Atomic uint64_t fired; /* told at once, all else at the end */
     uint32_t leaked_fds;
     char leaked[BP_PROCESS_TEXT];
     /* of two candidates evaluated in a session */
@@ -28,7 +28,8 @@ struct bp_process {
     const char *dir; /* made here: DIR/tmp (its TMPDIR), DIR/output.txt */
     double timeout_s;
     double
-        patience_s; /* SIGTERM when it has said nothing for this long; 0: not before the timeout */
+        patience_s; /* SIGTERM when it has said nothing for this long since a fault was met; 0: not
+                          before the timeout */
     /* In the child; the result is its exit status. */
     int (*run)(void *context, const char *dir, struct bp_process_report *report);
     void *context;
