@@ -98,6 +98,7 @@ static void fill_run_request(const struct bp_bench *bench, const struct bp_bench
 int bp_bench_request_run(const struct bp_bench *bench, struct bp_child *child,
                          const struct bp_bench_object *object, struct bp_error *err)
 {
+    BP_AUTO_SCOPE uint32_t outer = bp_fault_enter(bp_child_fault_scope(child));
     BP_AUTO_FREE struct bp_msg_run_request *request = bp_fault_malloc(sizeof *request);
     if (!request)
         return bp_fail(err, BP_ERR_MEMORY, "no memory for a run request");

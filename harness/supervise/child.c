@@ -485,6 +485,11 @@ const void *bp_child_frames(const struct bp_child *child, size_t *bytes)
     return child->conversation.frames.data;
 }
 
+uint32_t bp_child_fault_scope(const struct bp_child *child)
+{
+    return child->fault_scope;
+}
+
 bool bp_child_candidate_ran(const struct bp_child *child)
 {
     return child->candidate_ran;

@@ -108,4 +108,7 @@ bool bp_child_is_ending(const struct bp_child *child);
  * start and end of the process. */
 double bp_child_busy_ms(const struct bp_child *child);
 
+/* Where faults that concern it are counted (base/fault.h). */
+uint32_t bp_child_fault_scope(const struct bp_child *child);
+
 #endif
