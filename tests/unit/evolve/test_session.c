@@ -464,6 +464,46 @@ static void matches_are_played_again(void **state)
     drop(&bad);
 }
 
+/* Of the last play, in which it failed. */
+static void check_match_evidence(const struct bp_candidate *candidate)
+{
+    const struct bp_evidence *evidence = candidate->evaluation->evidence;
+    assert_non_null(evidence);
+    assert_true(evidence->in_match);
+    assert_int_equal(evidence->match.matches + 1, session->matches);
+    assert_string_equal(evidence->cause, "exited");
+    assert_true(evidence->position.evaluation >= 1);
+    assert_memory_equal(&evidence->position.key, &evidence->match.key, sizeof evidence->match.key);
+    assert_true(evidence->object_fd >= 0);
+    assert_true(evidence->compile_command[0] != '\0');
+}
+
+static void either_side_leaves_evidence(void **state)
+{
+    struct bp_candidate good, bad;
+    struct bp_match_result result;
+    struct bp_error err;
+    (void)state;
+    EXPECT(&good, BP_VERDICT_PASS);
+    make_crashing(&good, &bad);
+    play("", &bad, &good, &result);
+    check_match_evidence(&bad);
+    assert_false(good.evaluation->evidence->in_match);
+    play("", &good, &bad, &result);
+    assert_int_equal(result.failed_side, BP_RING_B);
+    check_match_evidence(&bad);
+    bp_evidence_free(bad.evaluation->evidence); /* as of one that was loaded from a record */
+    bad.evaluation->evidence = NULL;
+    bp_close_fd(&bad.object_fd);
+    assert_int_equal(bp_session_compile(session, &bad, &err), 0);
+    assert_false(bad.evaluation->evidence->in_match);
+    play("", &good, &bad, &result);
+    check_match_evidence(&bad);
+    assert_false(good.evaluation->evidence->in_match);
+    drop(&good);
+    drop(&bad);
+}
+
 /* ---- fixture ---- */
 
 static int reset(void **state)
@@ -560,6 +600,7 @@ int main(void)
         TEST(a_child_that_is_not_reaped_blocks_nothing),
         TEST(all_timed_calls_share_a_limit),
         TEST(matches_are_played_again),
+        TEST(either_side_leaves_evidence),
     };
     return cmocka_run_group_tests(tests, open_session, close_session);
 }
