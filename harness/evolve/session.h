@@ -126,7 +126,7 @@ int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candida
                         struct bp_error *err) BP_MUST_CHECK;
 
 /* Compiles a candidate that passed before again, for its object alone; nothing else of it changes, but
- * that one of the record gets evidence: what this compile was, and where the secrets stood.
+ * one that was loaded from a record has no evidence: it gets this compile's, and where the secrets stood.
  * BP_ERR_UNAVAILABLE when that does not succeed any more. */
 int bp_session_compile(struct bp_session *session, struct bp_candidate *candidate,
                        struct bp_error *err) BP_MUST_CHECK;
