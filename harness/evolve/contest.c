@@ -64,11 +64,7 @@ static void fail_match(struct bp_evaluation *challenger, const struct bp_match_r
            bp_verdict_name(result->outcome.verdict), whose, result->outcome.message);
     if (result->failed_side != BP_RING_A || result->outcome.verdict == BP_VERDICT_INFRA)
         return;
-    challenger->verdict = result->outcome.verdict;
-    challenger->stage = BP_STAGE_time;
-    challenger->score = 0;
-    memcpy(challenger->message, result->outcome.message, sizeof challenger->message);
-    bp_evaluation_safety(challenger);
+    bp_evaluation_fail(challenger, result->outcome.verdict, BP_STAGE_time, result->outcome.message);
 }
 
 int bp_contest_try_unseen(struct bp_run *run, struct bp_candidate *candidate, struct bp_error *err)
@@ -124,16 +120,17 @@ int bp_contest_challenge(struct bp_run *run, struct bp_candidate *candidate, str
         return -1;
     if (!champion_failed(run, &duel.result, BP_RING_B))
         return 0;
-    if (bp_run_demote(run, duel.result.outcome.verdict, bp_run_attach, err) < 0)
+    if (bp_run_demote(run, &duel.result.outcome, BP_STAGE_time, bp_run_attach, err) < 0)
         return -1;
     return bp_contest_challenge(run, candidate, err); /* with the next one down the ladder */
 }
 
 /* The champion once more on shapes that it has never seen, then fresh rounds. A failure there is the
- * comparison's. */
-static int play_final(struct bp_run *run, struct bp_error *err)
+ * comparison's; *stage is set to where it came. */
+static int play_final(struct bp_run *run, enum bp_stage *stage, struct bp_error *err)
 {
     struct bp_unseen unseen = {0};
+    *stage = BP_STAGE_time;
     if (!run->replayed &&
         (ensure_object(run, &run->champion, err) < 0 ||
          bp_unseen_try(&run->session, &run->champion, BP_UNSEEN_FINAL, &unseen, err) < 0))
@@ -141,21 +138,32 @@ static int play_final(struct bp_run *run, struct bp_error *err)
     const struct bp_unseen_shape *failure = bp_unseen_failure(&unseen);
     if (!failure)
         return play(run, &run->champion, &run->baseline, BP_MEETING_FINAL, &run->final, err);
+    *stage = failure->stage;
     run->final = (struct bp_match_result){.failed_side = BP_RING_A,
                                           .outcome = {.verdict = failure->verdict}};
     memcpy(run->final.outcome.message, failure->message, sizeof run->final.outcome.message);
     return 0;
 }
 
+/* To replay the failure takes as many rounds, or the same shapes. */
+static int demote_finalist(struct bp_run *run, enum bp_stage stage, struct bp_error *err)
+{
+    struct bp_evidence *evidence = run->champion.evaluation->evidence;
+    if (evidence)
+        evidence->in_final = true;
+    return bp_run_demote(run, &run->final.outcome, stage, bp_run_event, err);
+}
+
 int bp_contest_final(struct bp_run *run, struct bp_error *err)
 {
+    enum bp_stage stage;
     struct bp_duel duel = {.challenger = run->champion.evaluation->number,
                            .incumbent = run->baseline.evaluation->number};
     if (duel.challenger == duel.incumbent || run->compared)
         return 0;
     bp_progress_say(&run->progress, "comparing the best with the baseline, %u fresh rounds",
                     run->config->timing.final_rounds);
-    if (play_final(run, err) < 0)
+    if (play_final(run, &stage, err) < 0)
         return -1;
     duel.result = run->final;
     duel.ladder = run->ladder;
@@ -166,8 +174,6 @@ int bp_contest_final(struct bp_run *run, struct bp_error *err)
     if (bp_run_event(run, "final", bp_duel_json(&duel, run->session.suite.timed_count), err) < 0)
         return -1;
     if (champion_failed(run, &duel.result, BP_RING_A))
-        return bp_run_demote(run, duel.result.outcome.verdict, bp_run_event, err) < 0
-                   ? -1
-                   : bp_contest_final(run, err);
+        return demote_finalist(run, stage, err) < 0 ? -1 : bp_contest_final(run, err);
     return bp_run_flush(run, err);
 }

@@ -117,13 +117,14 @@ int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err)
 
 /* ---- jobs of the writer thread ---- */
 
+enum parts { FILES = 1, BUNDLE = 2, BEST = 4 };
+
 struct evaluation_job {
     char dir[4096];
     struct bp_thinning *thinning;     /* borrowed */
     struct bp_evaluation *evaluation; /* owned copy */
     const struct bp_replay_setting *setting;
-    bool is_best;
-    bool filed; /* has its files and its line of history */
+    unsigned left; /* enum parts that are not written */
 };
 
 /* A bundle is worth no run: the record has the verdict already. */
@@ -136,19 +137,18 @@ static void write_bundle(const struct evaluation_job *job)
         bp_bundle_write_failure(job->dir, job->setting, evaluation, &err) < 0)
         bp_log(BP_LOG_WARNING, "recorder", "no bundle of evaluation %u: %s", evaluation->number,
                err.msg);
+    bp_thinning_added(job->thinning, evaluation->number, evaluation->verdict);
 }
 
 static int write_evaluation(void *context, struct bp_error *err)
 {
     struct evaluation_job *job = context;
-    if (!job->filed) {
-        if (bp_artifacts_evaluation(job->dir, job->evaluation, err) < 0)
-            return -1;
+    if ((job->left & FILES) && bp_artifacts_evaluation(job->dir, job->evaluation, err) < 0)
+        return -1;
+    if (job->left & BUNDLE)
         write_bundle(job);
-        bp_thinning_added(job->thinning, job->evaluation->number, job->evaluation->verdict);
-        job->filed = true;
-    }
-    return job->is_best ? bp_artifacts_best(job->dir, job->evaluation, err) : 0;
+    job->left &= BEST; /* the rest not again where this one fails */
+    return job->left ? bp_artifacts_best(job->dir, job->evaluation, err) : 0;
 }
 
 static void release_evaluation(void *context)
@@ -159,7 +159,7 @@ static void release_evaluation(void *context)
 }
 
 static int queue_files(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
-                       bool filed, bool is_best, struct bp_error *err)
+                       unsigned parts, struct bp_error *err)
 {
     struct evaluation_job *job = bp_fault_calloc(1, sizeof *job);
     if (!job || !(job->evaluation = bp_evaluation_copy(evaluation))) {
@@ -169,8 +169,7 @@ static int queue_files(struct bp_recorder *recorder, const struct bp_evaluation 
     memcpy(job->dir, recorder->dir, sizeof job->dir);
     job->setting = &recorder->setting;
     job->thinning = &recorder->thinning;
-    job->filed = filed;
-    job->is_best = is_best;
+    job->left = parts;
     struct bp_store_job work = {.run = write_evaluation,
                                 .release = release_evaluation,
                                 .context = job,
@@ -183,13 +182,19 @@ int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluat
 {
     if (bp_store_evaluation(recorder->store, evaluation, err) < 0)
         return -1;
-    return queue_files(recorder, evaluation, false, is_best, err);
+    return queue_files(recorder, evaluation, FILES | BUNDLE | (is_best ? BEST : 0), err);
+}
+
+int bp_recorder_failure(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
+                        struct bp_error *err)
+{
+    return queue_files(recorder, evaluation, BUNDLE, err);
 }
 
 int bp_recorder_best(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
                      struct bp_error *err)
 {
-    return queue_files(recorder, evaluation, true, true, err);
+    return queue_files(recorder, evaluation, BEST, err);
 }
 
 bool bp_recorder_idle(const struct bp_recorder *recorder)

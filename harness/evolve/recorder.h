@@ -40,6 +40,10 @@ int bp_recorder_close(struct bp_recorder *recorder, struct bp_error *err) BP_MUS
 int bp_recorder_evaluation(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
                            bool is_best, struct bp_error *err) BP_MUST_CHECK;
 
+/* An evaluation that was recorded before has failed since then, as it says now: its bundle alone. */
+int bp_recorder_failure(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
+                        struct bp_error *err) BP_MUST_CHECK;
+
 /* An evaluation that was recorded before is the champion again: best/ anew. */
 int bp_recorder_best(struct bp_recorder *recorder, const struct bp_evaluation *evaluation,
                      struct bp_error *err) BP_MUST_CHECK;

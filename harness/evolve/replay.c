@@ -80,16 +80,17 @@ static int play_match(struct replay *replay, struct bp_error *err)
 {
     struct bp_evaluation *evaluation = replay->candidate.evaluation;
     struct bp_match_result result;
-    struct bp_match_rules rules = {.rounds = replay->config.timing.match_rounds, .chances = {1, 2}};
+    const struct bp_config *config = &replay->config;
+    struct bp_match_rules rules = {.chances = {1, 2}};
+    rules.rounds =
+        replay->then->in_final ? config->timing.final_rounds : config->timing.match_rounds;
     bp_session_seek(&replay->session, &replay->then->match);
     if (bp_session_match(&replay->session, &replay->candidate, &replay->candidate, &rules, &result,
                          err) < 0)
         return -1;
     if (result.outcome.verdict == BP_VERDICT_PASS)
         return 0;
-    evaluation->verdict = result.outcome.verdict;
-    evaluation->stage = BP_STAGE_time;
-    memcpy(evaluation->message, result.outcome.message, sizeof evaluation->message);
+    bp_evaluation_fail(evaluation, result.outcome.verdict, BP_STAGE_time, result.outcome.message);
     return 0;
 }
 
@@ -97,8 +98,8 @@ static int play_match(struct replay *replay, struct bp_error *err)
 static int try_unseen(struct replay *replay, struct bp_error *err)
 {
     struct bp_evaluation *evaluation = replay->candidate.evaluation;
-    if (bp_unseen_try(&replay->session, &replay->candidate, BP_UNSEEN_CHALLENGE,
-                      &evaluation->unseen, err) < 0)
+    const char *purpose = replay->then->in_final ? BP_UNSEEN_FINAL : BP_UNSEEN_CHALLENGE;
+    if (bp_unseen_try(&replay->session, &replay->candidate, purpose, &evaluation->unseen, err) < 0)
         return -1;
     bp_unseen_judge(evaluation);
     return 0;

@@ -69,16 +69,19 @@ int bp_run_crown_baseline(struct bp_run *run, struct bp_error *err)
     return 0;
 }
 
-int bp_run_demote(struct bp_run *run, enum bp_verdict verdict,
+int bp_run_demote(struct bp_run *run, const struct bp_outcome *outcome, enum bp_stage stage,
                   int (*put)(struct bp_run *run, const char *kind, json_t *json,
                              struct bp_error *err),
                   struct bp_error *err)
 {
     struct bp_demotion demotion = {.evaluation = run->ledger.champion_number,
-                                   .verdict = verdict,
+                                   .verdict = outcome->verdict,
                                    .since = run->ledger.count + 1};
     struct bp_candidate next = {.object_fd = -1};
-    bp_ledger_demote(&run->ledger, demotion.evaluation, verdict);
+    bp_evaluation_fail(run->champion.evaluation, outcome->verdict, stage, outcome->message);
+    if (bp_recorder_failure(&run->recorder, run->champion.evaluation, err) < 0)
+        return -1;
+    bp_ledger_demote(&run->ledger, demotion.evaluation, outcome->verdict);
     demotion.champion = run->ledger.champion_number;
     demotion.score = run->ledger.champion_score;
     bp_ladder_step_down(&run->ladder, demotion.score);
@@ -87,7 +90,7 @@ int bp_run_demote(struct bp_run *run, enum bp_verdict verdict,
     bp_run_crown(run, &next);
     bp_progress_say(&run->progress,
                     "#%u was the best and failed in its matches (%s): now it is #%u",
-                    demotion.evaluation, bp_verdict_name(verdict), demotion.champion);
+                    demotion.evaluation, bp_verdict_name(outcome->verdict), demotion.champion);
     if (bp_recorder_best(&run->recorder, run->champion.evaluation, err) < 0)
         return -1;
     return put(run, "demoted", bp_demotion_json(&demotion), err);

@@ -57,9 +57,10 @@ void bp_run_drop(struct bp_candidate *candidate);
 void bp_run_crown(struct bp_run *run, struct bp_candidate *candidate);
 /* A copy of the baseline, which passed, is the first champion, and the foot of the ladder. */
 int bp_run_crown_baseline(struct bp_run *run, struct bp_error *err) BP_MUST_CHECK;
-/* The champion failed with `verdict`: the one promoted before it takes its place, with the ladder's
- * level of then. `put`, one of the two below, queues the event. */
-int bp_run_demote(struct bp_run *run, enum bp_verdict verdict,
+/* The champion failed in `stage`, with that outcome: the one promoted before it takes its place, with
+ * the ladder's level of then. Queues a bundle of the fallen one, where it has evidence; `put`, one of
+ * the two below, queues the event. */
+int bp_run_demote(struct bp_run *run, const struct bp_outcome *outcome, enum bp_stage stage,
                   int (*put)(struct bp_run *run, const char *kind, json_t *json,
                              struct bp_error *err),
                   struct bp_error *err) BP_MUST_CHECK;

@@ -125,7 +125,8 @@ void bp_session_name_device(const struct bp_session *session, struct bp_evaluati
 int bp_session_evaluate(struct bp_session *session, struct bp_candidate *candidates, uint32_t count,
                         struct bp_error *err) BP_MUST_CHECK;
 
-/* Compiles a candidate that passed before again, for its object alone; nothing else of it changes.
+/* Compiles a candidate that passed before again, for its object alone; nothing else of it changes, but
+ * one that was loaded from a record has no evidence: it gets this compile's, and where the secrets stood.
  * BP_ERR_UNAVAILABLE when that does not succeed any more. */
 int bp_session_compile(struct bp_session *session, struct bp_candidate *candidate,
                        struct bp_error *err) BP_MUST_CHECK;
@@ -142,8 +143,8 @@ struct bp_match_rules {
 
 /* Plays a match, both sides on one device; a and b must have objects and timings. Failures of ours and of the device are retried
  * as those of evaluations are. A failure of a side's own is played again until it is the one that
- * stands: then result->outcome says why, failed_side whose it is, and nobody has won. When a fails it,
- * that is in its evidence. */
+ * stands: then result->outcome says why, failed_side whose it is, and nobody has won. The failure is in
+ * that side's evidence. */
 int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
                      const struct bp_candidate *b, const struct bp_match_rules *rules,
                      struct bp_match_result *result, struct bp_error *err) BP_MUST_CHECK;

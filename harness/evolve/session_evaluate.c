@@ -114,6 +114,8 @@ static void take_object(struct bp_candidate *candidate, struct bp_candidate *aga
                candidate->evaluation->number, again->evaluation->device_driver);
     candidate->object_fd = bp_steal_fd(&again->object_fd);
     candidate->object_bytes = again->object_bytes;
+    if (!candidate->evaluation->evidence)
+        candidate->evaluation->evidence = bp_steal_pointer(&again->evaluation->evidence);
 }
 
 /* Until it has an object, or another attempt makes no sense. */
@@ -127,6 +129,7 @@ static int compile_again(struct bp_session *session, struct bp_candidate *candid
         bp_flight_open(&flight, candidate);
         int result = bp_flight_compile(session, &flight, 1, err);
         *outcome = flight.outcome;
+        bp_flight_add_evidence(&flight);
         bp_flight_close(session, &flight);
         outcomes[count - 1] = outcome->verdict;
         if (result < 0)

@@ -14,7 +14,7 @@ static void fill_contender(const struct bp_candidate *candidate, struct bp_conte
         contender->per_call_ms[i] = evaluation->timings[i].median_ms;
 }
 
-/* A challenger that failed a match: the match's evidence takes the place of the trial's. */
+/* A side that failed a match: the match's evidence takes the place of the trial's. */
 static void keep_match_evidence(const struct bp_candidate *candidate, struct bp_match *match,
                                 const struct bp_secret_position *began)
 {
@@ -28,7 +28,7 @@ static void keep_match_evidence(const struct bp_candidate *candidate, struct bp_
 
 /* Once; what goes wrong is the result's outcome. */
 static int play(struct bp_session *session, struct bp_match_options *options,
-                const struct bp_candidate *challenger, struct bp_match_result *result,
+                const struct bp_candidate *const sides[2], struct bp_match_result *result,
                 struct bp_error *err)
 {
     struct bp_secret_position began;
@@ -54,8 +54,8 @@ static int play(struct bp_session *session, struct bp_match_options *options,
         status = bp_waiting_step(session, err);
     bool unreaped = bp_match_left_unreaped(match);
     bp_match_result(match, result);
-    if (result->outcome.verdict != BP_VERDICT_PASS && result->failed_side == BP_RING_A)
-        keep_match_evidence(challenger, match, &began);
+    if (result->outcome.verdict != BP_VERDICT_PASS)
+        keep_match_evidence(sides[result->failed_side], match, &began);
     bp_match_free(&match);
     return status < 0
                ? -1
@@ -91,13 +91,14 @@ int bp_session_match(struct bp_session *session, const struct bp_candidate *a,
         .stop_early = rules->stop_early,
         .draws = &session->draws,
     };
+    const struct bp_candidate *const sides[2] = {[BP_RING_A] = a, [BP_RING_B] = b};
     enum bp_verdict outcomes[2][BP_MAX_ATTEMPTS]; /* by side, PASS for what the other did */
     uint32_t failures[2] = {0};
     bp_session_now(session, "match of #%u and #%u", a->evaluation->number, b->evaluation->number);
     fill_contender(a, &options.sides[BP_RING_A]);
     fill_contender(b, &options.sides[BP_RING_B]);
     for (uint32_t count = 1;; count++) {
-        if (play(session, &options, a, result, err) < 0)
+        if (play(session, &options, sides, result, err) < 0)
             return -1;
         enum bp_verdict outcome = result->outcome.verdict;
         enum bp_ring_side side = result->failed_side;

@@ -228,11 +228,6 @@ int bp_unseen_try(struct bp_session *session, const struct bp_candidate *candida
 void bp_unseen_judge(struct bp_evaluation *evaluation)
 {
     const struct bp_unseen_shape *failure = bp_unseen_failure(&evaluation->unseen);
-    if (!failure)
-        return;
-    evaluation->verdict = failure->verdict;
-    evaluation->stage = failure->stage;
-    evaluation->score = 0;
-    memcpy(evaluation->message, failure->message, sizeof evaluation->message);
-    bp_evaluation_safety(evaluation);
+    if (failure)
+        bp_evaluation_fail(evaluation, failure->verdict, failure->stage, failure->message);
 }

@@ -116,9 +116,10 @@ static json_t *usage_json(const struct rusage *usage)
 static json_t *evidence_json(const struct bp_evidence *e)
 {
     json_t *parts[] = {
-        json_pack("{s:s, s:s, s:o, s:b, s:b, s:b}", "stage", bp_stage_name(e->stage), "cause",
+        json_pack("{s:s, s:s, s:o, s:b, s:b, s:b, s:b}", "stage", bp_stage_name(e->stage), "cause",
                   e->cause, "reason", bp_json_text_or_null(e->reason), "candidate_ran",
-                  e->candidate_ran, "in_match", e->in_match, "in_unseen", e->in_unseen),
+                  e->candidate_ran, "in_match", e->in_match, "in_unseen", e->in_unseen, "in_final",
+                  e->in_final),
         end_json(e),
         json_pack("{s:o, s:o, s:o, s:I}", "denied", denial_json(e), "fault",
                   bp_json_text_or_null(e->fault), "usage", usage_json(&e->usage), "log_bytes",

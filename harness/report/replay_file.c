@@ -61,12 +61,13 @@ json_t *bp_replay_json(const struct bp_replay_setting *setting, const struct bp_
     json_t *parts[] = {
         earlier_json(e),
         setting_json(setting, e),
-        json_pack("{s:o, s:o, s:o, s:o, s:b, s:o}", "knobs", bp_json_knobs(e), "config",
+        json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:b}", "knobs", bp_json_knobs(e), "config",
                   json_loads(outside ? setting->config_with_space : setting->config, 0, &ignored),
                   "compile_command", bp_json_text(evidence ? evidence->compile_command : ""),
                   "secrets", evidence ? position_json(&evidence->position) : json_null(), "unseen",
                   evidence && evidence->in_unseen, "match",
-                  evidence && evidence->in_match ? position_json(&evidence->match) : json_null()),
+                  evidence && evidence->in_match ? position_json(&evidence->match) : json_null(),
+                  "final", evidence && evidence->in_final),
     };
     return bp_json_joined(parts, sizeof parts / sizeof parts[0]);
 }
@@ -201,7 +202,7 @@ static int read_setting(json_t *binary, json_t *host, struct bp_replay_setting *
 struct parts {
     const char *kernel, *verdict, *stage, *message, *object, *compiler, *device, *arch, *command;
     json_int_t number, ring_bytes, lanes;
-    int unseen; /* missing where there were none yet */
+    int unseen, final; /* missing where there were none yet */
     json_t *binary, *host, *knobs, *config, *secrets, *match; /* borrowed */
 };
 
@@ -227,6 +228,7 @@ static int take_parts(const struct parts *parts, struct bp_replay *replay, struc
     setting->ring_bytes = (uint64_t)parts->ring_bytes;
     setting->lanes = (uint32_t)parts->lanes;
     replay->in_unseen = parts->unseen;
+    replay->in_final = parts->final;
     if (copy_texts(texts, sizeof texts / sizeof *texts, err) < 0 ||
         read_setting(parts->binary, parts->host, setting, err) < 0 ||
         read_knobs(parts->knobs, replay, err) < 0 ||
@@ -255,14 +257,14 @@ static int unpack(json_t *root, struct parts *p, struct bp_error *err)
             schema, BP_REPLAY_SCHEMA);
     if (json_unpack_ex(root, &why, JSON_STRICT,
                        "{s:i, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:I, s:I, "
-                       "s:o, s:o, s:s, s:o, s?b, s:o}",
+                       "s:o, s:o, s:s, s:o, s?b, s:o, s?b}",
                        "schema", &schema, "number", &p->number, "kernel", &p->kernel, "verdict",
                        &p->verdict, "stage", &p->stage, "message", &p->message, "object_sha256",
                        &p->object, "compiler", &p->compiler, "binary", &p->binary, "host", &p->host,
                        "device", &p->device, "arch", &p->arch, "ring_bytes", &p->ring_bytes,
                        "lanes", &p->lanes, "knobs", &p->knobs, "config", &p->config,
                        "compile_command", &p->command, "secrets", &p->secrets, "unseen", &p->unseen,
-                       "match", &p->match) < 0)
+                       "match", &p->match, "final", &p->final) < 0)
         return refuse(err, why.text);
     return 0;
 }

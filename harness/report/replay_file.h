@@ -45,6 +45,7 @@ struct bp_replay {
     bool in_unseen; /* it failed on an unseen shape, after a PASS */
     bool in_match;
     struct bp_secret_position match;
+    bool in_final; /* the shape, or the match, was of the final comparison */
 };
 
 /* New reference; null when there is no memory. */

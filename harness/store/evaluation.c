@@ -1,5 +1,6 @@
 #include "harness/store/evaluation.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,6 +187,16 @@ void bp_evaluation_safety(struct bp_evaluation *evaluation)
                           safety.compilation_errors + safety.resource_errors;
     safety.safety_score = cost < 100 ? 100 - cost : 0;
     evaluation->safety = safety;
+}
+
+void bp_evaluation_fail(struct bp_evaluation *evaluation, enum bp_verdict verdict,
+                        enum bp_stage stage, const char *message)
+{
+    evaluation->verdict = verdict;
+    evaluation->stage = stage;
+    evaluation->score = 0;
+    snprintf(evaluation->message, sizeof evaluation->message, "%s", message);
+    bp_evaluation_safety(evaluation);
 }
 
 void bp_safety_add(struct bp_safety *sums, const struct bp_safety *one, uint32_t before)

@@ -165,6 +165,10 @@ const struct bp_unseen_shape *bp_unseen_failure(const struct bp_unseen *unseen);
  * not the last one's; docs/results.md has the formula. */
 void bp_evaluation_safety(struct bp_evaluation *evaluation);
 
+/* A PASS that did not last: what came after it failed. */
+void bp_evaluation_fail(struct bp_evaluation *evaluation, enum bp_verdict verdict,
+                        enum bp_stage stage, const char *message);
+
 /* Adds one evaluation's block to the sums of a run, which already hold `before` evaluations; the
  * sums' safety_score is the mean of the evaluations'. Start from zeros. */
 void bp_safety_add(struct bp_safety *sums, const struct bp_safety *one, uint32_t before);

@@ -49,6 +49,7 @@ struct bp_evidence {
     bool in_unseen;                  /* the failure came on an unseen shape, after a PASS */
     bool in_match;                   /* the failure came in a match, after a PASS */
     struct bp_secret_position match; /* then: where the secrets stood as it began */
+    bool in_final;                   /* the shape, or the match, was of the final comparison */
 };
 
 /* Without log, frames and object; null when there is no memory. */

@@ -1,4 +1,4 @@
-#include "harness/supervise/child.h"
+#include "harness/supervise/child_parts.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,35 +15,12 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/weaken.h"
-#include "harness/supervise/conversation.h"
 #include "harness/supervise/memory_kills.h"
 #include "harness/supervise/pipes.h"
-#include "harness/supervise/reaper.h"
 #include "harness/supervise/sabotage.h"
 
 #define READY_TIMEOUT_MS 10000.0
 #define READS_AT_ONCE 64 /* then the loop looks after its other children */
-
-struct bp_child {
-    struct bp_loop *loop;
-    const struct bp_child_handlers *handlers; /* null once released */
-    void *context;
-    char stage[BP_TEXT_SHORT];
-    uint32_t fault_scope; /* base/fault.h */
-    struct bp_reaper reaper;
-    struct bp_conversation conversation;
-    int log_fd, listener_fd, stage_pidfd;
-    struct bp_watch requests_watch, answers_watch, control_watch, log_watch, listener_watch;
-    struct bp_timer deadline;
-
-    struct bp_buffer log;
-    uint64_t started_ns;
-    bool dying;  /* cause decided, SIGKILL sent unless it was dead already */
-    bool ended;  /* `ended` delivered */
-    bool reaped; /* nothing more will happen to it: release may free */
-    bool candidate_ran;
-    struct bp_child_end end;
-};
 
 static void watch_init(struct bp_watch *watch, int fd, void (*ready)(void *, uint32_t), void *child)
 {
@@ -444,68 +421,4 @@ void bp_child_hand_over(struct bp_child *child, const struct bp_child_handlers *
 {
     child->handlers = handlers;
     child->context = context;
-}
-
-/* ---- small accessors ---- */
-
-static int signal_stage(struct bp_child *child, int number, struct bp_error *err)
-{
-    if (bp_weakened(BP_DEFENCE_freeze))
-        return 0;
-    if (child->stage_pidfd < 0)
-        return bp_fail(err, BP_ERR_STATE, "%s child's pid is not known yet", child->stage);
-    if (syscall(SYS_pidfd_send_signal, child->stage_pidfd, number, NULL, 0) < 0 && errno != ESRCH)
-        return bp_fail_errno(err, "cannot signal the %s child", child->stage);
-    return 0;
-}
-
-int bp_child_freeze(struct bp_child *child, struct bp_error *err)
-{
-    return signal_stage(child, SIGSTOP, err);
-}
-
-int bp_child_thaw(struct bp_child *child, struct bp_error *err)
-{
-    return signal_stage(child, SIGCONT, err);
-}
-
-const char *bp_child_log(const struct bp_child *child)
-{
-    return bp_buffer_text(&child->log);
-}
-
-size_t bp_child_log_bytes(const struct bp_child *child)
-{
-    return child->log.size;
-}
-
-const void *bp_child_frames(const struct bp_child *child, size_t *bytes)
-{
-    *bytes = child->conversation.frames.size;
-    return child->conversation.frames.data;
-}
-
-uint32_t bp_child_fault_scope(const struct bp_child *child)
-{
-    return child->fault_scope;
-}
-
-bool bp_child_candidate_ran(const struct bp_child *child)
-{
-    return child->candidate_ran;
-}
-
-bool bp_child_is_ending(const struct bp_child *child)
-{
-    return child->dying || child->reaper.waited || child->ended;
-}
-
-double bp_child_busy_ms(const struct bp_child *child)
-{
-    return bp_ns_to_ms(child->conversation.busy_ns);
-}
-
-uint64_t bp_child_requested_ns(const struct bp_child *child)
-{
-    return child->conversation.requested_ns;
 }

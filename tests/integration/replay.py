@@ -7,6 +7,7 @@ usage: replay.py BULLETPROOF SOURCE_ROOT [--count N] [--sanitized]
 import argparse
 import collections
 import concurrent.futures
+import functools
 import io
 import json
 import math
@@ -275,6 +276,18 @@ class Debugger(Case):
         self.assertRegex(seen.read_text(), r"(?m)^-q -p \d+ -ex add-symbol-file /tmp/")
 
 
+@functools.cache
+def calls_per_batch(kernel):
+    """As many as the ring has room for: the batches are to last longer than that."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / "probe.hip"
+        path.write_text(kernel)
+        probe = json.loads(run("eval", path, "--suite", "micro_generation", "--json", "--threads",
+                               1, "--ring-mb", 1, "--knob", "DELAY=0", "--knob",
+                               "LIMIT=100000000").stdout)
+    return probe["timing"][0]["calls_per_batch"]
+
+
 class Runs(Case):
     def evolve(self, kernel, config):
         (self.dir / "kernel.hip").write_text(kernel)
@@ -322,38 +335,47 @@ class Runs(Case):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(run("replay", self.dir / "one").returncode, SAME)
 
-    def test_a_failure_of_a_match(self):
-        """A kernel that fails after more calls than a trial has and fewer than a match."""
+    def fail_after(self, batches, match_rounds, final_rounds):
+        """Evaluations of a run in which the only candidate fails in the batch after so many, which is
+        after more calls than a trial has; the baseline is slower."""
         body = """
     if (DELAY == 0) {
         static unsigned calls;
         if (blockIdx.x == 0 && threadIdx.x == 0 && ++calls > LIMIT)
             *(volatile int *)nullptr = 1;
     } else {
-        for (volatile unsigned i = 0; i < 20000; i++)
+        for (volatile unsigned i = 0; i < 2000; i++)
             ;
     }
 """
         config = ("suite: micro_generation\nspace: {knobs: {BLOCK: [64], LIMIT: [%d]}}\n"
                   "baseline: {BLOCK: 64, DELAY: 1, LIMIT: %d}\nbudget: {evaluations: 3}\n"
                   "strategy: {name: random}\nparallel: 1\nthreads: 1\ntiming: {batch_ms: 1000, "
-                  "batches: 3, match_rounds: 40, final_rounds: 4, ring_mb: 1}\n")
+                  "batches: 3, match_rounds: %d, final_rounds: %d, ring_mb: 1}\n")
         kernel = self.kernel("DELAY: [0, 1], LIMIT: [1]", "DELAY: 1, LIMIT: 1", "", body)
-        path = self.dir / "probe.hip"
-        path.write_text(kernel.replace("LIMIT: [1]", "LIMIT: [1, 100000000]"))
-        probe = json.loads(run("eval", path, "--suite", "micro_generation", "--json", "--threads",
-                               1, "--ring-mb", 1, "--knob", "DELAY=0", "--knob",
-                               "LIMIT=100000000").stdout)
-        slots = probe["timing"][0]["calls_per_batch"]
-        limit = 12 * slots
-        results = self.evolve(kernel, config % (limit, limit))
-        failed = [r for r in results.values() if r["stage"] == "time"]
-        self.assertEqual([r["verdict"] for r in failed], ["CRASH"], results)
-        bundle = self.dir / "run" / failed[0]["bundle"]
+        limit = batches * calls_per_batch(kernel.replace("LIMIT: [1]", "LIMIT: [1, 100000000]"))
+        return self.evolve(kernel, config % (limit, limit, match_rounds, final_rounds))
+
+    def comes_again(self, bundle):
         self.assertTrue(json.loads((bundle / "evidence.json").read_text())["in_match"])
         done = run("replay", bundle)
         self.assertEqual(done.returncode, SAME, done.stdout + done.stderr)
         self.assertIn("a match of the candidate against itself", done.stdout)
+
+    def test_a_failure_of_a_match(self):
+        results = self.fail_after(12, match_rounds=20, final_rounds=4)
+        failed = [r for r in results.values() if r["stage"] == "time"]
+        self.assertEqual([r["verdict"] for r in failed], ["CRASH"], results)
+        self.comes_again(self.dir / "run" / failed[0]["bundle"])
+
+    def test_a_champion_that_fails_in_the_final(self):
+        results = self.fail_after(12, match_rounds=4, final_rounds=20)
+        self.assertEqual([r["verdict"] for r in results.values()], ["PASS"] * 3)
+        bundle = self.dir / "run/failures/00003"
+        then = json.loads((bundle / "evaluation.json").read_text())
+        self.assertEqual([then[key] for key in ["verdict", "stage", "score"]], ["CRASH", "time", 0])
+        self.assertEqual(os.listdir(bundle.parent), ["00003"])
+        self.comes_again(bundle)
 
 
 def main():

@@ -144,7 +144,11 @@ static void record_fall(struct bp_run *run, double log_ratio)
     assert_int_equal(bp_store_flush(run->recorder.store, &err), 0);
     struct bp_evaluation *challenger = evaluation_of(6, BP_VERDICT_PASS, 1.1, &point);
     assert_int_equal(bp_run_attach(run, "match", bp_duel_json(&duel, SHAPES), &err), 0);
-    assert_int_equal(bp_run_demote(run, duel.result.outcome.verdict, bp_run_attach, &err), 0);
+    bp_run_drop(&run->champion);
+    assert_int_equal(
+        bp_store_load_evaluation(run->recorder.store, 4, &run->champion.evaluation, &err), 0);
+    assert_int_equal(bp_run_demote(run, &duel.result.outcome, BP_STAGE_time, bp_run_attach, &err),
+                     0);
     assert_int_equal(run->champion.evaluation->number, 2);
     assert_true(run->ladder.level == 1);
     play(run, challenger, log_ratio);

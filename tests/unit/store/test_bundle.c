@@ -76,16 +76,21 @@ static struct bp_evaluation *a_failure(enum bp_verdict verdict)
     return e;
 }
 
-static const char *write_bundle(const char *dir, const char *name)
+/* Frees the evaluation. */
+static const char *write_bundle_of(struct bp_evaluation *e, const char *dir, const char *name)
 {
     struct bp_error err;
     struct bp_replay_setting setting = a_setting();
-    struct bp_evaluation *e = a_failure(BP_VERDICT_CRASH);
     const char *path = sample_path(dir, name);
     must(bp_bundle_write(path, &setting, e, &err), &err);
     bp_evaluation_free(e);
     bp_replay_setting_free(&setting);
     return path;
+}
+
+static const char *write_bundle(const char *dir, const char *name)
+{
+    return write_bundle_of(a_failure(BP_VERDICT_CRASH), dir, name);
 }
 
 static void a_bundle_is_read_back(void **state)
@@ -110,6 +115,22 @@ static void a_bundle_is_read_back(void **state)
     assert_int_equal(replay->position.draws, 50);
     assert_int_equal(replay->position.matches, 6);
     assert_false(replay->in_match);
+    assert_false(replay->in_final);
+    bp_bundle_free(&bundle);
+}
+
+static void a_failure_of_the_final_says_so(void **state)
+{
+    struct bp_saved bundle;
+    struct bp_error err;
+    struct bp_evaluation *e = a_failure(BP_VERDICT_CRASH);
+    e->evidence->in_match = e->evidence->in_final = true;
+    e->evidence->match = e->evidence->position;
+    e->evidence->match.matches = 7;
+    must(bp_bundle_read(write_bundle_of(e, *state, "b"), &bundle, &err), &err);
+    assert_true(bundle.replay.in_match);
+    assert_int_equal(bundle.replay.match.matches, 7);
+    assert_true(bundle.replay.in_final);
     bp_bundle_free(&bundle);
 }
 
@@ -326,6 +347,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, sample_setup, sample_teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_bundle_is_read_back),
+        TEST(a_failure_of_the_final_says_so),
         TEST(what_was_seen_is_beside_it),
         TEST(every_failure_has_one),
         TEST(a_disk_error_leaves_nothing),
