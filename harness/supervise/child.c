@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/weaken.h"
 #include "harness/supervise/conversation.h"
+#include "harness/supervise/freeze.h"
 #include "harness/supervise/memory_kills.h"
 #include "harness/supervise/pipes.h"
 #include "harness/supervise/reaper.h"
@@ -33,6 +34,7 @@ struct bp_child {
     struct bp_reaper reaper;
     struct bp_conversation conversation;
     int log_fd, listener_fd, stage_pidfd;
+    pid_t stage_pid; /* of stage_pidfd */
     struct bp_watch requests_watch, answers_watch, control_watch, log_watch, listener_watch;
     struct bp_timer deadline;
 
@@ -137,8 +139,10 @@ static int take_listener(struct bp_child *child, int fd, pid_t pid, struct bp_er
         return bp_fail(err, BP_ERR_PROTOCOL, "a second listener");
     }
     child->listener_fd = fd;
-    if (child->stage_pidfd < 0)
+    if (child->stage_pidfd < 0) {
         child->stage_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+        child->stage_pid = pid;
+    }
     child->candidate_ran = strcmp(child->stage, "run") == 0 || strcmp(child->stage, "gate") == 0;
     watch_init(&child->listener_watch, fd, listener_ready, child);
     if (bp_loop_watch(child->loop, &child->listener_watch, EPOLLIN, err) < 0)
@@ -448,25 +452,25 @@ void bp_child_hand_over(struct bp_child *child, const struct bp_child_handlers *
 
 /* ---- small accessors ---- */
 
-static int signal_stage(struct bp_child *child, int number, struct bp_error *err)
+int bp_child_freeze(struct bp_child *child, struct bp_error *err)
 {
+    enum bp_freeze state;
     if (bp_weakened(BP_DEFENCE_freeze))
         return 0;
     if (child->stage_pidfd < 0)
         return bp_fail(err, BP_ERR_STATE, "%s child's pid is not known yet", child->stage);
-    if (syscall(SYS_pidfd_send_signal, child->stage_pidfd, number, NULL, 0) < 0 && errno != ESRCH)
-        return bp_fail_errno(err, "cannot signal the %s child", child->stage);
+    if (bp_freeze(child->stage_pidfd, child->stage_pid, &state, err) < 0)
+        return -1;
+    if (state == BP_FREEZE_RUNS_ON)
+        die(child, BP_CHILD_PROTOCOL, "a thread runs on after the answer and cannot be stopped");
+    else if (state == BP_FREEZE_IS_STUCK)
+        die(child, BP_CHILD_BROKEN, "the child waits in the kernel and cannot be stopped");
     return 0;
-}
-
-int bp_child_freeze(struct bp_child *child, struct bp_error *err)
-{
-    return signal_stage(child, SIGSTOP, err);
 }
 
 int bp_child_thaw(struct bp_child *child, struct bp_error *err)
 {
-    return signal_stage(child, SIGCONT, err);
+    return bp_weakened(BP_DEFENCE_freeze) ? 0 : bp_thaw(child->stage_pidfd, err);
 }
 
 const char *bp_child_log(const struct bp_child *child)
