@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 
 #define PATH_BYTES 4200
@@ -39,12 +41,19 @@ static void close_file(void)
 static int open_file(struct bp_error *err)
 {
     struct stat status = {0};
-    FILE *file = fopen(log_path, "ae");
+    /* What others put there in its place is neither waited for nor followed. */
+    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    BP_AUTO_FD int fd = open(log_path, flags, 0644);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return bp_fail_errno(err, "cannot open the log %s", log_path);
+    if (!S_ISREG(status.st_mode))
+        return bp_fail(err, BP_ERR_USAGE, "the log %.200s is not a regular file", log_path);
+    FILE *file = fdopen(fd, "a");
     if (!file)
         return bp_fail_errno(err, "cannot open the log %s", log_path);
+    (void)bp_steal_fd(&fd);
     close_file();
     setvbuf(file, NULL, _IOLBF, 0);
-    fstat(fileno(file), &status);
     log_bytes = (uint64_t)status.st_size;
     log_file = file;
     return 0;

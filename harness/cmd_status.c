@@ -29,7 +29,7 @@ static void print_time(const char *name, int64_t wall_ms)
     struct tm local;
     time_t seconds = (time_t)(wall_ms / 1000);
     strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &local));
-    double ago_s = (double)(bp_clock_wall_ms() - wall_ms) / 1e3;
+    double ago_s = ((double)bp_clock_wall_ms() - (double)wall_ms) / 1e3;
     printf("  %-12s %s, %.0f s ago\n", name, text, ago_s);
 }
 

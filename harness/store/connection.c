@@ -124,6 +124,8 @@ int bp_connection_open(struct bp_connection *connection, const char *path,
         return bp_fail(err, BP_ERR_USAGE, "path too long: %.200s", path);
     if (stat(path, &info) < 0)
         return bp_fail_errno(err, "cannot open %s", path);
+    if (S_ISFIFO(info.st_mode)) /* SQLite would wait for a writer */
+        return bp_fail(err, BP_ERR_USAGE, "%.200s is not a regular file", path);
     make_uri(path, mode, uri, sizeof uri);
     if (sqlite3_open_v2(uri, &connection->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX,

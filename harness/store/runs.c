@@ -35,7 +35,7 @@ bool bp_run_recognise(int dir_fd)
 pid_t bp_run_holder(int dir_fd)
 {
     char pid[24] = {0};
-    BP_AUTO_FD int fd = openat(dir_fd, "run.lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    BP_AUTO_FD int fd = openat(dir_fd, "run.lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
         return 0;
     long number = pread(fd, pid, sizeof pid - 1, 0) > 0 ? strtol(pid, NULL, 10) : 0;

@@ -15,6 +15,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/weaken.h"
+#include "harness/supervise/freeze.h"
 #include "harness/supervise/memory_kills.h"
 #include "harness/supervise/pipes.h"
 #include "harness/supervise/sabotage.h"
@@ -114,8 +115,10 @@ static int take_listener(struct bp_child *child, int fd, pid_t pid, struct bp_er
         return bp_fail(err, BP_ERR_PROTOCOL, "a second listener");
     }
     child->listener_fd = fd;
-    if (child->stage_pidfd < 0)
+    if (child->stage_pidfd < 0) {
         child->stage_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+        child->stage_pid = pid;
+    }
     child->candidate_ran = strcmp(child->stage, "run") == 0 || strcmp(child->stage, "gate") == 0;
     watch_init(&child->listener_watch, fd, listener_ready, child);
     if (bp_loop_watch(child->loop, &child->listener_watch, EPOLLIN, err) < 0)
@@ -421,4 +424,27 @@ void bp_child_hand_over(struct bp_child *child, const struct bp_child_handlers *
 {
     child->handlers = handlers;
     child->context = context;
+}
+
+/* ---- pauses ---- */
+
+int bp_child_freeze(struct bp_child *child, struct bp_error *err)
+{
+    enum bp_freeze state;
+    if (bp_weakened(BP_DEFENCE_freeze))
+        return 0;
+    if (child->stage_pidfd < 0)
+        return bp_fail(err, BP_ERR_STATE, "%s child's pid is not known yet", child->stage);
+    if (bp_freeze(child->stage_pidfd, child->stage_pid, &state, err) < 0)
+        return -1;
+    if (state == BP_FREEZE_RUNS_ON)
+        die(child, BP_CHILD_PROTOCOL, "a thread runs on after the answer and cannot be stopped");
+    else if (state == BP_FREEZE_IS_STUCK)
+        die(child, BP_CHILD_BROKEN, "the child waits in the kernel and cannot be stopped");
+    return 0;
+}
+
+int bp_child_thaw(struct bp_child *child, struct bp_error *err)
+{
+    return bp_weakened(BP_DEFENCE_freeze) ? 0 : bp_thaw(child->stage_pidfd, err);
 }

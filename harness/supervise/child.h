@@ -4,8 +4,8 @@
  * Every request has a deadline. After the end (exit, signal, deadline, denial, protocol), pipes are
  * drained, then `ended` is called, once; no callback follows it.
  *
- * Nothing here blocks. A child that cannot be reaped within a second of its SIGKILL (state D) ends
- * all the same, marked `unreaped`; the loop goes on reaping it in the background. */
+ * Nothing here blocks, but for freezing. A child that cannot be reaped within a second of its SIGKILL
+ * (state D) ends all the same, marked `unreaped`; the loop goes on reaping it in the background. */
 #ifndef BP_HARNESS_SUPERVISE_CHILD_H
 #define BP_HARNESS_SUPERVISE_CHILD_H
 
@@ -79,7 +79,9 @@ void bp_child_hand_over(struct bp_child *child, const struct bp_child_handlers *
 void bp_child_stop(struct bp_child *child);
 
 /* Freezes and thaws the stage process (SIGSTOP, SIGCONT); known once its filter's listener or its
- * descriptors came with credentials. */
+ * descriptors came with credentials. After freeze no thread of it runs: that takes some microseconds.
+ * One that cannot be stopped in about a second is killed (PROTOCOL, or BROKEN where it waits for the
+ * kernel), and `ended` follows. */
 int bp_child_freeze(struct bp_child *child, struct bp_error *err) BP_MUST_CHECK;
 int bp_child_thaw(struct bp_child *child, struct bp_error *err) BP_MUST_CHECK;
 

@@ -15,6 +15,7 @@ struct bp_child {
     struct bp_reaper reaper;
     struct bp_conversation conversation;
     int log_fd, listener_fd, stage_pidfd;
+    pid_t stage_pid; /* of stage_pidfd */
     struct bp_watch requests_watch, answers_watch, control_watch, log_watch, listener_watch;
     struct bp_timer deadline;
 

@@ -1,34 +1,7 @@
-/* What others ask of a child beside its answers, and its pauses. */
+/* What others ask of a child beside its answers. */
 #include "harness/supervise/child_parts.h"
 
-#include <errno.h>
-#include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "base/clock.h"
-#include "base/weaken.h"
-
-static int signal_stage(struct bp_child *child, int number, struct bp_error *err)
-{
-    if (bp_weakened(BP_DEFENCE_freeze))
-        return 0;
-    if (child->stage_pidfd < 0)
-        return bp_fail(err, BP_ERR_STATE, "%s child's pid is not known yet", child->stage);
-    if (syscall(SYS_pidfd_send_signal, child->stage_pidfd, number, NULL, 0) < 0 && errno != ESRCH)
-        return bp_fail_errno(err, "cannot signal the %s child", child->stage);
-    return 0;
-}
-
-int bp_child_freeze(struct bp_child *child, struct bp_error *err)
-{
-    return signal_stage(child, SIGSTOP, err);
-}
-
-int bp_child_thaw(struct bp_child *child, struct bp_error *err)
-{
-    return signal_stage(child, SIGCONT, err);
-}
 
 const char *bp_child_log(const struct bp_child *child)
 {

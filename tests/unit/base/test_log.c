@@ -167,14 +167,33 @@ static void threads_write_whole_lines(void **state)
         assert_string_equal(line + strlen(line) - 10, "every time");
 }
 
+static void only_a_file_will_do(void **state)
+{
+    struct bp_error err;
+    char name[128], target[128];
+    (void)state;
+    snprintf(name, sizeof name, "%s/fifo", dir);
+    assert_int_equal(mkfifo(name, 0600), 0);
+    assert_int_equal(bp_log_open(name, &err), -1); /* nobody reads it: must not wait */
+    snprintf(name, sizeof name, "%s/link", dir);
+    snprintf(target, sizeof target, "%s/elsewhere", dir);
+    assert_int_equal(symlink(target, name), 0);
+    assert_int_equal(bp_log_open(name, &err), -1);
+    assert_int_not_equal(access(target, F_OK), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(rotates_when_asked),           CASE(a_line_stays_one_and_moves_no_cursor),
-        CASE(rotates_by_itself_at_the_cap), CASE(keeps_none_when_told),
-        CASE(opens_anew_when_moved_away),   CASE(goes_on_where_it_cannot_rotate),
+        CASE(rotates_when_asked),
+        CASE(only_a_file_will_do),
+        CASE(a_line_stays_one_and_moves_no_cursor),
+        CASE(rotates_by_itself_at_the_cap),
+        CASE(keeps_none_when_told),
+        CASE(opens_anew_when_moved_away),
+        CASE(goes_on_where_it_cannot_rotate),
         CASE(threads_write_whole_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,6 +44,10 @@ static void what_is_no_run_is_refused(void **state)
     assert_int_equal(sqlite3_exec(other, "CREATE TABLE t(x)", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(other);
     expect_refusal(dir, BP_ERR_USAGE, "not the record of a run");
+
+    assert_int_equal(unlink(sample_path(dir, "run.db")), 0);
+    assert_int_equal(mkfifo(sample_path(dir, "run.db"), 0600), 0); /* nobody will write to it */
+    expect_refusal(dir, BP_ERR_USAGE, "is not a regular file");
 }
 
 static void another_version_is_refused(void **state)
