@@ -115,6 +115,9 @@ static _Noreturn void init_run(pid_t worker, bool first, int status_fd)
 
 int bp_confine_enter(int status_fd, struct bp_error *err)
 {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* bp_clone_to_exec blocked all */
     if (bp_identity_bound(err) < 0)
         return -1;
     pid_t worker = fork();

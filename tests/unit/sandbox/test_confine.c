@@ -306,6 +306,7 @@ static void test_identity(void **state)
         "NoNewPrivs:\t1\n",
         "Seccomp:\t2\n",
         "Seccomp_filters:\t1\n",
+        "SigBlk:\t0000000000000000\n",
     };
     for (unsigned policy = 0; policy < BP_POLICY_COUNT; policy++) {
         if (bp_policy_missing(bp_policy_get(policy)))
