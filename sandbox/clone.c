@@ -24,10 +24,9 @@ pid_t bp_clone_to_exec(uint64_t namespaces, int (*child)(void *), void *argument
     sigset_t all, before;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t pid =
-        clone(child, stack + sizeof stack,
-              (int)(namespaces | sharing(namespaces) | CLONE_VFORK | CLONE_PIDFD | SIGCHLD),
-              argument, pidfd);
+    pid_t pid = clone(child, stack + sizeof stack,
+                      (int)(namespaces | sharing(namespaces) | CLONE_VFORK | CLONE_PIDFD | SIGCHLD),
+                      argument, pidfd);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return pid;
 }

@@ -21,9 +21,10 @@
 #include "sandbox/identity.h"
 #include "sandbox/mounts.h"
 #include "sandbox/namespaces.h"
+#include "sandbox/roots.h"
 #include "sandbox/worker_fd.h"
 
-#define FIRST_FREE_FD (BP_FD_STATUS + 1)
+#define TARGETS (BP_FD_ROOT + 1)
 /* Out of the way of the numbers that are about to be overwritten. */
 #define PARKING_FD 16
 #define ENVIRONMENT_MAX 63
@@ -51,8 +52,10 @@ struct plan {
     char user[sizeof BP_IDENTITY_VARIABLE + 16];
     struct bp_user_map map;
     uint64_t flags; /* namespaces in force */
-    uint64_t entered; /* those of them that are shared; the others are cloned */
+    /* Those of them that are shared, and that the worker makes itself; the others are cloned. */
+    uint64_t entered, from_root;
     int log_fd, requests_fd, answers_fd, control_fd, status_fd;
+    int root_fd;    /* -1: the child makes its own */
     int failure_fd; /* write end of a pipe that exec closes */
 };
 
@@ -119,6 +122,7 @@ int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_err
 void bp_launch_close_supervisor(void)
 {
     bp_namespaces_close_shared(&shared);
+    bp_roots_close();
     prepared = false;
 }
 
@@ -158,9 +162,19 @@ static void fill_environment(struct plan *plan, const char *directory, uid_t use
     unsigned count = sizeof fixed / sizeof fixed[0];
     for (unsigned i = 0; i < count; i++)
         plan->envp[i] = (char *)(uintptr_t)fixed[i]; /* execve only reads them */
+    if (plan->root_fd >= 0)
+        plan->envp[count++] = (char *)(uintptr_t)BP_ROOT_VARIABLE "=ready";
 #ifdef BP_WEAKENING
     inherit_environment(plan, count);
 #endif
+}
+
+/* Only the real root can enter it. */
+static int ready_root(enum bp_policy_id policy, uint64_t flags)
+{
+    bool enters =
+        (flags & CLONE_NEWNS) && !(flags & CLONE_NEWUSER) && !bp_weakened(BP_DEFENCE_root);
+    return enters ? bp_roots_open(policy) : -1;
 }
 
 static void make_plan(struct plan *plan, const struct bp_launch_options *options,
@@ -170,7 +184,9 @@ static void make_plan(struct plan *plan, const struct bp_launch_options *options
     /* Decided here: what the child counts after clone nobody sees. */
     plan->path = bp_fault(BP_FAULT_exec) ? "/" : options->worker_path;
     plan->flags = namespaces_used();
+    plan->root_fd = ready_root(options->policy, plan->flags);
     plan->entered = shared.network_fd < 0 ? 0 : plan->flags & BP_NAMESPACES_SHARED;
+    plan->from_root = plan->root_fd < 0 ? 0 : CLONE_NEWNS;
     plan->log_fd = options->log_fd;
     plan->requests_fd = options->requests_fd;
     plan->answers_fd = options->answers_fd;
@@ -212,7 +228,7 @@ static void reset_signals(void)
  * new number or -1. */
 static int place_descriptors(const struct plan *plan, int failure_fd)
 {
-    const int sources[FIRST_FREE_FD] = {
+    const int sources[TARGETS] = {
         -1,
         plan->log_fd,
         plan->log_fd,
@@ -220,24 +236,26 @@ static int place_descriptors(const struct plan *plan, int failure_fd)
         plan->answers_fd,
         plan->control_fd,
         plan->status_fd,
+        plan->root_fd,
     };
-    int parked[FIRST_FREE_FD];
+    const int count = plan->root_fd < 0 ? BP_FD_ROOT : TARGETS;
+    int parked[TARGETS];
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int failure = fcntl(failure_fd, F_DUPFD_CLOEXEC, PARKING_FD);
     if (null < 0 || failure < 0)
         return -1;
-    for (int target = 0; target < FIRST_FREE_FD; target++) {
+    for (int target = 0; target < count; target++) {
         int source = target == STDIN_FILENO ? null : sources[target];
         parked[target] = fcntl(source, F_DUPFD_CLOEXEC, PARKING_FD);
         if (parked[target] < 0)
             return -1;
     }
-    for (int target = 0; target < FIRST_FREE_FD; target++)
+    for (int target = 0; target < count; target++)
         if (dup2(parked[target], target) < 0)
             return -1;
     if (bp_weakened(BP_DEFENCE_descriptors))
         return failure;
-    if (syscall(SYS_close_range, FIRST_FREE_FD, ~0U, CLOSE_RANGE_ON_EXEC) < 0)
+    if (syscall(SYS_close_range, count, ~0U, CLOSE_RANGE_ON_EXEC) < 0)
         return -1;
     return failure;
 }
@@ -315,7 +333,7 @@ static int start(struct plan *plan, struct bp_launched *launched, struct bp_erro
     BP_AUTO_FD int failure_out = ends[1];
     BP_AUTO_FD int pidfd = -1;
     plan->failure_fd = failure_out;
-    uint64_t cloned = plan->flags & ~plan->entered;
+    uint64_t cloned = plan->flags & ~(plan->entered | plan->from_root);
     pid_t pid = bp_fault(BP_FAULT_fork) ? -1 : bp_clone_to_exec(cloned, child_main, plan, &pidfd);
     if (pid < 0)
         return bp_fail_errno(err, "clone");

@@ -116,7 +116,7 @@ uint64_t bp_namespaces_probe(void)
     return 0;
 }
 
-static int open_of(pid_t pid, const char *kind, struct bp_error *err)
+int bp_namespaces_open_of(pid_t pid, const char *kind, struct bp_error *err)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, kind);
@@ -132,8 +132,8 @@ int bp_namespaces_open_shared(struct bp_shared_namespaces *shared, struct bp_err
             pause();
     if (pid < 0)
         return bp_fail_errno(err, "clone3 of namespaces to share");
-    shared->network_fd = open_of(pid, "net", err);
-    shared->ipc_fd = shared->network_fd < 0 ? -1 : open_of(pid, "ipc", err);
+    shared->network_fd = bp_namespaces_open_of(pid, "net", err);
+    shared->ipc_fd = shared->network_fd < 0 ? -1 : bp_namespaces_open_of(pid, "ipc", err);
     kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;

@@ -32,6 +32,9 @@ void bp_user_map_make(struct bp_user_map *map);
  * an errno value. */
 int bp_user_map_write(const struct bp_user_map *map);
 
+/* A namespace of a process, kind as in /proc/PID/ns: a descriptor that is the caller's, or -1. */
+int bp_namespaces_open_of(pid_t pid, const char *kind, struct bp_error *err) BP_MUST_CHECK;
+
 /* Namespaces that all children of one supervisor share, where they can be entered: making one takes as long
  * as much else of a sandbox, and what has no call for sockets, System V IPC and message queues leaves nothing
  * in them. */
