@@ -93,13 +93,16 @@ static void find_ignored_signals(void)
         ignored[number] = sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+/* What only the real root can enter. */
 static void share_namespaces(void)
 {
     struct bp_error err;
-    bool enters = (granted_namespaces & BP_NAMESPACES_SHARED) == BP_NAMESPACES_SHARED &&
-                  !(granted_namespaces & CLONE_NEWUSER);
+    uint64_t granted = granted_namespaces & CLONE_NEWUSER ? 0 : granted_namespaces;
+    bool enters = (granted & BP_NAMESPACES_SHARED) == BP_NAMESPACES_SHARED;
     if (enters && shared.network_fd < 0 && bp_namespaces_open_shared(&shared, &err) < 0)
         bp_log(BP_LOG_INFO, "launch", "each child gets namespaces of its own: %s", err.msg);
+    if ((granted & CLONE_NEWNS) && !bp_weakened(BP_DEFENCE_root))
+        bp_roots_make();
 }
 
 int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_error *err)
@@ -169,14 +172,6 @@ static void fill_environment(struct plan *plan, const char *directory, uid_t use
 #endif
 }
 
-/* Only the real root can enter it. */
-static int ready_root(enum bp_policy_id policy, uint64_t flags)
-{
-    bool enters =
-        (flags & CLONE_NEWNS) && !(flags & CLONE_NEWUSER) && !bp_weakened(BP_DEFENCE_root);
-    return enters ? bp_roots_open(policy) : -1;
-}
-
 static void make_plan(struct plan *plan, const struct bp_launch_options *options,
                       const char *scratch, uid_t user)
 {
@@ -184,7 +179,7 @@ static void make_plan(struct plan *plan, const struct bp_launch_options *options
     /* Decided here: what the child counts after clone nobody sees. */
     plan->path = bp_fault(BP_FAULT_exec) ? "/" : options->worker_path;
     plan->flags = namespaces_used();
-    plan->root_fd = ready_root(options->policy, plan->flags);
+    plan->root_fd = plan->flags & CLONE_NEWNS ? bp_roots_get(options->policy) : -1;
     plan->entered = shared.network_fd < 0 ? 0 : plan->flags & BP_NAMESPACES_SHARED;
     plan->from_root = plan->root_fd < 0 ? 0 : CLONE_NEWNS;
     plan->log_fd = options->log_fd;

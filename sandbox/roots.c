@@ -13,10 +13,8 @@
 #include "sandbox/mounts.h"
 #include "sandbox/namespaces.h"
 
-static struct {
-    bool tried;
-    int fd;
-} roots[BP_POLICY_COUNT];
+static int roots[BP_POLICY_COUNT];
+static bool made;
 
 /* In a process of its own: says that the root is there by one byte, and keeps it until it is killed. */
 static _Noreturn void build(const struct bp_policy *policy, int done_fd)
@@ -66,27 +64,27 @@ static bool has_devices(const struct bp_policy *policy)
     return false;
 }
 
-int bp_roots_open(enum bp_policy_id id)
+void bp_roots_make(void)
 {
-    const struct bp_policy *policy = bp_policy_get(id);
     struct bp_error err;
-    if (has_devices(policy))
-        return -1;
-    if (!roots[id].tried) {
-        roots[id].tried = true;
-        roots[id].fd = make(policy, &err);
-        if (roots[id].fd < 0)
+    for (unsigned id = 0; id < BP_POLICY_COUNT && !made; id++) {
+        const struct bp_policy *policy = bp_policy_get((enum bp_policy_id)id);
+        roots[id] = has_devices(policy) ? -1 : make(policy, &err);
+        if (roots[id] < 0 && !has_devices(policy))
             bp_log(BP_LOG_INFO, "launch", "%s: each child makes its own root: %s", policy->name,
                    err.msg);
     }
-    return roots[id].fd;
+    made = true;
+}
+
+int bp_roots_get(enum bp_policy_id id)
+{
+    return made ? roots[id] : -1;
 }
 
 void bp_roots_close(void)
 {
-    for (unsigned id = 0; id < BP_POLICY_COUNT; id++) {
-        if (roots[id].tried)
-            bp_close_fd(&roots[id].fd);
-        roots[id].tried = false;
-    }
+    for (unsigned id = 0; id < BP_POLICY_COUNT && made; id++)
+        bp_close_fd(&roots[id]);
+    made = false;
 }

@@ -5,11 +5,14 @@
 #include "base/error.h"
 #include "sandbox/policy.h"
 
-/* A mount namespace in which there is the policy's root alone (bp_mounts_build), made at the first call. The
- * descriptor, for bp_mounts_make, is borrowed until bp_roots_close. -1: there is none, and a child makes its
- * root itself: of a policy with device nodes, which come and go, and where it cannot be had, which is
- * logged once. Needs the capabilities of the real root. */
-int bp_roots_open(enum bp_policy_id id);
+/* Makes them: for each policy a mount namespace in which there is that policy's root alone
+ * (bp_mounts_build). Not for policies with device nodes, which come and go; where one cannot be had is
+ * logged. Needs the capabilities of the real root. May be repeated. */
+void bp_roots_make(void);
+
+/* The descriptor of one, for bp_mounts_make; borrowed until bp_roots_close. -1: there is none, and a child
+ * makes its root itself. */
+int bp_roots_get(enum bp_policy_id id);
 
 void bp_roots_close(void);
 
