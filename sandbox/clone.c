@@ -1,8 +1,17 @@
 #include "sandbox/clone.h"
 
 #include <sched.h>
+#include <sys/prctl.h>
 
 #define STACK_BYTES (64 * 1024)
+
+/* A parent that died before the call sends nothing. */
+void bp_clone_die_with(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+}
 
 /* Memory is shared until exec where it can be: copying page tables, and then each page that either
  * writes, takes longer than making the namespaces. Not with a user namespace, whose child becomes dumpable

@@ -126,10 +126,12 @@ int bp_namespaces_open_of(pid_t pid, const char *kind, struct bp_error *err)
 
 int bp_namespaces_open_shared(struct bp_shared_namespaces *shared, struct bp_error *err)
 {
-    pid_t pid = bp_clone(BP_NAMESPACES_SHARED, NULL);
-    if (pid == 0)
+    pid_t parent = getpid(), pid = bp_clone(BP_NAMESPACES_SHARED, NULL);
+    if (pid == 0) {
+        bp_clone_die_with(parent);
         for (;;)
             pause();
+    }
     if (pid < 0)
         return bp_fail_errno(err, "clone3 of namespaces to share");
     shared->network_fd = bp_namespaces_open_of(pid, "net", err);

@@ -17,9 +17,10 @@ static int roots[BP_POLICY_COUNT];
 static bool made;
 
 /* In a process of its own: says that the root is there by one byte, and keeps it until it is killed. */
-static _Noreturn void build(const struct bp_policy *policy, int done_fd)
+static _Noreturn void build(const struct bp_policy *policy, pid_t parent, int done_fd)
 {
     struct bp_error err;
+    bp_clone_die_with(parent);
     if (bp_mounts_build(policy, &err) < 0 || bp_mounts_leave_old(&err) < 0) {
         bp_log(BP_LOG_INFO, "launch", "%s", err.msg);
         _exit(1);
@@ -37,9 +38,9 @@ static int make(const struct bp_policy *policy, struct bp_error *err)
         return bp_fail_errno(err, "pipe");
     BP_AUTO_FD int done_in = ends[0];
     BP_AUTO_FD int done_out = ends[1];
-    pid_t pid = bp_clone(CLONE_NEWNS, NULL);
+    pid_t parent = getpid(), pid = bp_clone(CLONE_NEWNS, NULL);
     if (pid == 0)
-        build(policy, done_out);
+        build(policy, parent, done_out);
     if (pid < 0)
         return bp_fail_errno(err, "clone3 of a mount namespace");
     bp_close_fd(&done_out);
