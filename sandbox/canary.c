@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "sandbox/identity.h"
+#include "sandbox/mounts.h"
 #include "sandbox/namespaces.h"
 #include "sandbox/worker_fd.h"
 
@@ -153,6 +154,7 @@ static bool environment_holds(struct look *look)
     static const char *const fixed[] = {
         BP_NAMESPACES_VARIABLE "=",
         BP_IDENTITY_VARIABLE "=",
+        BP_ROOT_VARIABLE "=",
         "TMPDIR=",
         "PATH=/usr/bin:/bin",
         "HOME=/nonexistent",

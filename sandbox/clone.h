@@ -1,4 +1,4 @@
-/* clone.h: clone3 with fork's semantics, for which glibc has no wrapper. */
+/* clone.h: children in namespaces: with fork's semantics, for which glibc has no wrapper, and to exec. */
 #ifndef BP_SANDBOX_CLONE_H
 #define BP_SANDBOX_CLONE_H
 
@@ -20,5 +20,13 @@ static inline pid_t bp_clone(uint64_t namespaces, int *pidfd)
     };
     return (pid_t)syscall(SYS_clone3, &args, sizeof args);
 }
+
+/* In a child that only holds something for its parent: it goes when the parent does. */
+void bp_clone_die_with(pid_t parent);
+
+/* For a child that execs or exits: returns when it has, with its number, or -1 and errno. The child may call
+ * async-signal-safe functions only and, sharing the caller's memory, write to none of it; all its signals
+ * are blocked, and stay so over exec, or a handler would run in that memory. Not for two threads at once. */
+pid_t bp_clone_to_exec(uint64_t namespaces, int (*child)(void *), void *argument, int *pidfd);
 
 #endif

@@ -93,6 +93,7 @@ static _Noreturn void init_run(pid_t worker, bool first, int status_fd)
     struct bp_error err;
     for (int fd = BP_FD_REQUESTS; fd < status_fd; fd++)
         close(fd);
+    close(BP_FD_ROOT);
     if (init_confine(first, status_fd, &err) < 0) {
         dprintf(STDERR_FILENO, "sandbox init: %s\n", err.msg);
         init_end(first, INIT_FAILED);
@@ -115,6 +116,9 @@ static _Noreturn void init_run(pid_t worker, bool first, int status_fd)
 
 int bp_confine_enter(int status_fd, struct bp_error *err)
 {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* bp_clone_to_exec blocked all */
     if (bp_identity_bound(err) < 0)
         return -1;
     pid_t worker = fork();
@@ -176,8 +180,9 @@ static int enter_directory(const struct bp_policy *policy, uint64_t namespaces,
     const char *directory = getenv("TMPDIR");
     *mounts = (struct bp_mounts){0};
     if ((namespaces & CLONE_NEWNS) &&
-        bp_mounts_make(policy, namespaces, limits->file_bytes, bp_identity_uid(in_user),
-                       bp_identity_gid(in_user), mounts, err) < 0)
+        bp_mounts_make(policy, getenv(BP_ROOT_VARIABLE) ? BP_FD_ROOT : -1, namespaces,
+                       limits->file_bytes, bp_identity_uid(in_user), bp_identity_gid(in_user),
+                       mounts, err) < 0)
         return -1;
     if (!directory || chdir(directory) < 0)
         return bp_fail_errno(err, "entering the private directory");

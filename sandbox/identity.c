@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/weaken.h"
 
 /* Whether all our numbers mean somebody in the present user namespace: lines of "first there count". */
@@ -57,17 +58,35 @@ int bp_identity_bound(struct bp_error *err)
 {
     if (bp_weakened(BP_DEFENCE_caps))
         return 0;
-    for (int capability = 0; capability <= 63; capability++)
-        if (prctl(PR_CAPBSET_DROP, capability) < 0) {
-            if (errno == EINVAL)
-                break;
-            if (errno == EPERM && geteuid() != 0)
-                break;
-            return bp_fail_errno(err, "dropping capability %d", capability);
-        }
+    for (int capability = 0; capability <= 63; capability++) {
+        int held = prctl(PR_CAPBSET_READ, capability);
+        if (held < 0 && errno == EINVAL)
+            break;
+        if (held == 0 || prctl(PR_CAPBSET_DROP, capability) == 0)
+            continue;
+        if (errno == EPERM && geteuid() != 0)
+            break;
+        return bp_fail_errno(err, "dropping capability %d", capability);
+    }
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return bp_fail_errno(err, "clearing ambient capabilities");
     return 0;
+}
+
+/* Exec as root gives what is inheritable or in the bounding set: with all of the former, children start
+ * with what they need and the latter empty. The order counts: what is not in the bounding set cannot
+ * become inheritable. */
+void bp_identity_bound_children(void)
+{
+    struct bp_error err;
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3];
+    if (geteuid() != 0 || bp_weakened(BP_DEFENCE_caps) || syscall(SYS_capget, &header, held) < 0)
+        return;
+    for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+        held[i].inheritable |= held[i].permitted;
+    if (syscall(SYS_capset, &header, held) < 0 || bp_identity_bound(&err) < 0)
+        bp_log(BP_LOG_INFO, "launch", "children empty their bounding sets themselves");
 }
 
 static int drop_capabilities(struct bp_error *err)

@@ -35,6 +35,11 @@ gid_t bp_identity_gid(int in_user_namespace);
  * takes a system call for each capability. */
 int bp_identity_bound(struct bp_error *err) BP_MUST_CHECK;
 
+/* For a supervisor that is root: the same for itself, so that what it executes starts with an empty one and,
+ * as root, all the capabilities it has now. bp_identity_bound then only looks; where this cannot be had it
+ * does the work. */
+void bp_identity_bound_children(void);
+
 /* Gives up groups but those given, user and every capability. Then arranges for death_signal to come when the
  * parent dies, which a change of user would undo. *changed_user says whether there was one. */
 int bp_identity_drop(int in_user_namespace, const gid_t *groups, unsigned group_count,

@@ -21,9 +21,10 @@
 #include "sandbox/identity.h"
 #include "sandbox/mounts.h"
 #include "sandbox/namespaces.h"
+#include "sandbox/roots.h"
 #include "sandbox/worker_fd.h"
 
-#define FIRST_FREE_FD (BP_FD_STATUS + 1)
+#define TARGETS (BP_FD_ROOT + 1)
 /* Out of the way of the numbers that are about to be overwritten. */
 #define PARKING_FD 16
 #define ENVIRONMENT_MAX 63
@@ -37,9 +38,8 @@ static bool prepared;
 static uint32_t launches;
 /* What was ignored when it was found out; children must not go on with that. */
 static bool ignored[NSIG];
-/* Where it can be entered, all children share one: making one takes as long as all else of a sandbox,
- * and what cannot use sockets leaves nothing in it. Else -1, and each child gets its own. */
-static int shared_network = -1;
+/* -1: each child gets its own. */
+static struct bp_shared_namespaces shared = {-1, -1};
 
 /* Everything the child needs, made before clone: afterwards only async-signal-safe calls. */
 struct plan {
@@ -52,8 +52,11 @@ struct plan {
     char user[sizeof BP_IDENTITY_VARIABLE + 16];
     struct bp_user_map map;
     uint64_t flags; /* namespaces in force */
-    int network_fd; /* the one of them to enter; -1: all are cloned */
+    /* Those of them that are shared, and that the worker makes itself; the others are cloned. */
+    uint64_t entered, from_root;
     int log_fd, requests_fd, answers_fd, control_fd, status_fd;
+    int root_fd;    /* -1: the child makes its own */
+    int failure_fd; /* write end of a pipe that exec closes */
 };
 
 /* What a child that cannot exec says over the close-on-exec pipe. */
@@ -90,12 +93,16 @@ static void find_ignored_signals(void)
         ignored[number] = sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-static void share_network(void)
+/* What only the real root can enter. */
+static void share_namespaces(void)
 {
     struct bp_error err;
-    bool enters = (granted_namespaces & CLONE_NEWNET) && !(granted_namespaces & CLONE_NEWUSER);
-    if (enters && shared_network < 0 && (shared_network = bp_namespaces_open_network(&err)) < 0)
-        bp_log(BP_LOG_INFO, "launch", "each child gets its own network namespace: %s", err.msg);
+    uint64_t granted = granted_namespaces & CLONE_NEWUSER ? 0 : granted_namespaces;
+    bool enters = (granted & BP_NAMESPACES_SHARED) == BP_NAMESPACES_SHARED;
+    if (enters && shared.network_fd < 0 && bp_namespaces_open_shared(&shared, &err) < 0)
+        bp_log(BP_LOG_INFO, "launch", "each child gets namespaces of its own: %s", err.msg);
+    if ((granted & CLONE_NEWNS) && !bp_weakened(BP_DEFENCE_root))
+        bp_roots_make();
 }
 
 int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_error *err)
@@ -107,7 +114,8 @@ int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_err
     char names[BP_NAMESPACES_TEXT];
     find_ignored_signals();
     granted_namespaces = bp_namespaces_probe();
-    share_network();
+    share_namespaces();
+    bp_identity_bound_children();
     prepared = true;
     bp_namespaces_format(granted_namespaces, names);
     snprintf(layers, layers_size, "%s", names);
@@ -116,7 +124,8 @@ int bp_launch_prepare_supervisor(char *layers, size_t layers_size, struct bp_err
 
 void bp_launch_close_supervisor(void)
 {
-    bp_close_fd(&shared_network);
+    bp_namespaces_close_shared(&shared);
+    bp_roots_close();
     prepared = false;
 }
 
@@ -156,6 +165,8 @@ static void fill_environment(struct plan *plan, const char *directory, uid_t use
     unsigned count = sizeof fixed / sizeof fixed[0];
     for (unsigned i = 0; i < count; i++)
         plan->envp[i] = (char *)(uintptr_t)fixed[i]; /* execve only reads them */
+    if (plan->root_fd >= 0)
+        plan->envp[count++] = (char *)(uintptr_t)BP_ROOT_VARIABLE "=ready";
 #ifdef BP_WEAKENING
     inherit_environment(plan, count);
 #endif
@@ -168,7 +179,9 @@ static void make_plan(struct plan *plan, const struct bp_launch_options *options
     /* Decided here: what the child counts after clone nobody sees. */
     plan->path = bp_fault(BP_FAULT_exec) ? "/" : options->worker_path;
     plan->flags = namespaces_used();
-    plan->network_fd = plan->flags & CLONE_NEWNET ? shared_network : -1;
+    plan->root_fd = plan->flags & CLONE_NEWNS ? bp_roots_get(options->policy) : -1;
+    plan->entered = shared.network_fd < 0 ? 0 : plan->flags & BP_NAMESPACES_SHARED;
+    plan->from_root = plan->root_fd < 0 ? 0 : CLONE_NEWNS;
     plan->log_fd = options->log_fd;
     plan->requests_fd = options->requests_fd;
     plan->answers_fd = options->answers_fd;
@@ -197,23 +210,20 @@ static _Noreturn void child_fail(int failure_fd, const char *step, int error)
     _exit(written == (ssize_t)sizeof failure ? 126 : 127);
 }
 
-/* Ignored signals stay ignored over clone and exec, and so does the mask. What is caught is not: a
- * call for each of all signals takes as long as the mounts. */
+/* Ignored signals stay ignored over clone and exec. What is caught is not: a call for each of all signals
+ * takes as long as the mounts. */
 static void reset_signals(void)
 {
-    sigset_t none;
     for (int number = 1; number < NSIG; number++)
         if (ignored[number])
             signal(number, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* Copies above PARKING_FD first: a source may sit on another's target. Returns the failure pipe's
  * new number or -1. */
 static int place_descriptors(const struct plan *plan, int failure_fd)
 {
-    const int sources[FIRST_FREE_FD] = {
+    const int sources[TARGETS] = {
         -1,
         plan->log_fd,
         plan->log_fd,
@@ -221,35 +231,39 @@ static int place_descriptors(const struct plan *plan, int failure_fd)
         plan->answers_fd,
         plan->control_fd,
         plan->status_fd,
+        plan->root_fd,
     };
-    int parked[FIRST_FREE_FD];
+    const int count = plan->root_fd < 0 ? BP_FD_ROOT : TARGETS;
+    int parked[TARGETS];
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int failure = fcntl(failure_fd, F_DUPFD_CLOEXEC, PARKING_FD);
     if (null < 0 || failure < 0)
         return -1;
-    for (int target = 0; target < FIRST_FREE_FD; target++) {
+    for (int target = 0; target < count; target++) {
         int source = target == STDIN_FILENO ? null : sources[target];
         parked[target] = fcntl(source, F_DUPFD_CLOEXEC, PARKING_FD);
         if (parked[target] < 0)
             return -1;
     }
-    for (int target = 0; target < FIRST_FREE_FD; target++)
+    for (int target = 0; target < count; target++)
         if (dup2(parked[target], target) < 0)
             return -1;
     if (bp_weakened(BP_DEFENCE_descriptors))
         return failure;
-    if (syscall(SYS_close_range, FIRST_FREE_FD, ~0U, CLOSE_RANGE_ON_EXEC) < 0)
+    if (syscall(SYS_close_range, count, ~0U, CLOSE_RANGE_ON_EXEC) < 0)
         return -1;
     return failure;
 }
 
-static _Noreturn void child_main(const struct plan *plan, int failure_fd)
+static int child_main(void *argument)
 {
+    const struct plan *plan = argument;
+    int failure_fd = plan->failure_fd;
     int error = plan->flags & CLONE_NEWUSER ? bp_user_map_write(&plan->map) : 0;
     if (error)
         child_fail(failure_fd, "user map", error);
-    if (plan->network_fd >= 0 && setns(plan->network_fd, CLONE_NEWNET) < 0)
-        child_fail(failure_fd, "network namespace", errno);
+    if (bp_namespaces_enter_shared(&shared, plan->entered) < 0)
+        child_fail(failure_fd, "shared namespaces", errno);
     reset_signals();
     umask(022); /* what it makes in a root of its own, the user that it becomes has to enter */
     /* A supervisor of real-time priority must not hand a candidate the processors for good. */
@@ -313,12 +327,11 @@ static int start(struct plan *plan, struct bp_launched *launched, struct bp_erro
     BP_AUTO_FD int failure_in = ends[0];
     BP_AUTO_FD int failure_out = ends[1];
     BP_AUTO_FD int pidfd = -1;
-    uint64_t cloned = plan->network_fd < 0 ? plan->flags : plan->flags & ~(uint64_t)CLONE_NEWNET;
-    pid_t pid = bp_fault(BP_FAULT_fork) ? -1 : bp_clone(cloned, &pidfd);
+    plan->failure_fd = failure_out;
+    uint64_t cloned = plan->flags & ~(plan->entered | plan->from_root);
+    pid_t pid = bp_fault(BP_FAULT_fork) ? -1 : bp_clone_to_exec(cloned, child_main, plan, &pidfd);
     if (pid < 0)
-        return bp_fail_errno(err, "clone3");
-    if (pid == 0)
-        child_main(plan, failure_out);
+        return bp_fail_errno(err, "clone");
     bp_close_fd(&failure_out);
     if (await_exec(failure_in, plan->path, err) < 0) {
         waitpid(pid, NULL, 0); /* it said so last before _exit, or is dead already */

@@ -63,20 +63,6 @@ static int add_files(const struct bp_policy *policy, struct bp_error *err)
     return 0;
 }
 
-/* Containers mask parts of /proc, and an unprivileged namespace may then not mount it whole: it gets
- * the /proc there is, which Landlock closes. Where even that is refused there is none. */
-static bool add_proc(uint64_t flags)
-{
-    if (mkdir(STAGING "/proc", 0755) < 0)
-        return false;
-    if ((flags & CLONE_NEWPID) &&
-        mount("proc", STAGING "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)
-        return true;
-    int bound = mount("/proc", STAGING "/proc", NULL, MS_BIND | MS_REC, NULL);
-    (void)bound;
-    return false;
-}
-
 /* Landlock does not govern chmod, chown, utimes and xattrs; a read-only mount does. */
 static int make_read_only(const char *path, struct bp_error *err)
 {
@@ -87,6 +73,44 @@ static int make_read_only(const char *path, struct bp_error *err)
         0)
         return bp_fail_errno(err, "making %s read-only", path);
     return 0;
+}
+
+static int make_private(struct bp_error *err)
+{
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return bp_fail_errno(err, "making mounts private");
+    return 0;
+}
+
+int bp_mounts_build(const struct bp_policy *policy, struct bp_error *err)
+{
+    if (make_private(err) < 0)
+        return -1;
+    if (mount("tmpfs", STAGING, "tmpfs", MS_NOSUID, ROOT_OPTIONS) < 0)
+        return bp_fail_errno(err, "tmpfs on " STAGING);
+    if (add_files(policy, err) < 0)
+        return -1;
+    if (mkdir(STAGING "/proc", 0755) < 0 || mkdir(STAGING BP_PRIVATE_DIRECTORY, 0755) < 0)
+        return bp_fail_errno(err, "directories to mount on");
+    return make_read_only(STAGING, err);
+}
+
+int bp_mounts_leave_old(struct bp_error *err)
+{
+    if (chdir(STAGING) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+        return bp_fail_errno(err, "leaving the old root");
+    return 0;
+}
+
+/* Containers mask parts of /proc, and an unprivileged namespace may then not mount it whole: it gets
+ * the /proc there is, which Landlock closes. Where even that is refused there is none. */
+static int add_proc(const char *path, uint64_t flags, bool *fresh, struct bp_error *err)
+{
+    *fresh = (flags & CLONE_NEWPID) &&
+             mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
+    if (!*fresh && mount("/proc", path, NULL, MS_BIND | MS_REC, NULL) < 0)
+        return 0;
+    return make_read_only(path, err);
 }
 
 static int add_private(const char *path, uint64_t size_bytes, uid_t uid, gid_t gid,
@@ -109,30 +133,34 @@ static int enter_root(struct bp_error *err)
     return 0;
 }
 
-int bp_mounts_make(const struct bp_policy *policy, uint64_t flags, uint64_t size_bytes, uid_t uid,
-                   gid_t gid, struct bp_mounts *mounts, struct bp_error *err)
+/* What comes on top of the ready root is this child's: it needs a copy, of few mounts. */
+static int enter_ready(int root_fd, struct bp_error *err)
+{
+    if (setns(root_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
+        return bp_fail_errno(err, "entering the root made beforehand");
+    close(root_fd);
+    return 0;
+}
+
+int bp_mounts_make(const struct bp_policy *policy, int root_fd, uint64_t flags, uint64_t size_bytes,
+                   uid_t uid, gid_t gid, struct bp_mounts *mounts, struct bp_error *err)
 {
     *mounts = (struct bp_mounts){0};
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return bp_fail_errno(err, "making mounts private");
+    bool ready = root_fd >= 0;
     if (bp_weakened(BP_DEFENCE_root))
-        return make_read_only("/", err) < 0
+        return make_private(err) < 0 || make_read_only("/", err) < 0
                    ? -1
                    : add_private(BP_PRIVATE_DIRECTORY, size_bytes ? size_bytes : 4096, uid, gid,
                                  err);
-    if (mount("tmpfs", STAGING, "tmpfs", MS_NOSUID, ROOT_OPTIONS) < 0)
-        return bp_fail_errno(err, "tmpfs on " STAGING);
-    if (add_files(policy, err) < 0)
+    if (ready ? enter_ready(root_fd, err) < 0 : bp_mounts_build(policy, err) < 0)
         return -1;
-    mounts->fresh_proc = add_proc(flags);
-    if (mkdir(STAGING BP_PRIVATE_DIRECTORY, 0755) < 0)
-        return bp_fail_errno(err, "private directory");
-    if (make_read_only(STAGING, err) < 0)
+    if (add_proc(ready ? "/proc" : STAGING "/proc", flags, &mounts->fresh_proc, err) < 0)
         return -1;
     /* Else an empty directory of the root, which nobody can write to, does as well. */
-    if (size_bytes && add_private(STAGING BP_PRIVATE_DIRECTORY, size_bytes, uid, gid, err) < 0)
+    const char *private = ready ? BP_PRIVATE_DIRECTORY : STAGING BP_PRIVATE_DIRECTORY;
+    if (size_bytes && add_private(private, size_bytes, uid, gid, err) < 0)
         return -1;
-    if (enter_root(err) < 0)
+    if (!ready && enter_root(err) < 0)
         return -1;
     mounts->own_root = true;
     return 0;

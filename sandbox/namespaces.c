@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "sandbox/clone.h"
 #include "sandbox/mounts.h"
 
@@ -115,20 +116,44 @@ uint64_t bp_namespaces_probe(void)
     return 0;
 }
 
-int bp_namespaces_open_network(struct bp_error *err)
+int bp_namespaces_open_of(pid_t pid, const char *kind, struct bp_error *err)
 {
     char path[64];
-    pid_t pid = bp_clone(CLONE_NEWNET, NULL);
-    if (pid == 0)
+    snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, kind);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? bp_fail_errno(err, "opening %s", path) : fd;
+}
+
+int bp_namespaces_open_shared(struct bp_shared_namespaces *shared, struct bp_error *err)
+{
+    pid_t parent = getpid(), pid = bp_clone(BP_NAMESPACES_SHARED, NULL);
+    if (pid == 0) {
+        bp_clone_die_with(parent);
         for (;;)
             pause();
+    }
     if (pid < 0)
-        return bp_fail_errno(err, "clone3 of a network namespace");
-    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int result = fd < 0 ? bp_fail_errno(err, "opening %s", path) : fd;
+        return bp_fail_errno(err, "clone3 of namespaces to share");
+    shared->network_fd = bp_namespaces_open_of(pid, "net", err);
+    shared->ipc_fd = shared->network_fd < 0 ? -1 : bp_namespaces_open_of(pid, "ipc", err);
     kill(pid, SIGKILL);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;
-    return result;
+    if (shared->ipc_fd >= 0)
+        return 0;
+    bp_namespaces_close_shared(shared);
+    return -1;
+}
+
+void bp_namespaces_close_shared(struct bp_shared_namespaces *shared)
+{
+    bp_close_fd(&shared->network_fd);
+    bp_close_fd(&shared->ipc_fd);
+}
+
+int bp_namespaces_enter_shared(const struct bp_shared_namespaces *shared, uint64_t wanted)
+{
+    bool network = (wanted & CLONE_NEWNET) && setns(shared->network_fd, CLONE_NEWNET) < 0;
+    bool ipc = !network && (wanted & CLONE_NEWIPC) && setns(shared->ipc_fd, CLONE_NEWIPC) < 0;
+    return network || ipc ? -1 : 0;
 }

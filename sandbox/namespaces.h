@@ -2,6 +2,7 @@
 #ifndef BP_SANDBOX_NAMESPACES_H
 #define BP_SANDBOX_NAMESPACES_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,8 +32,25 @@ void bp_user_map_make(struct bp_user_map *map);
  * an errno value. */
 int bp_user_map_write(const struct bp_user_map *map);
 
-/* A network namespace of its own, with nothing in it but a loopback device that is down, for setns: a
- * descriptor that is the caller's, or -1. Needs the capabilities of the real root. */
-int bp_namespaces_open_network(struct bp_error *err) BP_MUST_CHECK;
+/* A namespace of a process, kind as in /proc/PID/ns: a descriptor that is the caller's, or -1. */
+int bp_namespaces_open_of(pid_t pid, const char *kind, struct bp_error *err) BP_MUST_CHECK;
+
+/* Namespaces that all children of one supervisor share, where they can be entered: making one takes as long
+ * as much else of a sandbox, and what has no call for sockets, System V IPC and message queues leaves nothing
+ * in them. */
+#define BP_NAMESPACES_SHARED (CLONE_NEWNET | CLONE_NEWIPC)
+struct bp_shared_namespaces {
+    int network_fd; /* nothing in it but a loopback device that is down */
+    int ipc_fd;
+};
+
+/* Makes them; needs the capabilities of the real root. On failure both are -1. */
+int bp_namespaces_open_shared(struct bp_shared_namespaces *shared, struct bp_error *err)
+    BP_MUST_CHECK;
+void bp_namespaces_close_shared(struct bp_shared_namespaces *shared);
+
+/* In a child, those of them that are wanted (CLONE_NEW*); async-signal-safe. 0, or -1 and errno. */
+int bp_namespaces_enter_shared(const struct bp_shared_namespaces *shared, uint64_t wanted)
+    BP_MUST_CHECK;
 
 #endif

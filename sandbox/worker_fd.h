@@ -8,6 +8,7 @@ enum bp_worker_fd {
     BP_FD_ANSWERS = 4,  /* pipe, write end */
     BP_FD_CONTROL = 5,  /* SOCK_SEQPACKET; descriptors in, the seccomp listener out */
     BP_FD_STATUS = 6,   /* held by the tree's init only */
+    BP_FD_ROOT = 7, /* a root made beforehand (roots.h), where there is one; until it is entered */
 };
 
 #endif

@@ -129,13 +129,15 @@ int main(int argc, char **argv)
     }
     for (unsigned round = 0; round < TREES; round++)
         trees[round] = kill_tree();
-    printf("{\"children\": %d, \"plain_ms\": %.4f, \"stages\": {", ROUNDS,
-           quantile(plain, ROUNDS, 0.5));
+    printf("{\"children\": %d, \"plain_ms\": %.4f, \"plain_p05_ms\": %.4f, \"stages\": {", ROUNDS,
+           quantile(plain, ROUNDS, 0.5), quantile(plain, ROUNDS, 0.05));
     for (unsigned stage = 0; stage < STAGES; stage++)
-        printf("%s\"%s\": {\"launch_ms\": %.4f, \"ready_ms\": %.4f, \"gone_ms\": %.4f}",
+        printf("%s\"%s\": {\"launch_ms\": %.4f, \"ready_ms\": %.4f, \"ready_p05_ms\": %.4f, "
+               "\"gone_ms\": %.4f}",
                stage ? ", " : "", stages[stage].stage,
                quantile(figures[stage].launch_ms, ROUNDS, 0.5),
                quantile(figures[stage].ready_ms, ROUNDS, 0.5),
+               quantile(figures[stage].ready_ms, ROUNDS, 0.05),
                quantile(figures[stage].gone_ms, ROUNDS, 0.5));
     printf("}, \"trees\": %d, \"tree_gone_ms\": %.4f, \"tree_gone_p99_ms\": %.4f}\n", TREES,
            quantile(trees, TREES, 0.5), quantile(trees, TREES, 0.99));

@@ -45,7 +45,7 @@ static int confine(enum bp_policy_id id, uint32_t device, bool with_landlock)
     struct bp_mounts mounts;
     struct bp_error err;
     const struct bp_policy *policy = bp_policy_narrow(id, device, &room);
-    if (bp_mounts_make(policy, CLONE_NEWNS, 1 << 20, 0, 0, &mounts, &err) < 0 ||
+    if (bp_mounts_make(policy, -1, CLONE_NEWNS, 1 << 20, 0, 0, &mounts, &err) < 0 ||
         (with_landlock && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
                            bp_landlock_restrict(policy, "/tmp", &err) < 0))) {
         fprintf(stderr, "%s\n", err.msg);
