@@ -19,7 +19,7 @@ default: {KIND: 0, A: 0, B: 0}
 
 static constexpr gqa_i32 HEAD_DIM = 128;
 
-#define EXTRA_WORK (KIND == 0 ? 8 : KIND >= 61 ? 32 : 0)
+#define EXTRA_WORK (KIND == 0 ? 40 : KIND >= 61 ? 160 : 0)
 #define ENDLESS_LOOP 1
 #define SEGFAULT 2
 #define WRONG_RESULT 3
