@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ static _Noreturn void build(const struct bp_policy *policy, pid_t parent, int do
 {
     struct bp_error err;
     bp_clone_die_with(parent);
+    umask(022); /* whoever a child becomes has to enter */
     if (bp_mounts_build(policy, &err) < 0 || bp_mounts_leave_old(&err) < 0) {
         bp_log(BP_LOG_INFO, "launch", "%s", err.msg);
         _exit(1);
