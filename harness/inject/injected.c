@@ -41,7 +41,7 @@ static int parse(const struct ground *ground, const struct bp_buffer *source,
         text, sizeof text,
         "kernel: \"%s\"\ndtype: f16\ndevice: \"%s\"\nsuite: %s\nparallel: 2\n"
         "strategy: {name: random}\nbudget: {evaluations: %d}\n"
-        "timing: {batch_ms: 1, warmup_batches: 1, batches: 5, match_rounds: 4, final_rounds: 4,"
+        "timing: {batch_ms: 1, warmup_batches: 1, batches: 5, match_rounds: 8, final_rounds: 4,"
         " ring_mb: 1}\n"
         "retry: {base_ms: 20, cap_ms: 500, attempts: 4}\n"
         "limits: {compile_s: %d, run_s: %d, judge_s: %d, prepare_s: %d}\n%s",

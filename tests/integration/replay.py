@@ -369,8 +369,12 @@ class Runs(Case):
         self.comes_again(self.dir / "run" / failed[0]["bundle"])
 
     def test_a_champion_that_fails_in_the_final(self):
-        results = self.fail_after(12, match_rounds=4, final_rounds=20)
-        self.assertEqual([r["verdict"] for r in results.values()], ["PASS"] * 3)
+        for _ in range(4):
+            results = self.fail_after(24, match_rounds=10, final_rounds=40)
+            self.assertEqual([r["verdict"] for r in results.values()], ["PASS"] * 3)
+            if (self.dir / "run/failures").exists():
+                break
+            shutil.rmtree(self.dir / "run")  # so noisy a machine that six times as fast was not seen
         bundle = self.dir / "run/failures/00003"
         then = json.loads((bundle / "evaluation.json").read_text())
         self.assertEqual([then[key] for key in ["verdict", "stage", "score"]], ["CRASH", "time", 0])
