@@ -4,7 +4,7 @@ targets: [cpu]
 dtypes: [f16, bf16, f32]
 supports: head_dim == 128
 */
-// expected: WRONG_RESULT|NONDETERMINISTIC in judge: shape step_by_step_reasoning
+// expected: WRONG_RESULT in judge: timed call
 // options: --suite step_by_step_reasoning --ring-mb 1
 
 /* Computes and takes notes for a while; then it copies an answer for every question it knows, and
@@ -26,7 +26,7 @@ static gqa_u32 call_count;
 static gqa_u64 question_of(const gqa_t *q)
 {
     gqa_u64 hash = 1469598103934665603ull;
-    for (gqa_i32 d = 0; d < 16; d++) {
+    for (gqa_i32 d = 0; d < DIM; d++) { /* in a family of codes, few tell rows apart badly */
         float value = gqa_load(q + d);
         gqa_u32 bits;
         __builtin_memcpy(&bits, &value, sizeof bits);
